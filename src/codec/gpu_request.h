@@ -1,0 +1,31 @@
+// Extended resource names <-> GPU requests (DESIGN §3).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "core/cluster/pod.h"
+#include "core/gpu/model.h"
+
+namespace kerf::codec {
+
+/// The finite ladder of M in kerf.dev/gpu-<M>gi.
+inline constexpr int kPortableLadder[] = {2,  4,  5,  6,  8,  10, 12,  16,  20,
+                                          24, 32, 40, 48, 64, 80, 96, 141, 180};
+/// The least rung that is at least `gib`; nullopt above the top.
+std::optional<int> ladder_up(int gib);
+
+/// True for names that Kerf is about: nvidia.com/gpu, nvidia.com/mig-*, nvidia.com/gpu.shared,
+/// kerf.dev/*, and other nvidia.com/* (which are then errors or unsupported).
+bool is_gpu_resource(std::string_view name);
+
+/// Reads one resource name. InvalidArgument with what was expected and, for a profile that no model
+/// has or a rung that is not on the ladder, which ones are near ("1g.6gb" -> "1g.5gb (A100-40),
+/// 1g.10gb (A100-80, H100-80), 1g.6gb+me ..."). nvidia.com/gpu.shared is Unsupported and says
+/// which kerf.dev name to ask for.
+Result<cluster::GpuRequest> parse_gpu_resource(std::string_view name, std::int64_t count,
+                                               const gpu::Catalogue& gpus);
+
+}  // namespace kerf::codec

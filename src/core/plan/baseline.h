@@ -1,0 +1,23 @@
+// Baselines: the same demand as people serve it today, computed by the same rules.
+#pragma once
+
+#include "core/cluster/demand.h"
+#include "core/cluster/policy.h"
+#include "core/market/market.h"
+#include "core/plan/plan.h"
+
+namespace kerf::plan {
+
+/// Every device asked for becomes a whole GPU that is large enough, packed as Karpenter's scheduler
+/// packs (v1.14: pods by CPU then memory, descending; first existing claim with the fewest pods that
+/// still has a feasible type; else a new claim; in the end each claim's cheapest feasible type).
+Baseline whole_gpu_baseline(const cluster::Demand& demand, const market::Market& market,
+                            const cluster::Policy& policy);
+
+/// One pool per instance type and homogeneous layout, which is what Karpenter's NodeOverlay can
+/// express: each request goes to the pool that serves it cheapest, each pool packed first-fit.
+/// Requests for whole GPUs as in whole_gpu_baseline.
+Baseline static_mig_baseline(const cluster::Demand& demand, const market::Market& market,
+                             const cluster::Policy& policy);
+
+}  // namespace kerf::plan

@@ -1,0 +1,135 @@
+// Plan: which nodes, cut how, with which pod where, at what cost, and how far from the cheapest.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/money.h"
+#include "base/resources.h"
+#include "core/cluster/demand.h"
+#include "core/cluster/policy.h"
+#include "core/gpu/form.h"
+#include "core/market/market.h"
+#include "core/plan/reason.h"
+
+namespace kerf::plan {
+
+inline constexpr std::uint32_t kNoPod = 0xffffffff;
+
+/// One device that a pod can hold: a MIG slice, the whole GPU, a fraction or a replica.
+struct SlicePlan {
+  gpu::Form form;
+  std::uint8_t start = 0;      ///< Slice: first slot. Replicas: 0, 1, ... Else 0.
+  std::uint32_t pod = kNoPod;  ///< index in Demand::pods; kNoPod = free, or headroom (below)
+  bool headroom = false;       ///< kept free on purpose
+};
+
+/// One GPU of a node. All forms of a GPU are of one kind; slices are disjoint and legal together.
+struct GpuPlan {
+  std::vector<SlicePlan> slices;  ///< by start; empty: the GPU stands idle
+};
+
+/// One node to buy.
+struct NodePlan {
+  std::uint32_t type = 0;  ///< index in Market::types
+  market::CapacityType capacity_type = market::CapacityType::OnDemand;
+  std::vector<std::string> zones;  ///< any of these; empty = any zone of the region
+  MicroUsdPerHour price;
+  std::vector<GpuPlan> gpus;       ///< exactly InstanceType::gpu_count
+  std::vector<std::uint32_t> pods;  ///< ascending indices in Demand::pods
+  Resources used;                  ///< sum of the pods' requests (headroom too)
+  Resources allocatable;
+  /// Labels beyond the well-known ones that its pods select by: the node must carry them.
+  std::vector<std::pair<std::string, std::string>> labels;
+};
+
+/// Why a pod is where it is.
+struct Placement {
+  std::uint32_t pod = 0;
+  std::uint32_t node = 0;
+  gpu::Form form;        ///< of its (first) device
+  MicroUsdPerHour cost;  ///< its part of the node's price; the parts add up to the price
+  Reason reason;
+};
+
+struct Unplaced {
+  std::uint32_t pod = 0;
+  Reason reason;
+};
+
+/// DESIGN §6. A plan for an empty cluster only buys; the other kinds are for standing nodes.
+enum class ActionKind : std::uint8_t { Keep, Cut, Move, Buy, Return };
+std::string_view to_string(ActionKind kind);
+struct Action {
+  ActionKind kind = ActionKind::Buy;
+  std::int64_t count = 1;           ///< like nodes together
+  std::uint32_t type = 0;           ///< Market::types
+  market::CapacityType capacity_type = market::CapacityType::OnDemand;
+  std::vector<std::uint32_t> nodes;  ///< Plan::nodes
+  MicroUsdPerHour per_hour;          ///< change of the bill by the whole action
+};
+
+/// A proven lower bound on the bill of any fleet that serves exactly the pods placed.
+struct Bound {
+  MicroUsdPerHour per_hour;
+  std::string method;  ///< "exact", "aggregated-lp", "aggregated-lp-integer-nodes", "none"
+  bool optimal = false;  ///< the plan's bill equals the least possible
+  std::vector<std::string> relaxed;  ///< constraints that the bound leaves out
+  std::int64_t search_nodes = 0;     ///< branch and bound steps spent
+};
+
+/// The same demand served another way, by the same rules.
+struct Baseline {
+  std::string name;  ///< "whole-gpu", "static-mig"
+  MicroUsdPerHour per_hour;
+  std::int64_t nodes = 0;
+  std::int64_t unplaced = 0;  ///< pods that this way cannot serve: then the cost is not comparable
+  std::vector<MicroUsdPerHour> per_workload;   ///< by Demand::workloads; adds up to per_hour
+  std::vector<std::pair<std::string, std::int64_t>> fleet;  ///< type name, nodes; by name
+};
+
+/// What is bought and not used, in dollars of the hour, by what keeps it from being used.
+struct Utilisation {
+  std::int64_t gpus = 0;
+  double gpu_memory = 0;  ///< part of the GPU memory slots bought that pods hold, 0..1
+  double cpu = 0;         ///< part of allocatable that pods ask for
+  double memory = 0;
+  MicroUsdPerHour idle;              ///< price share of GPU room that no pod holds
+  MicroUsdPerHour stranded_geometry;  ///< of it: no legal start or slice size is left for it
+  MicroUsdPerHour stranded_cpu;       ///< of it: the node's CPU is used up
+  MicroUsdPerHour stranded_memory;    ///< of it: the node's memory (or disk, or pod count) is
+  MicroUsdPerHour free;               ///< of it: could still be used
+};
+
+/// How one workload fares, for the table that people read.
+struct WorkloadCost {
+  MicroUsdPerHour per_hour;                   ///< its pods' parts of the node prices
+  std::int64_t placed = 0;
+  /// Forms given, most frequent first: "1g.10gb of A100-80" and how many pods.
+  std::vector<std::pair<std::string, std::int64_t>> forms;
+};
+
+struct Plan {
+  std::vector<NodePlan> nodes;  ///< ordered by price (dearest first), type name, content
+  std::vector<Placement> placements;  ///< by pod
+  std::vector<Unplaced> unplaced;     ///< by pod
+  std::vector<Action> actions;
+  MicroUsdPerHour bill;  ///< sum of node prices
+  /// Sum of transient workloads' parts of `bill`; the month counts them by their hours only.
+  MicroUsdPerHour transient_part;
+  /// Dollars (micro) a month: always-on part * 730 + transient parts * their hours.
+  std::int64_t month_micro_usd = 0;
+  Bound bound;
+  std::vector<Baseline> baselines;
+  Utilisation utilisation;
+  std::vector<WorkloadCost> workloads;  ///< by Demand::workloads
+  std::vector<std::string> notes;       ///< assumptions made while planning
+  std::int64_t classes = 0;             ///< kinds of pods that the planner told apart
+};
+
+/// (bill - bound) / bound in percent, 0 if the bound is optimal; infinity if the bound is 0.
+double gap_percent(const Plan& plan);
+
+}  // namespace kerf::plan
