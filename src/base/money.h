@@ -12,7 +12,7 @@
 namespace kerf {
 
 /// Wide enough for any product of a rate, a count and a resource amount.
-using Int128 = __int128;
+__extension__ using Int128 = __int128;
 
 /// A rate. 1 = $0.000001 per hour; int64 holds nine trillion dollars per hour.
 struct MicroUsdPerHour {

@@ -8,6 +8,8 @@ namespace kerf {
 /// Deterministic; not for secrets. Sequence after Steele, Lea, Flood 2014 (SplitMix64).
 class Prng {
  public:
+  __extension__ using Wide = unsigned __int128;
+
   explicit Prng(std::uint64_t seed) : state_(seed) {}
 
   std::uint64_t next() {
@@ -20,7 +22,7 @@ class Prng {
 
   /// Uniform in [0, n); n > 0. The bias of the multiply-shift is below 2^-32 for n < 2^32.
   std::uint64_t below(std::uint64_t n) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * n) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Wide>(next()) * n) >> 64);
   }
 
  private:

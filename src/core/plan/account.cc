@@ -1,0 +1,280 @@
+// Dollars, reasons and utilisation of a finished fleet.
+#include "core/plan/account.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <tuple>
+
+#include "core/gpu/geometry.h"
+
+namespace kerf::plan {
+
+namespace {
+
+constexpr std::int64_t kWeightScale = 1'000'000;
+
+/// Part of one GPU that a device of this form is, in GpuKind's weight units.
+std::int64_t form_weight(const gpu::Model& model, const gpu::Form& form) {
+  if (form.kind != gpu::FormKind::Slice) return GpuKind::kWholeWeight / form.replicas;
+  const gpu::Profile& profile = model.profiles[form.profile];
+  return std::max(GpuKind::kWholeWeight * profile.slots / model.slots,
+                  GpuKind::kWholeWeight * profile.compute_slices / model.compute_slices);
+}
+
+/// Memory slots held, of the model's slots (whole GPUs and replicas: in the same measure).
+double slots_held(const gpu::Model& model, const gpu::Form& form) {
+  if (form.kind == gpu::FormKind::Slice)
+    return static_cast<double>(model.profiles[form.profile].slots) / model.slots;
+  return 1.0 / form.replicas;
+}
+
+std::int64_t part(std::int64_t need, std::int64_t total) {
+  return total <= 0 ? 0 : static_cast<std::int64_t>(Int128{need} * kWeightScale / total);
+}
+
+class Accountant {
+ public:
+  Accountant(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
+             Plan& plan)
+      : problem_(problem), demand_(demand), market_(market), plan_(plan) {}
+
+  void run() {
+    plan_.bill = {};
+    plan_.classes = static_cast<std::int64_t>(problem_.classes.size());
+    class_of_.assign(demand_.pods.size(), 0);
+    for (std::uint32_t c = 0; c < problem_.classes.size(); ++c)
+      for (std::uint32_t pod : problem_.classes[c].pods)
+        if (pod != kNoPod) class_of_[pod] = c;
+    plan_.workloads.assign(demand_.workloads.size(), {});
+    forms_.resize(demand_.workloads.size());
+    for (std::uint32_t n = 0; n < plan_.nodes.size(); ++n) place(n);
+    std::sort(plan_.placements.begin(), plan_.placements.end(),
+              [](const Placement& a, const Placement& b) { return a.pod < b.pod; });
+    for (std::size_t w = 0; w < forms_.size(); ++w) {
+      auto& list = plan_.workloads[w].forms;
+      list.assign(forms_[w].begin(), forms_[w].end());
+      std::stable_sort(list.begin(), list.end(),
+                       [](const auto& a, const auto& b) { return a.second > b.second; });
+    }
+    actions();
+    months();
+    use();
+  }
+
+ private:
+  const gpu::Model& model(const NodePlan& node) const {
+    return market_.model_of(market_.types[node.type]);
+  }
+
+  void place(std::uint32_t n) {
+    const NodePlan& node = plan_.nodes[n];
+    plan_.bill += node.price;
+    std::map<std::uint32_t, std::pair<gpu::Form, std::int64_t>> held;  // pod: first form, weight
+    for (const GpuPlan& gpu : node.gpus)
+      for (const SlicePlan& slice : gpu.slices) {
+        if (slice.pod == kNoPod) continue;
+        auto [it, fresh] = held.try_emplace(slice.pod, slice.form, 0);
+        it->second.second += form_weight(model(node), slice.form);
+      }
+    std::vector<std::int64_t> weights;
+    for (std::uint32_t pod : node.pods) {
+      const Resources& need = demand_.shapes[demand_.pods[pod].shape].requests;
+      weights.push_back(std::max({part(need.cpu_milli, node.allocatable.cpu_milli),
+                                  part(need.memory_mib, node.allocatable.memory_mib),
+                                  part(held[pod].second, std::int64_t{GpuKind::kWholeWeight} *
+                                                             std::int64_t(node.gpus.size()))}));
+    }
+    const std::vector<MicroUsdPerHour> costs = split(node.price, weights);
+    for (std::size_t i = 0; i < node.pods.size(); ++i) {
+      const std::uint32_t pod = node.pods[i];
+      const std::uint32_t workload = demand_.pods[pod].workload;
+      const gpu::Form& form = held[pod].first;
+      std::string name = gpu::describe(model(node), form);
+      plan_.placements.push_back({pod, n, form, costs[i], reason(class_of_[pod], name, costs[i])});
+      plan_.workloads[workload].per_hour += costs[i];
+      ++plan_.workloads[workload].placed;
+      ++forms_[workload][name];
+    }
+  }
+
+  Reason reason(std::uint32_t cls, const std::string& form, MicroUsdPerHour cost) {
+    auto [it, fresh] = prices_.try_emplace(cls);
+    if (fresh) it->second = form_prices(problem_, cls);
+    const std::string paid = format_usd(cost, 4);
+    const FormPrice* next = nullptr;
+    MicroUsdPerHour own;
+    for (const FormPrice& price : it->second) {
+      if (price.form == form) own = price.per_item;
+      else if (next == nullptr) next = &price;
+    }
+    if (next == nullptr) return {ReasonCode::OnlyForm, {form, paid}};
+    return {own <= next->per_item ? ReasonCode::CheapestForm : ReasonCode::FillsRoom,
+            {form, paid, next->form, format_usd(next->per_item, 4)}};
+  }
+
+  void actions() {
+    std::map<std::tuple<std::uint32_t, market::CapacityType>, std::size_t> index;
+    plan_.actions.clear();
+    for (std::uint32_t n = 0; n < plan_.nodes.size(); ++n) {
+      const NodePlan& node = plan_.nodes[n];
+      auto [it, fresh] = index.try_emplace({node.type, node.capacity_type}, plan_.actions.size());
+      if (fresh) plan_.actions.push_back({ActionKind::Buy, 0, node.type, node.capacity_type, {}, {}});
+      Action& action = plan_.actions[it->second];
+      ++action.count;
+      action.nodes.push_back(n);
+      action.per_hour += node.price;
+    }
+  }
+
+  void months() {
+    plan_.transient_part = {};
+    Int128 hours_micro = 0;  // thousandths of hours times micro-dollars
+    for (std::size_t w = 0; w < plan_.workloads.size(); ++w) {
+      if (!demand_.workloads[w].transient) continue;
+      plan_.transient_part += plan_.workloads[w].per_hour;
+      hours_micro += Int128{plan_.workloads[w].per_hour.micro} *
+                     std::llround(demand_.workloads[w].hours_per_month * 1000);
+    }
+    plan_.month_micro_usd = (plan_.bill - plan_.transient_part).micro * kHoursPerMonth +
+                            static_cast<std::int64_t>(hours_micro / 1000);
+  }
+
+  // --- utilisation ---------------------------------------------------------------------------
+
+  enum class Cause { Geometry, Cpu, Memory, None };
+
+  /// What keeps the free room of one GPU from being used by any class of this plan.
+  Cause cause(const NodePlan& node, const Machine& machine, const GpuPlan& gpu) {
+    const GpuKind& kind = *problem_.kinds[machine.kind];
+    const Resources left = node.allocatable - node.used;
+    Cause found = Cause::Geometry;
+    for (const Candidate& candidate : machine.candidates) {
+      bool room = false;
+      for (std::size_t u = 0; u < kind.units().size() && !room; ++u)
+        room = candidate.units.n[u] > 0 && fits(kind.model(), gpu, kind.units()[u]);
+      if (!room) continue;
+      const Resources& need = problem_.classes[candidate.cls].need;
+      if (need.fits(left)) return Cause::None;
+      Cause blocked = need.cpu_milli > left.cpu_milli ? Cause::Cpu : Cause::Memory;
+      if (found == Cause::Geometry) found = blocked;
+    }
+    return found;
+  }
+
+  bool fits(const gpu::Model& model, const GpuPlan& gpu, const gpu::Form& form) {
+    if (gpu.slices.empty()) return true;
+    if (form.kind != gpu::FormKind::Slice) {
+      return gpu.slices[0].form == form &&
+             std::any_of(gpu.slices.begin(), gpu.slices.end(),
+                         [](const SlicePlan& s) { return s.pod == kNoPod && !s.headroom; });
+    }
+    if (gpu.slices[0].form.kind != gpu::FormKind::Slice) return false;
+    const gpu::Geometry& table = geometries_.try_emplace(model.key, model).first->second;
+    gpu::Layout layout;
+    for (const SlicePlan& slice : gpu.slices) layout.push_back({slice.form.profile, slice.start});
+    const auto state = table.state(layout);
+    return state.has_value() && table.starts(*state, form.profile) != 0;
+  }
+
+  void use() {
+    Utilisation& use = plan_.utilisation;
+    use = {};
+    double held = 0;
+    Resources used, allocatable;
+    std::map<std::tuple<std::uint32_t, market::CapacityType, bool>, const Machine*> machines;
+    for (const NodePlan& node : plan_.nodes) {
+      used = used + node.used;
+      allocatable = allocatable + node.allocatable;
+      use.gpus += static_cast<std::int64_t>(node.gpus.size());
+      const Machine* machine = machine_of(node);
+      const std::vector<MicroUsdPerHour> prices =
+          split(node.price, std::vector<std::int64_t>(node.gpus.size(), 1));
+      for (std::size_t g = 0; g < node.gpus.size(); ++g) {
+        double here = 0;
+        for (const SlicePlan& slice : node.gpus[g].slices)
+          if (slice.pod != kNoPod || slice.headroom) here += slots_held(model(node), slice.form);
+        held += here;
+        const MicroUsdPerHour idle{
+            std::llround(static_cast<double>(prices[g].micro) * std::max(0.0, 1 - here))};
+        if (idle.micro == 0) continue;
+        use.idle += idle;
+        switch (machine == nullptr ? Cause::None : cause(node, *machine, node.gpus[g])) {
+          case Cause::Geometry: use.stranded_geometry += idle; break;
+          case Cause::Cpu: use.stranded_cpu += idle; break;
+          case Cause::Memory: use.stranded_memory += idle; break;
+          case Cause::None: use.free += idle; break;
+        }
+      }
+    }
+    auto ratio = [](std::int64_t a, std::int64_t b) {
+      return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
+    };
+    use.gpu_memory = use.gpus == 0 ? 0 : held / static_cast<double>(use.gpus);
+    use.cpu = ratio(used.cpu_milli, allocatable.cpu_milli);
+    use.memory = ratio(used.memory_mib, allocatable.memory_mib);
+  }
+
+  const Machine* machine_of(const NodePlan& node) const {
+    for (const Machine& machine : problem_.machines) {
+      if (machine.type != node.type || machine.capacity_type != node.capacity_type ||
+          machine.price != node.price || machine.zones != node.zones)
+        continue;
+      // Ampere types stand twice: as cut and as whole nodes.
+      const GpuMode mode = problem_.kinds[machine.kind]->mode();
+      bool cut = false, any = false;
+      for (const GpuPlan& gpu : node.gpus)
+        for (const SlicePlan& slice : gpu.slices) {
+          any = true;
+          cut = cut || slice.form.kind == gpu::FormKind::Slice;
+        }
+      if (mode == GpuMode::Any || !any || cut == (mode == GpuMode::Cut)) return &machine;
+    }
+    return nullptr;
+  }
+
+  const Problem& problem_;
+  const cluster::Demand& demand_;
+  const market::Market& market_;
+  Plan& plan_;
+  std::vector<std::uint32_t> class_of_;  ///< by pod
+  std::vector<std::map<std::string, std::int64_t>> forms_;  ///< by workload
+  std::map<std::uint32_t, std::vector<FormPrice>> prices_;
+  std::map<std::string, gpu::Geometry> geometries_;
+};
+
+}  // namespace
+
+std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
+  std::map<std::string, MicroUsdPerHour> best;
+  for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
+    const Machine& machine = problem.machines[m];
+    const GpuKind& kind = *problem.kinds[machine.kind];
+    for (std::uint32_t i = 0; i < machine.candidates.size(); ++i) {
+      if (machine.candidates[i].cls != cls) continue;
+      const std::int64_t n = Room(problem, m).most(i, 255);
+      if (n <= 0) continue;
+      std::size_t unit = 0;
+      while (unit < kind.units().size() && machine.candidates[i].units.n[unit] == 0) ++unit;
+      if (unit == kind.units().size()) continue;
+      const MicroUsdPerHour each{(machine.price.micro + n - 1) / n};
+      auto [it, fresh] =
+          best.try_emplace(gpu::describe(kind.model(), kind.units()[unit]), each);
+      if (!fresh) it->second = std::min(it->second, each);
+    }
+  }
+  std::vector<FormPrice> prices;
+  for (const auto& [form, price] : best) prices.push_back({form, price});
+  std::stable_sort(prices.begin(), prices.end(), [](const FormPrice& a, const FormPrice& b) {
+    return a.per_item < b.per_item;
+  });
+  return prices;
+}
+
+void account(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
+             Plan& plan) {
+  Accountant(problem, demand, market, plan).run();
+}
+
+}  // namespace kerf::plan

@@ -1,0 +1,51 @@
+// Coupling: constraints between pods (spread, affinity, ports) turned into zones, bundles, conflicts.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/cluster/demand.h"
+#include "core/plan/plan.h"
+
+namespace kerf::plan {
+
+/// Pods that are alike in what couples them: one shape, one zone decision, one bundle form.
+struct Group {
+  std::vector<std::uint32_t> shapes;  ///< of one item; more than one: they must share a node
+  std::vector<std::uint32_t> pods;    ///< items * shapes.size(), item by item
+  std::string zone;                   ///< "" = any zone that admits it
+  std::int32_t per_node = std::numeric_limits<std::int32_t>::max();
+};
+
+struct Coupling {
+  std::vector<Group> groups;  ///< by first shape, zone
+  /// Pairs of group indices (a <= b, sorted, distinct) that must not share a node; a pair (a, a) is
+  /// expressed by per_node instead.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> conflicts;
+  std::vector<Unplaced> unplaced;
+  std::vector<std::string> relaxed;  ///< what was decided here and a bound has to leave open
+};
+
+/// Zones of the region in which a shape may run at all, ascending.
+using ZonesOf = std::function<std::vector<std::string>(std::uint32_t shape)>;
+
+/// Rules (each is sufficient for what Kubernetes enforces, never weaker; DoNotSchedule and required
+/// terms only):
+///  - zone spread, zone (anti-)affinity: every pod that has such a term or is counted by one gets a
+///    zone here, one pod after the other, each in the allowed zone with the fewest counted pods, ties
+///    to the name. Where no zone is left the pod is unplaced.
+///  - hostname anti-affinity and host ports: conflicts between groups, one per node within a group.
+///  - hostname spread: at most max_skew counted pods on a node, because an empty node can always be
+///    had (as Karpenter reads it).
+///  - hostname affinity: pods that need themselves are one item; pods that need others form one item
+///    with one of those.
+///  - other topology keys: unplaced, Unsupported.
+/// `for_bound`: only the rules that every legal fleet obeys (no zones chosen, no pod tied to one
+/// particular other); `relaxed` then says nothing.
+Coupling couple(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
+                const ZonesOf& zones_of, bool for_bound);
+
+}  // namespace kerf::plan

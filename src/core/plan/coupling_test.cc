@@ -1,0 +1,134 @@
+// Coupling: zones, bundles and conflicts on small sets of pods.
+#include "core/plan/coupling.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <numeric>
+
+#include "core/plan/plan_testing.h"
+
+namespace kerf::plan {
+namespace {
+
+using testing::add;
+using testing::shape;
+using testing::slice;
+
+const std::vector<std::string> kZones = {"a", "b", "c"};
+
+cluster::PodSelector app(const std::string& name) {
+  cluster::PodSelector selector;
+  selector.namespaces = {"default"};
+  selector.labels = {{"app", cluster::Operator::In, {name}}};
+  return selector;
+}
+
+Coupling couple_all(const cluster::Demand& demand, bool for_bound = false) {
+  std::vector<std::uint32_t> pods(demand.pods.size());
+  std::iota(pods.begin(), pods.end(), 0);
+  return couple(demand, pods, [](std::uint32_t) { return kZones; }, for_bound);
+}
+
+cluster::PodShape with_spread(const std::string& name, const std::string& key, int skew) {
+  cluster::PodShape pod = shape(slice("1g.10gb"));
+  cluster::SpreadConstraint term;
+  term.topology_key = key;
+  term.max_skew = skew;
+  term.selector = app(name);
+  pod.spread = {term};
+  return pod;
+}
+
+TEST(Coupling, SpreadsEvenlyOverZones) {
+  cluster::Demand demand;
+  add(demand, "web", 8, with_spread("web", "topology.kubernetes.io/zone", 1));
+  Coupling coupling = couple_all(demand);
+  std::map<std::string, std::size_t> by_zone;
+  for (const Group& group : coupling.groups) by_zone[group.zone] += group.pods.size();
+  EXPECT_EQ(by_zone, (std::map<std::string, std::size_t>{{"a", 3}, {"b", 3}, {"c", 2}}));
+  EXPECT_TRUE(coupling.unplaced.empty());
+  EXPECT_FALSE(coupling.relaxed.empty());
+  EXPECT_EQ(couple_all(demand, true).groups.size(), 1u) << "a bound chooses no zones";
+}
+
+TEST(Coupling, ZoneAntiAffinityLeavesWhoHasNoZoneLeft) {
+  cluster::Demand demand;
+  cluster::PodShape pod = shape(slice("1g.10gb"));
+  pod.anti_affinity = {{app("db"), "topology.kubernetes.io/zone"}};
+  add(demand, "db", 5, pod);
+  Coupling coupling = couple_all(demand);
+  EXPECT_EQ(coupling.groups.size(), 3u);
+  ASSERT_EQ(coupling.unplaced.size(), 2u);
+  EXPECT_EQ(coupling.unplaced[0].reason.code, ReasonCode::NoZone);
+}
+
+TEST(Coupling, ZoneAffinityFollowsThePodsItWants) {
+  cluster::Demand demand;
+  cluster::PodShape cache = shape(slice("1g.10gb"));
+  cache.affinity = {{app("db"), "topology.kubernetes.io/zone"}};
+  add(demand, "cache", 2, cache);
+  cluster::PodShape db = shape(slice("2g.20gb"));
+  add(demand, "db", 1, db);
+  Coupling coupling = couple_all(demand);
+  ASSERT_EQ(coupling.groups.size(), 2u);
+  EXPECT_EQ(coupling.groups[0].zone, coupling.groups[1].zone);
+  EXPECT_FALSE(coupling.groups[0].zone.empty());
+}
+
+TEST(Coupling, OnePerNodeByAntiAffinityPortsOrSpread) {
+  cluster::Demand demand;
+  cluster::PodShape lonely = shape(slice("1g.10gb"));
+  lonely.anti_affinity = {{app("lonely"), "kubernetes.io/hostname"}};
+  add(demand, "lonely", 3, lonely);
+  cluster::PodShape port = shape(slice("1g.10gb"));
+  port.host_ports = {{8080, "TCP", ""}};
+  add(demand, "port", 3, port);
+  add(demand, "spread", 3, with_spread("spread", "kubernetes.io/hostname", 2));
+  add(demand, "free", 3, shape(slice("1g.10gb")));
+  Coupling coupling = couple_all(demand);
+  ASSERT_EQ(coupling.groups.size(), 4u);
+  EXPECT_EQ(coupling.groups[0].per_node, 1);
+  EXPECT_EQ(coupling.groups[1].per_node, 1);
+  EXPECT_EQ(coupling.groups[2].per_node, 2);
+  EXPECT_EQ(coupling.groups[3].per_node, std::numeric_limits<std::int32_t>::max());
+  EXPECT_TRUE(coupling.conflicts.empty());
+}
+
+TEST(Coupling, AntiAffinityToOthersKeepsGroupsApartBothWays) {
+  cluster::Demand demand;
+  cluster::PodShape shy = shape(slice("1g.10gb"));
+  shy.anti_affinity = {{app("loud"), "kubernetes.io/hostname"}};
+  add(demand, "shy", 2, shy);
+  add(demand, "loud", 2, shape(slice("1g.10gb")));
+  Coupling coupling = couple_all(demand);
+  ASSERT_EQ(coupling.conflicts.size(), 1u);
+  EXPECT_EQ(coupling.conflicts[0], (std::pair<std::uint32_t, std::uint32_t>{0, 1}));
+}
+
+TEST(Coupling, HostnameAffinityMakesOneItem) {
+  cluster::Demand demand;
+  cluster::PodShape herd = shape(slice("1g.10gb"));
+  herd.affinity = {{app("herd"), "kubernetes.io/hostname"}};
+  add(demand, "herd", 4, herd);
+  Coupling coupling = couple_all(demand);
+  ASSERT_EQ(coupling.groups.size(), 1u);
+  EXPECT_EQ(coupling.groups[0].shapes.size(), 4u);
+  EXPECT_TRUE(coupling.relaxed.empty()) << "nothing was chosen, so bounds keep it";
+}
+
+TEST(Coupling, SaysWhatItCannotPlan) {
+  cluster::Demand demand;
+  add(demand, "rack", 2, with_spread("rack", "example.com/rack", 1));
+  cluster::PodShape orphan = shape(slice("1g.10gb"));
+  orphan.affinity = {{app("nobody"), "kubernetes.io/hostname"}};
+  add(demand, "orphan", 1, orphan);
+  Coupling coupling = couple_all(demand);
+  EXPECT_TRUE(coupling.groups.empty());
+  ASSERT_EQ(coupling.unplaced.size(), 3u);
+  EXPECT_EQ(coupling.unplaced[0].reason.code, ReasonCode::Unsupported);
+  EXPECT_EQ(coupling.unplaced[2].reason.code, ReasonCode::ConflictingPods);
+}
+
+}  // namespace
+}  // namespace kerf::plan

@@ -1,0 +1,201 @@
+// Parts each node's units over its GPUs, gives every slice its start and every pod its devices.
+#include "core/plan/expand.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "base/assert.h"
+#include "core/gpu/geometry.h"
+
+namespace kerf::plan {
+
+namespace {
+
+/// A pod (or headroom) and the devices it gets, by unit.
+struct Holder {
+  std::uint32_t pod = kNoPod;
+  bool headroom = false;
+  std::vector<std::pair<std::size_t, std::int64_t>> devices;  ///< unit, how many
+};
+
+class Expander {
+ public:
+  Expander(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
+           const cluster::Policy& policy)
+      : problem_(problem), demand_(demand), market_(market), policy_(policy),
+        next_(problem.classes.size()) {}
+
+  NodePlan node(const Pattern& pattern) {
+    const Machine& machine = problem_.machines[pattern.machine];
+    const GpuKind& kind = *problem_.kinds[machine.kind];
+    NodePlan node;
+    node.type = machine.type;
+    node.capacity_type = machine.capacity_type;
+    node.zones = machine.zones;
+    node.price = machine.price;
+    node.allocatable = machine.allocatable;
+    std::vector<Holder> holders;
+    UnitCounts units;
+    LabelNeeds labels;
+    for (const auto& [index, n] : pattern.content) {
+      const Candidate& candidate = machine.candidates[index];
+      const ItemClass& item = problem_.classes[candidate.cls];
+      node.used = node.used + item.need * n;
+      units = units.plus(candidate.units, n);
+      labels = merge(labels, item.labels);
+      for (std::int32_t i = 0; i < n; ++i) hand_out(machine, candidate, holders, node);
+    }
+    std::sort(node.pods.begin(), node.pods.end());
+    node.labels = labels_of(labels);
+    auto parts = kind.part(units, machine.gpus);
+    KERF_ASSERT(parts.has_value(), "a pattern is feasible");
+    std::sort(parts->begin(), parts->end(), std::greater<>());
+    parts->resize(static_cast<std::size_t>(machine.gpus));
+    for (const UnitCounts& part : *parts) node.gpus.push_back(cut(kind, part));
+    seat(kind, holders, node);
+    return node;
+  }
+
+ private:
+  /// The next item of the class: its pods and what each gets.
+  void hand_out(const Machine& machine, const Candidate& candidate, std::vector<Holder>& holders,
+                NodePlan& node) {
+    const ItemClass& item = problem_.classes[candidate.cls];
+    const GpuKind& kind = *problem_.kinds[machine.kind];
+    UnitCounts left = candidate.units;
+    std::size_t& next = next_[candidate.cls];
+    for (std::uint32_t i = 0; i < item.bundle; ++i) {
+      KERF_ASSERT(next < item.pods.size(), "the fleet serves no more than the demand");
+      Holder holder;
+      holder.pod = item.pods[next++];
+      holder.headroom = item.headroom;
+      if (holder.pod != kNoPod) node.pods.push_back(holder.pod);
+      holder.devices = devices_of(machine, kind, holder.pod, left, i + 1 == item.bundle);
+      holders.push_back(std::move(holder));
+    }
+    KERF_ASSERT(left.zero(), "the pods of an item take all of its units");
+  }
+
+  /// What one pod takes of the item's units.
+  std::vector<std::pair<std::size_t, std::int64_t>> devices_of(const Machine& machine,
+                                                              const GpuKind& kind,
+                                                              std::uint32_t pod, UnitCounts& left,
+                                                              bool last) {
+    std::vector<std::pair<std::size_t, std::int64_t>> devices;
+    if (last || pod == kNoPod) {
+      for (std::size_t u = 0; u < kind.units().size(); ++u)
+        if (left.n[u] > 0) devices.emplace_back(u, left.n[u]);
+      left = {};
+      return devices;
+    }
+    const auto& requests = demand_.shapes[demand_.pods[pod].shape].gpu;
+    const bool found = choose(machine, kind, requests, 0, left, devices);
+    KERF_ASSERT(found, "an item's units serve its pods");
+    return devices;
+  }
+
+  bool choose(const Machine& machine, const GpuKind& kind,
+              const std::vector<cluster::GpuRequest>& requests, std::size_t r, UnitCounts& left,
+              std::vector<std::pair<std::size_t, std::int64_t>>& devices) {
+    if (r == requests.size()) return true;
+    for (const gpu::Form& form :
+         forms_for(requests[r], market_, market_.types[machine.type], policy_)) {
+      for (std::size_t u = 0; u < kind.units().size(); ++u) {
+        if (!(kind.units()[u] == form) || left.n[u] < requests[r].count) continue;
+        left.n[u] = static_cast<std::uint8_t>(left.n[u] - requests[r].count);
+        devices.emplace_back(u, requests[r].count);
+        if (choose(machine, kind, requests, r + 1, left, devices)) return true;
+        devices.pop_back();
+        left.n[u] = static_cast<std::uint8_t>(left.n[u] + requests[r].count);
+      }
+    }
+    return false;
+  }
+
+  const gpu::Geometry& geometry(const gpu::Model& model) {
+    return geometries_.try_emplace(model.key, model).first->second;
+  }
+
+  /// One GPU with the units of `part` on it.
+  GpuPlan cut(const GpuKind& kind, const UnitCounts& part) {
+    GpuPlan gpu;
+    gpu::Counts counts(kind.model().profiles.size());
+    bool slices = false;
+    for (std::size_t u = 0; u < kind.units().size(); ++u) {
+      if (part.n[u] == 0) continue;
+      const gpu::Form& form = kind.units()[u];
+      if (form.kind == gpu::FormKind::Slice) {
+        counts[form.profile] = part.n[u];
+        slices = true;
+        continue;
+      }
+      for (std::uint8_t i = 0; i < form.replicas; ++i) gpu.slices.push_back({form, i, kNoPod, false});
+    }
+    if (!slices) return gpu;
+    const gpu::Geometry& table = geometry(kind.model());
+    const auto state = table.arrange(counts);
+    KERF_ASSERT(state.has_value(), "corners are legal");
+    for (const gpu::Placed& placed : table.layout(*state))
+      for (const gpu::Form& form : kind.units())
+        if (form.kind == gpu::FormKind::Slice && form.profile == placed.profile)
+          gpu.slices.push_back({form, placed.start, kNoPod, false});
+    return gpu;
+  }
+
+  /// Pods with most devices first, each on as few GPUs as the order gives.
+  static void seat(const GpuKind& kind, std::vector<Holder>& holders, NodePlan& node) {
+    std::stable_sort(holders.begin(), holders.end(), [](const Holder& a, const Holder& b) {
+      auto size = [](const Holder& h) {
+        std::int64_t sum = 0;
+        for (const auto& [u, n] : h.devices) sum += n;
+        return sum;
+      };
+      return size(a) > size(b);
+    });
+    std::vector<std::vector<bool>> taken;
+    for (const GpuPlan& gpu : node.gpus) taken.emplace_back(gpu.slices.size());
+    for (const Holder& holder : holders) {
+      for (auto [u, n] : holder.devices) {
+        for (std::size_t g = 0; g < node.gpus.size() && n > 0; ++g) {
+          for (std::size_t s = 0; s < node.gpus[g].slices.size() && n > 0; ++s) {
+            SlicePlan& slice = node.gpus[g].slices[s];
+            if (taken[g][s] || !(slice.form == kind.units()[u])) continue;
+            taken[g][s] = true;
+            slice.pod = holder.pod;
+            slice.headroom = holder.headroom;
+            --n;
+          }
+        }
+        KERF_ASSERT(n == 0, "the GPUs hold all units of the node");
+      }
+    }
+  }
+
+  const Problem& problem_;
+  const cluster::Demand& demand_;
+  const market::Market& market_;
+  const cluster::Policy& policy_;
+  std::vector<std::size_t> next_;  ///< by class: pods handed out
+  std::map<std::string, gpu::Geometry> geometries_;
+};
+
+}  // namespace
+
+std::vector<NodePlan> expand(const Problem& problem, const Fleet& fleet,
+                             const cluster::Demand& demand, const market::Market& market,
+                             const cluster::Policy& policy) {
+  Fleet ordered = fleet;
+  std::sort(ordered.begin(), ordered.end(), [&](const Pattern& a, const Pattern& b) {
+    const Machine& x = problem.machines[a.machine];
+    const Machine& y = problem.machines[b.machine];
+    if (x.price != y.price) return x.price > y.price;
+    return std::tie(market.types[x.type].name, a) < std::tie(market.types[y.type].name, b);
+  });
+  Expander expander(problem, demand, market, policy);
+  std::vector<NodePlan> nodes;
+  for (const Pattern& pattern : ordered) nodes.push_back(expander.node(pattern));
+  return nodes;
+}
+
+}  // namespace kerf::plan

@@ -1,0 +1,230 @@
+// Offers: admission per distinct constraint, ways to serve per distinct request.
+#include "core/plan/offers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace kerf::plan {
+
+namespace {
+
+using cluster::GpuRequest;
+using cluster::PodShape;
+using market::InstanceType;
+
+constexpr std::size_t kMaxOptions = 64;
+constexpr int kMaxDevices = 240;  ///< of one item; more than any node has
+
+/// The fields that decide which offerings admit a pod; all else blank, so that like pods share one.
+PodShape admission_part(const PodShape& shape) {
+  PodShape part;
+  part.node_selector = shape.node_selector;
+  part.node_affinity = shape.node_affinity;
+  part.tolerations = shape.tolerations;
+  part.volume_zone_bound = shape.volume_zone_bound;
+  part.volume_zones = shape.volume_zones;
+  part.gpu = shape.gpu;  // whether it asks for slices decides which taints it tolerates
+  return part;
+}
+
+/// True if the shape cares about zones; adds those that it names.
+bool names_zone(const PodShape& s, std::set<std::string>& named) {
+  bool any = s.volume_zone_bound;
+  named.insert(s.volume_zones.begin(), s.volume_zones.end());
+  auto look = [&](const cluster::Requirements& requirements) {
+    for (const auto& requirement : requirements) {
+      if (requirement.key != "topology.kubernetes.io/zone" &&
+          requirement.key != "failure-domain.beta.kubernetes.io/zone")
+        continue;
+      any = true;
+      if (requirement.op == cluster::Operator::In)
+        named.insert(requirement.values.begin(), requirement.values.end());
+    }
+  };
+  look(s.node_selector);
+  for (const auto& term : s.node_affinity) look(term);
+  auto zone_term = [](const auto& term) {
+    return term.topology_key != "kubernetes.io/hostname";
+  };
+  return any || std::any_of(s.spread.begin(), s.spread.end(), zone_term) ||
+         std::any_of(s.affinity.begin(), s.affinity.end(), zone_term) ||
+         std::any_of(s.anti_affinity.begin(), s.anti_affinity.end(), zone_term);
+}
+
+bool allowed_in(GpuMode mode, const gpu::Form& form) {
+  if (mode == GpuMode::Any) return true;
+  return (form.kind == gpu::FormKind::Slice) == (mode == GpuMode::Cut);
+}
+
+void add_form(FormCounts& counts, const gpu::Form& form, int times) {
+  for (auto& [have, n] : counts) {
+    if (!(have == form)) continue;
+    n += times;
+    return;
+  }
+  counts.emplace_back(form, times);
+}
+
+/// Drops forms that are never the better choice on the same GPU.
+std::vector<gpu::Form> undominated(const gpu::Model& model, const std::vector<gpu::Form>& forms) {
+  std::vector<gpu::Form> kept;
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    bool drop = false;
+    for (std::size_t j = 0; j < forms.size() && !drop; ++j) {
+      if (i == j || !gpu::dominates(model, forms[j], forms[i])) continue;
+      drop = j < i || !gpu::dominates(model, forms[i], forms[j]);
+    }
+    if (!drop) kept.push_back(forms[i]);
+  }
+  return kept;
+}
+
+}  // namespace
+
+Offers::Offers(const cluster::Demand& demand, const market::Market& market,
+               const cluster::Policy& policy)
+    : demand_(demand), market_(market), policy_(policy) {
+  for (const PodShape& s : demand.shapes) signature_.push_back(sign(s));
+  for (const cluster::Headroom& headroom : policy.headroom) {
+    PodShape s;
+    s.ns = "headroom";
+    s.gpu = {headroom.request};
+    s.requests = headroom.each;
+    s.requests.pods = 1;
+    headroom_.push_back(s);
+    signature_.push_back(sign(s));
+  }
+  for (const InstanceType& type : market.types)
+    allocatable_.push_back(market::allocatable(type, demand.overhead));
+  expand();
+  admit();
+}
+
+std::uint32_t Offers::sign(const PodShape& s) {
+  auto [it, fresh] =
+      signatures_.try_emplace(admission_part(s), static_cast<std::uint32_t>(signatures_.size()));
+  if (fresh) examples_.push_back(it->first);
+  return it->second;
+}
+
+/// Zones to tell apart; empty where nobody asks and the prices are the region's.
+std::vector<std::string> Offers::zone_universe() {
+  if (!policy_.zones.empty()) return policy_.zones;
+  std::vector<std::string> priced = market_.zones();
+  std::set<std::string> named;
+  bool asked = false;
+  for (const PodShape& s : demand_.shapes) asked = names_zone(s, named) || asked;
+  if (!priced.empty() || !asked) return priced;
+  for (const char* letter : {"a", "b", "c"}) named.insert(market_.region + letter);
+  std::string list;
+  for (const std::string& zone : named) list += (list.empty() ? "" : ", ") + zone;
+  notes_.push_back(
+      fmt::format("The prices say nothing about zones: every type is taken to be sold in {}.",
+                  list));
+  return {named.begin(), named.end()};
+}
+
+void Offers::expand() {
+  const std::vector<std::string> zones = zone_universe();
+  for (const market::Offering& offering : market_.offerings) {
+    if (!cluster::allows(policy_, market_.types[offering.type], offering)) continue;
+    if (!offering.zone.empty() || zones.empty()) {
+      offers_.push_back(
+          {offering.type, offering.zone, offering.capacity_type, offering.price});
+      continue;
+    }
+    for (const std::string& zone : zones)
+      offers_.push_back({offering.type, zone, offering.capacity_type, offering.price});
+  }
+}
+
+void Offers::admit() {
+  admitted_.resize(examples_.size());
+  refusal_.resize(examples_.size());
+  for (std::size_t g = 0; g < examples_.size(); ++g) {
+    for (const Offer& offer : offers_) {
+      Admission admission = admits(market_, policy_, examples_[g], market_.types[offer.type],
+                                   offer.zone, offer.capacity_type);
+      admitted_[g].push_back(admission.ok);
+      if (!admission.ok) refusal_[g].try_emplace(offer.type, std::move(admission.why_not));
+    }
+  }
+}
+
+/// All ways to serve these requests on one node of this type and mode.
+const std::vector<FormCounts>& Offers::request_options(const std::vector<GpuRequest>& requests,
+                                                       std::uint32_t type, GpuMode mode) {
+  auto key = std::make_tuple(requests, type, mode);
+  if (auto it = options_.find(key); it != options_.end()) return it->second;
+  const InstanceType& instance = market_.types[type];
+  const gpu::Model& model = market_.model_of(instance);
+  std::vector<FormCounts> ways = {{}};
+  for (const GpuRequest& request : requests) {
+    std::vector<gpu::Form> forms;
+    for (const gpu::Form& form : forms_for(request, market_, instance, policy_))
+      if (allowed_in(mode, form)) forms.push_back(form);
+    forms = undominated(model, forms);
+    std::vector<FormCounts> longer;
+    for (const FormCounts& way : ways) {
+      for (const gpu::Form& form : forms) {
+        if (request.count > kMaxDevices || longer.size() >= kMaxOptions) continue;
+        longer.push_back(way);
+        add_form(longer.back(), form, static_cast<int>(request.count));
+      }
+    }
+    ways = std::move(longer);
+  }
+  return options_.emplace(std::move(key), std::move(ways)).first->second;
+}
+
+std::vector<GpuMode> Offers::modes(std::uint32_t type) const {
+  const InstanceType& instance = market_.types[type];
+  const gpu::Model& model = market_.model_of(instance);
+  if (model.generation == gpu::Generation::Ampere && model.cuttable() &&
+      instance.gpu_fraction == 1)
+    return {GpuMode::Cut, GpuMode::Whole};
+  return {GpuMode::Any};
+}
+
+std::vector<FormCounts> Offers::options(const std::vector<std::uint32_t>& shapes,
+                                        std::uint32_t type, GpuMode mode) {
+  std::map<std::vector<GpuRequest>, int> requests;
+  for (std::uint32_t s : shapes) ++requests[shape(s).gpu];
+  std::vector<FormCounts> ways = {{}};
+  for (const auto& [request, times] : requests) {
+    std::vector<FormCounts> longer;
+    for (const FormCounts& way : ways) {
+      for (const FormCounts& option : request_options(request, type, mode)) {
+        if (longer.size() >= kMaxOptions) break;
+        longer.push_back(way);
+        for (const auto& [form, n] : option) add_form(longer.back(), form, n * times);
+      }
+    }
+    ways = std::move(longer);
+  }
+  std::erase_if(ways, [](const FormCounts& way) {
+    return std::any_of(way.begin(), way.end(),
+                       [](const auto& entry) { return entry.second > kMaxDevices; });
+  });
+  return ways;
+}
+
+std::vector<std::string> Offers::zones(std::uint32_t s) {
+  std::set<std::string> zones;
+  for (std::size_t o = 0; o < offers_.size(); ++o) {
+    if (!admitted(s, o) || zones.count(offers_[o].zone) != 0) continue;
+    if (!shape(s).requests.fits(allocatable_[offers_[o].type])) continue;
+    for (GpuMode mode : modes(offers_[o].type))
+      if (!options({s}, offers_[o].type, mode).empty()) zones.insert(offers_[o].zone);
+  }
+  return {zones.begin(), zones.end()};
+}
+
+const Reason* Offers::refusal(std::uint32_t s, std::uint32_t type) const {
+  auto it = refusal_[signature_[s]].find(type);
+  return it == refusal_[signature_[s]].end() ? nullptr : &it->second;
+}
+
+}  // namespace kerf::plan

@@ -1,0 +1,88 @@
+// Offers: what can be bought for these pods, who is admitted where, and in which forms they are served.
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/cluster/demand.h"
+#include "core/cluster/policy.h"
+#include "core/market/market.h"
+#include "core/plan/admission.h"
+#include "core/plan/gpu_kind.h"
+#include "core/plan/reason.h"
+
+namespace kerf::plan {
+
+/// One way to serve a list of requests: how many of each form.
+using FormCounts = std::vector<std::pair<gpu::Form, int>>;
+
+/// An offering in one zone ("" = the whole region, where nobody asks for a zone).
+struct Offer {
+  std::uint32_t type = 0;
+  std::string zone;
+  market::CapacityType capacity_type = market::CapacityType::OnDemand;
+  MicroUsdPerHour price;
+};
+
+/// Answers questions about shapes and offers, each worked out once. Shapes are those of the demand;
+/// the policy's headroom is numbered after them.
+class Offers {
+ public:
+  Offers(const cluster::Demand& demand, const market::Market& market,
+         const cluster::Policy& policy);
+
+  const std::vector<Offer>& all() const { return offers_; }
+  const market::Market& market() const { return market_; }
+  const cluster::Policy& policy() const { return policy_; }
+  const cluster::PodShape& shape(std::uint32_t s) const {
+    return s < demand_.shapes.size() ? demand_.shapes[s] : headroom_[s - demand_.shapes.size()];
+  }
+  /// Shapes of one signature are admitted by the same offers.
+  std::uint32_t signature(std::uint32_t s) const { return signature_[s]; }
+  bool admitted(std::uint32_t s, std::size_t offer) const {
+    return admitted_[signature_[s]][offer];
+  }
+  /// Why the shape is refused by this type in some zone; nullptr where it is not.
+  const Reason* refusal(std::uint32_t s, std::uint32_t type) const;
+
+  const Resources& allocatable(std::uint32_t type) const { return allocatable_[type]; }
+  /// The modes in which a node of the type can be bought.
+  std::vector<GpuMode> modes(std::uint32_t type) const;
+  /// All ways to serve one item, which is a pod of each of these shapes; like requests are served
+  /// alike. At most 64 ways.
+  std::vector<FormCounts> options(const std::vector<std::uint32_t>& shapes, std::uint32_t type,
+                                  GpuMode mode);
+  /// Zones where the shape can run at all, ascending.
+  std::vector<std::string> zones(std::uint32_t s);
+  /// Assumptions made on the way, for people.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  std::uint32_t sign(const cluster::PodShape& s);
+  std::vector<std::string> zone_universe();
+  void expand();
+  void admit();
+  const std::vector<FormCounts>& request_options(const std::vector<cluster::GpuRequest>& requests,
+                                                 std::uint32_t type, GpuMode mode);
+
+  const cluster::Demand& demand_;
+  const market::Market& market_;
+  const cluster::Policy& policy_;
+  std::vector<cluster::PodShape> headroom_;
+  std::map<cluster::PodShape, std::uint32_t> signatures_;
+  std::vector<cluster::PodShape> examples_;  ///< by signature
+  std::vector<std::uint32_t> signature_;     ///< by shape
+  std::vector<Offer> offers_;
+  std::vector<std::vector<bool>> admitted_;               ///< signature, offer
+  std::vector<std::map<std::uint32_t, Reason>> refusal_;  ///< signature, type
+  std::map<std::tuple<std::vector<cluster::GpuRequest>, std::uint32_t, GpuMode>,
+           std::vector<FormCounts>>
+      options_;
+  std::vector<Resources> allocatable_;  ///< by type
+  std::vector<std::string> notes_;
+};
+
+}  // namespace kerf::plan

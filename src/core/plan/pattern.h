@@ -1,0 +1,76 @@
+// Pattern: the content of one node, and Room, a node being filled.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/plan/problem.h"
+
+namespace kerf::plan {
+
+/// What one node of a machine holds: candidate index (in Machine::candidates) and how many items.
+struct Pattern {
+  std::uint32_t machine = 0;
+  std::vector<std::pair<std::uint32_t, std::int32_t>> content;  ///< by candidate, counts > 0
+
+  bool operator==(const Pattern&) const = default;
+  auto operator<=>(const Pattern&) const = default;
+};
+
+/// A fleet under construction: one pattern per node.
+using Fleet = std::vector<Pattern>;
+
+MicroUsdPerHour bill_of(const Problem& problem, const Fleet& fleet);
+/// Items of each class that the fleet holds.
+std::vector<std::int64_t> served_by(const Problem& problem, const Fleet& fleet);
+
+/// A node that is being filled; every add keeps it feasible. Holds a pointer to the problem.
+class Room {
+ public:
+  Room(const Problem& problem, std::uint32_t machine);
+  Room(const Problem& problem, const Pattern& pattern);
+
+  const Machine& machine() const { return *machine_; }
+  std::uint32_t machine_index() const { return index_; }
+  /// The most items of a candidate, up to `limit`, that can still be added. Exact.
+  std::int64_t most(std::uint32_t candidate, std::int64_t limit) const;
+  /// n <= most(candidate, n) must hold.
+  void add(std::uint32_t candidate, std::int64_t n);
+  void remove(std::uint32_t candidate, std::int64_t n);
+
+  const Resources& left() const { return left_; }
+  const UnitCounts& units() const { return units_; }
+  const std::vector<std::pair<std::uint32_t, std::int32_t>>& content() const { return content_; }
+  Pattern pattern() const { return {index_, content_}; }
+  bool empty() const { return content_.empty(); }
+
+ private:
+  std::int64_t most_by_company(std::uint32_t cls, std::int64_t limit) const;
+  std::int64_t most_by_gpus(const UnitCounts& units, std::int64_t limit) const;
+
+  const Problem* problem_;
+  const Machine* machine_;
+  std::uint32_t index_;
+  Resources left_;
+  UnitCounts units_;
+  std::vector<std::pair<std::uint32_t, std::int32_t>> content_;
+};
+
+/// Fills one node for the most value: greedily by value per scarce resource, under several notions of
+/// scarce, then by exchanges of single items. `values` and `residual` are by class (items without
+/// residual or value are not used). Returns the best pattern found and its value; not optimal in
+/// general: a plan may use it, a bound may not.
+/// Cost: candidates * log(candidates) per notion. Ties: lower candidate index.
+struct Filled {
+  Pattern pattern;
+  double value = 0;
+};
+Filled fill_node(const Problem& problem, std::uint32_t machine, const std::vector<double>& values,
+                 const std::vector<std::int64_t>& residual);
+
+/// The cheapest machine that can hold what `pattern` holds, as a pattern there; ties to the one it is
+/// on, then to the lower index.
+Pattern cheapest_host(const Problem& problem, const Pattern& pattern);
+
+}  // namespace kerf::plan

@@ -1,0 +1,204 @@
+// make_plan: compile, bound, search, improve, prove; then limits, accounts and baselines.
+#include "core/plan/planner.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/plan/account.h"
+#include "core/plan/baseline.h"
+#include "core/plan/bound.h"
+#include "core/plan/columns.h"
+#include "core/plan/exact.h"
+#include "core/plan/expand.h"
+#include "core/plan/improve.h"
+#include "core/plan/problem.h"
+
+namespace kerf::plan {
+
+namespace {
+
+/// Fleets of so few count vectors are solved by trying everything.
+constexpr std::int64_t kExactVectors = 4000;
+
+struct Solved {
+  Problem problem;
+  Fleet fleet;
+  MicroUsdPerHour bill;
+  Bound bound;
+};
+
+std::vector<std::int64_t> demand_of(const Problem& problem) {
+  std::vector<std::int64_t> demand;
+  for (const ItemClass& item : problem.classes) demand.push_back(item.demand);
+  return demand;
+}
+
+class Planner {
+ public:
+  Planner(const cluster::Demand& demand, const market::Market& market,
+          const cluster::Policy& policy, LpSolver& solver, const PlanOptions& options)
+      : demand_(demand), market_(market), policy_(policy), solver_(solver), options_(options) {}
+
+  Plan run() {
+    std::vector<std::uint32_t> pods(demand_.pods.size());
+    std::iota(pods.begin(), pods.end(), 0);
+    Solved solved = solve(pods, options_);
+    std::vector<Unplaced> cut_off;
+    if (const auto limit = broken_limit(solved)) solved = within_limits(pods, *limit, cut_off);
+    Plan plan;
+    plan.nodes = expand(solved.problem, solved.fleet, demand_, market_, policy_);
+    plan.unplaced = std::move(solved.problem.unplaced);
+    plan.unplaced.insert(plan.unplaced.end(), cut_off.begin(), cut_off.end());
+    std::sort(plan.unplaced.begin(), plan.unplaced.end(),
+              [](const Unplaced& a, const Unplaced& b) { return a.pod < b.pod; });
+    plan.notes = solved.problem.notes;
+    plan.bound = std::move(solved.bound);
+    account(solved.problem, demand_, market_, plan);
+    if (options_.baselines) {
+      report("baselines", solved.bill, plan.bound.per_hour);
+      plan.baselines.push_back(whole_gpu_baseline(demand_, market_, policy_));
+      plan.baselines.push_back(static_mig_baseline(demand_, market_, policy_));
+    }
+    return plan;
+  }
+
+ private:
+  void report(std::string_view stage, MicroUsdPerHour bill, MicroUsdPerHour bound) const {
+    if (options_.progress) options_.progress({stage, bill, bound});
+  }
+
+  /// Searches a fleet for the problem's demand; `bound` gets what is known on the way.
+  Fleet search(const Problem& problem, const PlanOptions& options, Bound& bound,
+               std::vector<double>& values) {
+    const std::vector<std::int64_t> demand = demand_of(problem);
+    if (auto fleet = exact_fleet(problem, demand, kExactVectors)) {
+      bound = {bill_of(problem, *fleet), "exact", true, {}, 0};
+      return *fleet;
+    }
+    BoundResult root = lower_bound(problem, demand, {std::int64_t{1} << 50}, solver_, 0);
+    values = root.values;
+    values.resize(demand.size());
+    bound.per_hour = root.per_hour;
+    auto tick = [&] { report("search", {}, bound.per_hour); };
+    ColumnOptions columns;
+    columns.tick = tick;
+    Fleet fleet = generate_fleet(problem, demand, values, solver_, columns);
+    improve(problem, values, bound.per_hour, options.search_steps,
+            [&] { report("improve", bill_of(problem, fleet), bound.per_hour); }, fleet);
+    return fleet;
+  }
+
+  Solved solve(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
+    report("compile", {}, {});
+    Solved solved;
+    solved.problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned);
+    std::vector<double> values;
+    solved.fleet = search(solved.problem, options, solved.bound, values);
+    solved.bill = bill_of(solved.problem, solved.fleet);
+    if (!solved.problem.restricted) {
+      if (!solved.bound.optimal) prove(solved.problem, options, solved);
+      return solved;
+    }
+    // Zones and company were chosen, not searched: the bound is for the problem without them.
+    std::vector<std::uint32_t> placed;
+    for (const ItemClass& item : solved.problem.classes)
+      for (std::uint32_t pod : item.pods)
+        if (pod != kNoPod) placed.push_back(pod);
+    std::sort(placed.begin(), placed.end());
+    const Problem relaxed = compile(demand_, placed, market_, policy_, Coupled::ForBound);
+    if (auto fleet = exact_fleet(relaxed, demand_of(relaxed), kExactVectors)) {
+      solved.bound = {bill_of(relaxed, *fleet), "exact", false, {}, 0};
+    } else {
+      prove(relaxed, options, solved);
+    }
+    solved.bound.optimal = solved.bound.per_hour == solved.bill;
+    solved.bound.relaxed.insert(solved.bound.relaxed.begin(), solved.problem.relaxed.begin(),
+                                solved.problem.relaxed.end());
+    return solved;
+  }
+
+  void prove(const Problem& problem, const PlanOptions& options, Solved& solved) {
+    report("bound", solved.bill, solved.bound.per_hour);
+    BoundResult result =
+        lower_bound(problem, demand_of(problem), solved.bill, solver_, options.bound_steps);
+    solved.bound.per_hour = std::min(std::max(solved.bound.per_hour, result.per_hour), solved.bill);
+    solved.bound.method = result.integer_nodes ? "aggregated-lp-integer-nodes" : "aggregated-lp";
+    solved.bound.search_nodes = result.search_nodes;
+    solved.bound.optimal = solved.bound.per_hour == solved.bill;
+    if (problem.has_conflicts()) solved.bound.relaxed.push_back("pods that may not share a node");
+  }
+
+  // --- limits --------------------------------------------------------------------------------
+
+  std::int64_t gpus_of(const Solved& solved) const {
+    std::int64_t sum = 0;
+    for (const Pattern& node : solved.fleet) sum += solved.problem.machines[node.machine].gpus;
+    return sum;
+  }
+
+  /// The policy limit that the fleet breaks, if any.
+  std::optional<Reason> broken_limit(const Solved& solved) const {
+    if (policy_.limit_per_hour && solved.bill > *policy_.limit_per_hour)
+      return Reason{ReasonCode::LimitPerHour, {format_usd(*policy_.limit_per_hour)}};
+    if (policy_.limit_gpus && gpus_of(solved) > *policy_.limit_gpus)
+      return Reason{ReasonCode::LimitGpus, {std::to_string(*policy_.limit_gpus)}};
+    return std::nullopt;
+  }
+
+  /// The longest prefix of the pods, by priority, then by what they cost alone, then in order, that
+  /// stays within the limits. Found by bisection, so among prefixes that do not fit a longer one is
+  /// not looked for.
+  Solved within_limits(std::vector<std::uint32_t> pods, const Reason& reason,
+                       std::vector<Unplaced>& cut_off) {
+    std::vector<MicroUsdPerHour> alone(demand_.pods.size(), {std::int64_t{1} << 60});
+    Problem all = compile(demand_, pods, market_, policy_, Coupled::AsPlanned);
+    for (std::uint32_t c = 0; c < all.classes.size(); ++c) {
+      const std::vector<FormPrice> prices = form_prices(all, c);
+      for (std::uint32_t pod : all.classes[c].pods)
+        if (pod != kNoPod && !prices.empty()) alone[pod] = prices[0].per_item;
+    }
+    std::vector<bool> hopeless(demand_.pods.size());
+    for (const Unplaced& entry : all.unplaced) hopeless[entry.pod] = true;
+    std::vector<Unplaced> never = all.unplaced;
+    std::erase_if(pods, [&](std::uint32_t pod) { return bool{hopeless[pod]}; });
+    std::stable_sort(pods.begin(), pods.end(), [&](std::uint32_t a, std::uint32_t b) {
+      const auto pa = demand_.shapes[demand_.pods[a].shape].priority;
+      const auto pb = demand_.shapes[demand_.pods[b].shape].priority;
+      return pa != pb ? pa > pb : alone[a] < alone[b];
+    });
+    PlanOptions quick = options_;
+    quick.bound_steps = 0;
+    quick.search_steps = std::min<std::int64_t>(quick.search_steps, 60);
+    std::size_t fits = 0, fails = pods.size();
+    auto prefix = [&](std::size_t n) {
+      std::vector<std::uint32_t> chosen(pods.begin(), pods.begin() + static_cast<std::ptrdiff_t>(n));
+      std::sort(chosen.begin(), chosen.end());
+      return chosen;
+    };
+    while (fails - fits > 1) {
+      const std::size_t middle = fits + (fails - fits) / 2;
+      if (broken_limit(solve(prefix(middle), quick))) fails = middle;
+      else fits = middle;
+    }
+    Solved solved = solve(prefix(fits), options_);
+    while (fits > 0 && broken_limit(solved)) solved = solve(prefix(--fits), options_);
+    for (std::size_t i = fits; i < pods.size(); ++i) cut_off.push_back({pods[i], reason});
+    cut_off.insert(cut_off.end(), never.begin(), never.end());
+    return solved;
+  }
+
+  const cluster::Demand& demand_;
+  const market::Market& market_;
+  const cluster::Policy& policy_;
+  LpSolver& solver_;
+  const PlanOptions& options_;
+};
+
+}  // namespace
+
+Plan make_plan(const cluster::Demand& demand, const market::Market& market,
+               const cluster::Policy& policy, LpSolver& solver, const PlanOptions& options) {
+  return Planner(demand, market, policy, solver, options).run();
+}
+
+}  // namespace kerf::plan

@@ -1,0 +1,79 @@
+// Problem: demand, market and policy compiled into classes of like items and machines to buy.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/money.h"
+#include "base/resources.h"
+#include "core/cluster/demand.h"
+#include "core/cluster/policy.h"
+#include "core/market/market.h"
+#include "core/plan/admission.h"
+#include "core/plan/gpu_kind.h"
+#include "core/plan/plan.h"
+
+namespace kerf::plan {
+
+/// Items that every part of the planner may exchange for one another: the same requests, the same
+/// machines with the same forms, the same company. An item is one pod, or several that must share a
+/// node (required pod affinity on the hostname).
+struct ItemClass {
+  Resources need;                      ///< of one item
+  std::int64_t demand = 0;             ///< items
+  std::uint32_t bundle = 1;            ///< pods per item
+  std::vector<std::uint32_t> pods;     ///< demand * bundle indices; kNoPod = headroom
+  std::vector<std::uint32_t> shapes;   ///< of the pods of one item, bundle entries
+  std::int32_t per_node = std::numeric_limits<std::int32_t>::max();  ///< most items on one node
+  LabelNeeds labels;                   ///< labels that a node must be given for it
+  bool headroom = false;
+};
+
+/// A way to hold one item of a class on a machine.
+struct Candidate {
+  std::uint32_t cls = 0;
+  UnitCounts units;
+};
+
+/// Something to buy: offerings that differ for no class (zones of one price) are one machine.
+struct Machine {
+  std::uint32_t type = 0;
+  market::CapacityType capacity_type = market::CapacityType::OnDemand;
+  std::vector<std::string> zones;  ///< empty = any zone of the region
+  MicroUsdPerHour price;
+  Resources allocatable;
+  std::uint16_t kind = 0;  ///< index in Problem::kinds
+  std::int32_t gpus = 0;
+  std::vector<Candidate> candidates;  ///< by class, then units
+};
+
+struct Problem {
+  std::vector<ItemClass> classes;
+  std::vector<Machine> machines;
+  std::vector<std::unique_ptr<GpuKind>> kinds;
+  std::vector<Unplaced> unplaced;     ///< found impossible while compiling
+  bool restricted = false;  ///< zones or company were chosen here: a bound needs Coupled::ForBound
+  std::vector<std::string> relaxed;   ///< in words: what a bound then leaves out
+  std::vector<std::string> notes;
+
+  /// May items of these classes share a node?
+  bool may_share(std::uint32_t a, std::uint32_t b) const {
+    return conflicts.empty() || !conflicts[a * classes.size() + b];
+  }
+  bool has_conflicts() const { return !conflicts.empty(); }
+  std::vector<bool> conflicts;  ///< classes x classes, symmetric; empty = none anywhere
+};
+
+/// Which constraints between pods count. AsPlanned: zones are chosen and company is bundled, which
+/// is sufficient but may be stricter than Kubernetes. ForBound: only what every fleet must obey.
+enum class Coupled : std::uint8_t { AsPlanned, ForBound };
+
+/// Compiles. `pods` are the indices in Demand::pods to plan; headroom of the policy is added as items
+/// without pods. Cost: linear in pods plus (distinct constraints x offerings).
+Problem compile(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
+                const market::Market& market, const cluster::Policy& policy, Coupled coupled);
+
+}  // namespace kerf::plan
