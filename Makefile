@@ -16,7 +16,8 @@ quiet = $$([ -t 1 ] || echo -- --quiet)
 define configure
 @cache=build/$(1)/CMakeCache.txt; \
 if [ build/$(1)/build.ninja -nt CMakePresets.json ] && \
-   grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$$PWD" $$cache; then exit 0; fi; \
+   grep -qxF -e "CMAKE_HOME_DIRECTORY:INTERNAL=$$PWD" \
+     -e "CMAKE_HOME_DIRECTORY:INTERNAL=$$(pwd -P)" $$cache; then exit 0; fi; \
 cmake --preset $(1) --fresh -Wno-dev </dev/null >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 endef
 

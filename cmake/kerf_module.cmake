@@ -11,13 +11,25 @@
 #   PURE         no I/O, clock, thread, environment or throw (tools/check_layers.py holds it to that)
 #   SYSTEM_LIBS  libraries from outside, seen by this module only
 #   SOURCES      generated sources
-#   TEST_DEPS    modules that *_test.cc may use beside DEPS; cycles are fine, a test is a program
+#   TEST_DEPS    modules that *_test.cc, and the *_testing.h and .cc that tests share, may use beside
+#                DEPS; cycles are fine, a test is a program
 #   PROGRAM      name of the executable whose main is <DIR>/main.cc
 #
 # After the last module: kerf_finish_modules().
 # Also here: kerf_test() for tests outside src/, kerf_fuzz_target() for fuzz/.
 include_guard(GLOBAL)
 include(GoogleTest)
+
+# GCC's runtimes (libgfortran at exit, libstdc++) reach threads by weak references, which pull nothing
+# out of a static libc: one that is there without the others is a call of address 0. So all are asked
+# for by name (the list of gthr-posix.h).
+set(KERF_STATIC_THREADS)
+foreach(symbol once getspecific setspecific create join equal self detach cancel mutex_lock
+        mutex_trylock mutex_timedlock mutex_unlock mutex_init mutex_destroy cond_init cond_broadcast
+        cond_signal cond_wait cond_timedwait cond_destroy key_create key_delete mutexattr_init
+        mutexattr_settype mutexattr_destroy)
+  list(APPEND KERF_STATIC_THREADS -Wl,-u,pthread_${symbol})
+endforeach()
 
 function(kerf_module)
   cmake_parse_arguments(PARSE_ARGV 0 arg "PURE" "NAME;DIR;PROGRAM"
@@ -30,8 +42,8 @@ function(kerf_module)
   set(folder ${PROJECT_SOURCE_DIR}/src/${arg_DIR})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cc)
   set(test_sources ${sources})
-  list(FILTER test_sources INCLUDE REGEX "_test\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER test_sources INCLUDE REGEX "_test(ing)?\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_test(ing)?\\.cc$")
   set(main_source ${sources})
   list(FILTER main_source INCLUDE REGEX "/main\\.cc$")
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
@@ -79,7 +91,7 @@ function(kerf_module)
     add_executable(${arg_PROGRAM} ${main_source})
     target_link_libraries(${arg_PROGRAM} PRIVATE ${target})
     if(KERF_STATIC)
-      target_link_options(${arg_PROGRAM} PRIVATE -static)
+      target_link_options(${arg_PROGRAM} PRIVATE -static ${KERF_STATIC_THREADS})
     endif()
   endif()
 endfunction()
@@ -146,7 +158,9 @@ function(kerf_test)
   target_link_libraries(${arg_NAME} PRIVATE ${deps} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${arg_NAME} PRIVATE
     KERF_SOURCE_DIR="${PROJECT_SOURCE_DIR}" KERF_SHARED_DIR="${KERF_SHARED_DIR}")
-  set_target_properties(${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  set_target_properties(${arg_NAME} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin
+    CXX_CLANG_TIDY "")  # it does not understand ASSERT_TRUE(optional)
   gtest_discover_tests(${arg_NAME} TEST_PREFIX ${arg_NAME}/ DISCOVERY_TIMEOUT 120
                        PROPERTIES TIMEOUT 600)
 endfunction()

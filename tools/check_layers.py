@@ -74,6 +74,7 @@ class Module(NamedTuple):
 class Include(NamedTuple):
     line: int
     header: str
+    quoted: bool  # "header", not <header>
 
 
 class Source(NamedTuple):
@@ -106,13 +107,18 @@ def read_source(text):
             code.append(match[0])
             continue
         if match["include"]:
-            includes.append(Include(line, match["quoted"] or match["angled"]))
+            includes.append(Include(line, match["quoted"] or match["angled"], bool(match["quoted"])))
         elif match["comment"]:
             for offset, comment in enumerate(match[0].split("\n")):
                 comments.append((line + offset, comment))
         code.append(" " + "\n" * match[0].count("\n"))
     code.append(text[position:])
     return Source("".join(code), comments, includes)
+
+
+def is_test(path):
+    """*_test.cc, what tests share (*_testing.h, *_testing.cc), and all that is not in src/."""
+    return not path.startswith("src/") or bool(re.search(r"_test\.cc$|_testing\.(h|cc)$", path))
 
 
 def reachable(modules, names):
@@ -156,7 +162,7 @@ class Checker:
                             "declare its folder with kerf_module() in CMakeLists.txt")
                 return
             self.check_dependencies(path, source, module)
-            if module.pure and not path.endswith("_test.cc"):
+            if module.pure and not is_test(path):
                 self.check_pure(path, source, module)
 
     def check_shape(self, path, text, source):
@@ -172,8 +178,7 @@ class Checker:
             self.report(path, 1, "line 1 is not a // comment that says in one sentence what the "
                         "file is for: readers start there, write it")
         count = text.count("\n") + (not text.endswith("\n"))
-        is_test = path.endswith("_test.cc") or not path.startswith("src/")
-        if count > MAX_LINES and not is_test:
+        if count > MAX_LINES and not is_test(path):
             self.report(path, MAX_LINES + 1, f"the file has {count} lines, over {MAX_LINES} is hard "
                         "to hold in one's head: make it two files")
         for line, comment in source.comments:
@@ -201,14 +206,17 @@ class Checker:
 
     def check_dependencies(self, path, source, module):
         roots = [module.name]
-        if path.endswith("_test.cc"):
+        if is_test(path):
             roots += module.test_deps
         allowed = reachable(self.modules, roots)
         for include in source.includes:
+            if include.header.endswith("_testing.h") and not is_test(path):
+                self.report(path, include.line, f"includes {include.header}, which is for tests: "
+                            "move what you need out of it")
             folder = include.header.rpartition("/")[0]
             other = self.by_dir.get(folder)
             if other is None:
-                if (self.root / path).parent.joinpath(include.header).is_file():
+                if include.quoted and (self.root / path).parent.joinpath(include.header).is_file():
                     self.report(path, include.line, f"includes {include.header} relative to "
                                 "itself, which hides its module: write the path from src/")
                 elif (self.root / "src" / include.header).is_file():

@@ -71,6 +71,9 @@ class CheckLayers(unittest.TestCase):
         self.assert_one({"src/core/gpu/a.cc": '#include "a.h"\n', "src/core/gpu/a.h": ""},
                         "src/core/gpu/a.cc:2", "from src/")
 
+    def test_a_library_may_have_a_header_of_the_same_name(self):
+        self.assert_clean({"src/codec/yaml.cc": "#include <yaml.h>\n", "src/codec/yaml.h": ""})
+
     def test_header_deps_allow_the_named_headers_only(self):
         self.assert_clean({"src/core/check/a.cc": '#include "core/plan/plan.h"\n'
                                                   '#include "core/gpu/model.h"\n'})
@@ -81,6 +84,12 @@ class CheckLayers(unittest.TestCase):
         include = '#include "codec/csv.h"\n#include "core/plan/plan.h"\n'
         self.assert_clean({"src/core/gpu/a_test.cc": include})
         self.assertEqual(len(self.findings({"src/core/gpu/a.cc": include})), 2)
+
+    def test_what_tests_share_is_for_tests_only(self):
+        include = '#include "core/gpu/gpu_testing.h"\n'
+        self.assert_clean({"src/core/gpu/gpu_testing.h": '#include "codec/csv.h"\n#include <fstream>\n',
+                           "src/core/gpu/a_test.cc": include})
+        self.assert_one({"src/core/gpu/a.cc": include}, "src/core/gpu/a.cc:2", "for tests")
 
     def test_a_folder_without_a_module_is_found(self):
         self.assert_one({"src/extra/a.cc": ""}, "src/extra/a.cc:1", "no module", "kerf_module()")

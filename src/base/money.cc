@@ -133,7 +133,8 @@ std::string format_exact(MicroUsdPerHour rate) {
 // Hamilton's method: everyone gets the whole part of the quota, what is left goes one micro-dollar
 // each to the largest remainders. What is left is less than the number of non-zero remainders, so
 // a weight of zero gets nothing; a larger weight never gets less. O(n log n).
-std::vector<MicroUsdPerHour> split(MicroUsdPerHour total, const std::vector<std::int64_t>& weights) {
+std::vector<MicroUsdPerHour> split(MicroUsdPerHour total,
+                                   const std::vector<std::int64_t>& weights) {
   Int128 sum = 0;
   for (const std::int64_t weight : weights) {
     KERF_ASSERT(weight >= 0, "weights are not negative");

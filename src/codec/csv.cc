@@ -54,14 +54,14 @@ class Scanner {
   Result<void> take_row(std::vector<std::string_view>& cells,
                         std::vector<std::unique_ptr<std::string>>& unquoted) {
     while (true) {
-      KERF_TRY(const std::string_view cell,
-               !at_end() && text_[pos_] == '"' ? quoted(cells.size() + 1, unquoted)
-                                               : plain(cells.size() + 1));
+      KERF_TRY(const std::string_view cell, !at_end() && text_[pos_] == '"'
+                                                ? quoted(cells.size() + 1, unquoted)
+                                                : plain(cells.size() + 1));
       if (cell.size() > kCellBytesMax) {
-        return fail(ErrorCode::TooLarge, where(cells.size() + 1) +
-                                             fmt::format("{} bytes in one cell; at most {} are "
-                                                         "read. Is a closing quote missing?",
-                                                         cell.size(), kCellBytesMax));
+        return fail(ErrorCode::TooLarge,
+                    where(cells.size() + 1) + fmt::format("{} bytes in one cell; at most {} are "
+                                                          "read. Is a closing quote missing?",
+                                                          cell.size(), kCellBytesMax));
       }
       if (cells.size() == kColumnsMax) {
         return fail(ErrorCode::TooLarge,
@@ -158,12 +158,12 @@ std::string joined(const std::vector<std::string>& names) {
 
 Result<CsvTable> CsvTable::parse(std::string text, std::string file, std::size_t max_bytes) {
   if (text.size() > max_bytes) {
-    return fail(ErrorCode::TooLarge, fmt::format("{}: {} bytes; at most {} are read", file,
-                                                 text.size(), max_bytes));
+    return fail(ErrorCode::TooLarge,
+                fmt::format("{}: {} bytes; at most {} are read", file, text.size(), max_bytes));
   }
   if (const std::size_t nul = text.find('\0'); nul != std::string::npos) {
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul),
-                                     '\n');
+    const auto line =
+        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
     return invalid(fmt::format("{}:{}: a NUL byte; this is not a text file", file, line));
   }
   CsvTable table;
@@ -181,15 +181,16 @@ Result<CsvTable> CsvTable::parse(std::string text, std::string file, std::size_t
     table.comments_.emplace_back(line);
   }
   if (scanner.at_end()) {
-    return invalid(fmt::format("{}: no header line; the first line names the columns", table.file_));
+    return invalid(
+        fmt::format("{}: no header line; the first line names the columns", table.file_));
   }
   const std::uint32_t header_line = scanner.line();
   std::vector<std::string_view> names;
   KERF_CHECK_OK(scanner.take_row(names, table.unquoted_));
   for (const std::string_view name : names) {
     if (std::find(table.header_.begin(), table.header_.end(), name) != table.header_.end()) {
-      return invalid(fmt::format("{}:{}: two columns are named '{}'", table.file_, header_line,
-                                 shown(name)));
+      return invalid(
+          fmt::format("{}:{}: two columns are named '{}'", table.file_, header_line, shown(name)));
     }
     table.header_.emplace_back(name);
   }
@@ -207,15 +208,14 @@ Result<CsvTable> CsvTable::parse(std::string text, std::string file, std::size_t
     row.cells.reserve(names.size());
     KERF_CHECK_OK(scanner.take_row(row.cells, table.unquoted_));
     if (row.cells.size() != names.size()) {
-      return invalid(fmt::format("{}:{}: {} cells, but the header has {} columns ({})",
-                                 table.file_, row.line, row.cells.size(), names.size(),
-                                 joined(table.header_)));
+      return invalid(fmt::format("{}:{}: {} cells, but the header has {} columns ({})", table.file_,
+                                 row.line, row.cells.size(), names.size(), joined(table.header_)));
     }
     cells += row.cells.size();
     table.rows_.push_back(std::move(row));
     if (table.rows_.size() > kRowsMax || cells > kCellsMax) {
-      return fail(ErrorCode::TooLarge, fmt::format("{}: more than {} rows or {} cells",
-                                                   table.file_, kRowsMax, kCellsMax));
+      return fail(ErrorCode::TooLarge, fmt::format("{}: more than {} rows or {} cells", table.file_,
+                                                   kRowsMax, kCellsMax));
     }
   }
   return table;
@@ -229,8 +229,8 @@ std::optional<std::size_t> CsvTable::column(std::string_view name) const {
 
 Result<std::size_t> CsvTable::require(std::string_view name) const {
   if (const auto found = column(name)) return *found;
-  return invalid(fmt::format("{}: there is no column '{}'; the columns are {}", file_, name,
-                             joined(header_)));
+  return invalid(
+      fmt::format("{}: there is no column '{}'; the columns are {}", file_, name, joined(header_)));
 }
 
 Error CsvTable::error(const CsvRow& row, std::string_view column, std::string_view message) const {
@@ -247,8 +247,8 @@ Result<std::int64_t> CsvTable::integer(const CsvRow& row, std::size_t column) co
                                 fmt::format("'{}' is too large for a 64-bit number", shown(cell))));
   }
   if (code != std::errc() || end != cell.data() + cell.size()) {
-    return tl::unexpected(error(row, header_[column],
-                                fmt::format("expected a whole number, got '{}'", shown(cell))));
+    return tl::unexpected(
+        error(row, header_[column], fmt::format("expected a whole number, got '{}'", shown(cell))));
   }
   return value;
 }

@@ -22,9 +22,9 @@ std::optional<int> ladder_up(int gib);
 bool is_gpu_resource(std::string_view name);
 
 /// Reads one resource name. InvalidArgument with what was expected and, for a profile that no model
-/// has or a rung that is not on the ladder, which ones are near ("1g.6gb" -> "1g.5gb (A100-40),
-/// 1g.10gb (A100-80, H100-80), 1g.6gb+me ..."). nvidia.com/gpu.shared is Unsupported and says
-/// which kerf.dev name to ask for.
+/// has or a rung that is not on the ladder, which ones are near ("mig-1g.7gb" -> "mig-1g.6gb
+/// (A30), mig-1g.5gb (A100-40), mig-1g.10gb (A100-40, A100-80, H100-80) ...").
+/// nvidia.com/gpu.shared is Unsupported and says which kerf.dev name to ask for.
 Result<cluster::GpuRequest> parse_gpu_resource(std::string_view name, std::int64_t count,
                                                const gpu::Catalogue& gpus);
 

@@ -13,7 +13,8 @@ namespace kerf::codec {
 Result<Document> parse_json(std::string_view text, std::string_view file, const Limits& limits = {});
 
 /// Two-space indented, keys in the order they were set, doubles shortest that reads back the same,
-/// ends with a newline. NaN and infinity become null.
+/// ends with a newline. NaN and infinity become null, bytes that are not UTF-8 U+FFFD; control
+/// characters and other invisible line ends are escaped.
 std::string write_json(const Node& root);
 
 }  // namespace kerf::codec

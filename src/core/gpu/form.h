@@ -21,9 +21,9 @@ enum class FormKind : std::uint8_t {
 /// A form on a given GPU model.
 struct Form {
   FormKind kind = FormKind::Whole;
-  std::uint8_t profile = 0;    ///< Slice: index in Model::profiles
-  std::uint8_t replicas = 1;   ///< TimeSliced, Mps: how many share one GPU
-  std::uint8_t fraction = 1;   ///< Fraction: 1/fraction of the physical GPU
+  std::uint8_t profile = 0;     ///< Slice: index in Model::profiles
+  std::uint8_t replicas = 1;    ///< TimeSliced, Mps: how many share one GPU
+  std::uint8_t fraction = 1;    ///< Fraction: 1/fraction of the physical GPU
   std::int32_t nominal_gb = 0;  ///< what a portable request is compared with
   std::int32_t memory_mib = 0;  ///< usable; 0 = unknown
   bool operator==(const Form&) const = default;
@@ -47,6 +47,9 @@ std::vector<Form> forms_of(const Model& model, std::uint8_t fraction,
 
 /// "whole A100-40", "1g.10gb", "1/4 L4", "1/4 of T4, time-sliced".
 std::string describe(const Model& model, const Form& form);
+
+/// The same with the model in every case: "1g.10gb A100-80", "whole T4", "1/4 T4, time-sliced".
+std::string full_name(const Model& model, const Form& form);
 
 /// True if holding `a` instead of `b` on the same GPU never takes room that `b` would leave: same
 /// starts or more, no wider, no more engines. Used to drop forms that are never the better choice.

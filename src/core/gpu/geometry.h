@@ -33,8 +33,11 @@ using Counts = std::vector<std::uint8_t>;
 /// where both are known. That sum gives +me, +me.all and -me their exclusions. A model has 26 to
 /// 2,319 such states, so nothing here is a heuristic.
 ///
-/// Invariants: state 0 is the empty layout; every state is reachable by adding slices in any order;
-/// tables never change after construction. Build: a few ms and under 2 MB per model.
+/// Invariants: state 0 is the empty layout; states are numbered in the order of their layouts,
+/// which compare slice by slice, each by start then profile, so "the smallest layout" is the least
+/// state; every state is reachable by adding slices in any order; tables never change after
+/// construction. Build: a few ms and under 2 MB per model. At most 64 items, 16 slots and 65,534
+/// states.
 class Geometry {
  public:
   using State = std::uint16_t;
@@ -87,7 +90,8 @@ class Geometry {
   };
   /// The least change from `from` to a state that contains at least `wanted` beside the slices of
   /// `untouched` (a sub-layout of `from`, which stays; `wanted` does not count it). Least = fewest
-  /// destroyed, then fewest created, then most room left, then smallest layout. nullopt: impossible.
+  /// destroyed, then fewest created, then most room left, then smallest layout. nullopt:
+  /// impossible.
   std::optional<Transition> transition(State from, std::span<const Placed> untouched,
                                        const Counts& wanted) const;
 
@@ -97,15 +101,27 @@ class Geometry {
   std::vector<Counts> maximal_counts(std::span<const std::size_t> profiles) const;
 
  private:
+  static constexpr State kNoState = 0xffff;
+
+  void enumerate();
+  void link();
+  std::optional<State> find(std::uint64_t mask) const;
+  /// Items of a sub-layout of `state`.
+  std::uint64_t mask_within(State state, std::span<const Placed> part) const;
+  /// Sum over profiles of room x slots.
+  int open_slots(State state) const;
+
   Model model_;
   std::vector<Placed> items_;
   std::vector<Layout> layouts_;
   std::vector<Counts> counts_;
-  std::vector<std::uint64_t> masks_;  ///< items of each state, ascending lookup key
-  std::vector<State> by_mask_;        ///< states sorted by mask
+  std::vector<std::uint64_t> masks_;  ///< items of each state
+  std::vector<State> by_mask_;        ///< states sorted by mask: the lookup of state()
   std::vector<std::uint64_t> addable_;
   std::vector<std::uint16_t> starts_;
   std::vector<std::uint8_t> room_;
+  /// states x items: the state after adding an item that is addable, after removing one that is
+  /// there, else kNoState.
   std::vector<State> added_;
 };
 
@@ -117,8 +133,8 @@ struct ParsedLayout {
   const Model* model = nullptr;  ///< points into the catalogue given
   Layout layout;                 ///< sorted; legal by Geometry
 };
-/// Reads that form. Errors say which word is wrong and what the model has; illegal layouts (overlap,
-/// count, engines, start) are refused. At most 4 KiB.
+/// Reads that form. Errors say which word is wrong and what the model has; illegal layouts
+/// (overlap, count, engines, start) are refused. At most 4 KiB.
 Result<ParsedLayout> parse_layout(const Catalogue& catalogue, std::string_view text);
 
 }  // namespace kerf::gpu

@@ -71,11 +71,14 @@ struct Market {
 struct NodeOverhead {
   Resources daemonsets;   ///< sum of requests of the DaemonSet pods of every GPU node
   std::string source;     ///< "none given", "--daemonsets", "DaemonSets in the input"
+  /// Size of the node's root volume, which ephemeral storage comes from; at least 0. Assumed:
+  /// Karpenter's default of 20 GiB is too small for GPU images (docs/allocatable.md).
+  std::int64_t root_volume_gib = 200;
 };
 
-/// What pods can get of a node of this type: EC2's figures less what the hypervisor, kubelet and the
-/// system keep, less the daemonsets. Never negative. Formula and sources: allocatable.cc and
-/// docs/allocatable.md. Disk is that of the default root volume.
+/// What pods can get of a node of this type: EC2's figures less what hypervisor, kubelet and system
+/// keep, less the daemonsets. Never negative. Formula and sources: allocatable.cc and
+/// docs/allocatable.md. Disk is that of the root volume; local NVMe is not counted.
 Resources allocatable(const InstanceType& type, const NodeOverhead& overhead = {});
 
 /// Well-known labels that a node of this offering would carry, for node selectors:

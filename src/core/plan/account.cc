@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "core/gpu/geometry.h"
+#include "core/plan/month.h"
 
 namespace kerf::plan {
 
@@ -38,7 +39,7 @@ class Accountant {
  public:
   Accountant(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
              Plan& plan)
-      : problem_(problem), demand_(demand), market_(market), plan_(plan) {}
+      : problem_(problem), demand_(demand), market_(market), plan_(plan), month_(demand) {}
 
   void run() {
     plan_.bill = {};
@@ -59,7 +60,10 @@ class Accountant {
                        [](const auto& a, const auto& b) { return a.second > b.second; });
     }
     actions();
-    months();
+    plan_.transient_part = month_.transient();
+    plan_.month_micro_usd = month_.micro_usd();
+    for (std::size_t w = 0; w < plan_.workloads.size(); ++w)
+      plan_.workloads[w].month_micro_usd = month_.by_workload()[w];
     use();
   }
 
@@ -72,8 +76,10 @@ class Accountant {
     const NodePlan& node = plan_.nodes[n];
     plan_.bill += node.price;
     std::map<std::uint32_t, std::pair<gpu::Form, std::int64_t>> held;  // pod: first form, weight
+    bool headroom = false;
     for (const GpuPlan& gpu : node.gpus)
       for (const SlicePlan& slice : gpu.slices) {
+        headroom = headroom || slice.headroom;
         if (slice.pod == kNoPod) continue;
         auto [it, fresh] = held.try_emplace(slice.pod, slice.form, 0);
         it->second.second += form_weight(model(node), slice.form);
@@ -87,16 +93,19 @@ class Accountant {
                                                              std::int64_t(node.gpus.size()))}));
     }
     const std::vector<MicroUsdPerHour> costs = split(node.price, weights);
+    std::vector<NodePart> parts;
     for (std::size_t i = 0; i < node.pods.size(); ++i) {
       const std::uint32_t pod = node.pods[i];
       const std::uint32_t workload = demand_.pods[pod].workload;
       const gpu::Form& form = held[pod].first;
-      std::string name = gpu::describe(model(node), form);
+      const std::string name = gpu::full_name(model(node), form);
+      parts.push_back({workload, costs[i]});
       plan_.placements.push_back({pod, n, form, costs[i], reason(class_of_[pod], name, costs[i])});
       plan_.workloads[workload].per_hour += costs[i];
       ++plan_.workloads[workload].placed;
       ++forms_[workload][name];
     }
+    month_.add(node.price, parts, headroom);
   }
 
   Reason reason(std::uint32_t cls, const std::string& form, MicroUsdPerHour cost) {
@@ -126,19 +135,6 @@ class Accountant {
       action.nodes.push_back(n);
       action.per_hour += node.price;
     }
-  }
-
-  void months() {
-    plan_.transient_part = {};
-    Int128 hours_micro = 0;  // thousandths of hours times micro-dollars
-    for (std::size_t w = 0; w < plan_.workloads.size(); ++w) {
-      if (!demand_.workloads[w].transient) continue;
-      plan_.transient_part += plan_.workloads[w].per_hour;
-      hours_micro += Int128{plan_.workloads[w].per_hour.micro} *
-                     std::llround(demand_.workloads[w].hours_per_month * 1000);
-    }
-    plan_.month_micro_usd = (plan_.bill - plan_.transient_part).micro * kHoursPerMonth +
-                            static_cast<std::int64_t>(hours_micro / 1000);
   }
 
   // --- utilisation ---------------------------------------------------------------------------
@@ -238,6 +234,7 @@ class Accountant {
   const cluster::Demand& demand_;
   const market::Market& market_;
   Plan& plan_;
+  MonthBill month_;
   std::vector<std::uint32_t> class_of_;  ///< by pod
   std::vector<std::map<std::string, std::int64_t>> forms_;  ///< by workload
   std::map<std::uint32_t, std::vector<FormPrice>> prices_;
@@ -260,7 +257,7 @@ std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
       if (unit == kind.units().size()) continue;
       const MicroUsdPerHour each{(machine.price.micro + n - 1) / n};
       auto [it, fresh] =
-          best.try_emplace(gpu::describe(kind.model(), kind.units()[unit]), each);
+          best.try_emplace(gpu::full_name(kind.model(), kind.units()[unit]), each);
       if (!fresh) it->second = std::min(it->second, each);
     }
   }

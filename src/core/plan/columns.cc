@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "core/plan/exact.h"
+#include "core/plan/node_search.h"
 
 namespace kerf::plan {
 
@@ -155,16 +156,16 @@ void add_singles(const Problem& problem, const std::vector<std::int64_t>& residu
   for (const Best& entry : best) master.add(entry.pattern);
 }
 
-/// One pricing round over all machines; true if a column was added.
+/// One pricing round over all machines, greedy or (steps > 0) by search; true if a column was added.
 bool price(const Problem& problem, const std::vector<double>& values,
            const std::vector<double>& duals, const std::vector<std::int64_t>& residual,
-           Master& master) {
+           std::int64_t steps, Master& master) {
   bool added = false;
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
-    Filled filled = fill_node(problem, m, values, residual);
-    double worth = value_of(problem, filled.pattern, duals);
-    if (worth > dollars(problem.machines[m].price) * (1 + 1e-7))
-      added = master.add(filled.pattern) || added;
+    const double least = dollars(problem.machines[m].price) * (1 + 1e-7);
+    const Filled filled = steps > 0 ? search_node(problem, m, values, residual, least, steps)
+                                    : fill_node(problem, m, values, residual);
+    if (value_of(problem, filled.pattern, duals) > least) added = master.add(filled.pattern) || added;
   }
   return added;
 }
@@ -172,7 +173,7 @@ bool price(const Problem& problem, const std::vector<double>& values,
 /// Pricing rounds until nothing is found or the rounds are used up. Returns the last duals.
 std::vector<double> run_rounds(const Problem& problem, const std::vector<double>& reference,
                                const std::vector<std::int64_t>& residual, std::int64_t rounds,
-                               const std::function<void()>& tick, Master& master) {
+                               std::int64_t steps, const std::function<void()>& tick, Master& master) {
   std::vector<double> duals = reference;
   for (std::int64_t round = 0; round <= rounds; ++round) {
     const LpSolution& solution = master.solve();
@@ -182,8 +183,11 @@ std::vector<double> run_rounds(const Problem& problem, const std::vector<double>
     if (tick) tick();
     std::vector<double> smooth = duals;
     for (std::size_t c = 0; c < smooth.size(); ++c) smooth[c] = 0.5 * smooth[c] + 0.5 * reference[c];
-    if (price(problem, smooth, duals, residual, master)) continue;
-    if (!price(problem, duals, duals, residual, master)) break;
+    // The cheapest effort that still finds something.
+    const bool found = price(problem, smooth, duals, residual, 0, master) ||
+                       price(problem, duals, duals, residual, 0, master) ||
+                       (steps > 0 && price(problem, duals, duals, residual, steps, master));
+    if (!found) break;
   }
   return duals;
 }
@@ -250,7 +254,7 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
 }
 
 Fleet generate_fleet(const Problem& problem, const std::vector<std::int64_t>& demand,
-                     const std::vector<double>& values, LpSolver& solver,
+                     const std::vector<double>& values, const Fleet& start, LpSolver& solver,
                      const ColumnOptions& options) {
   Fleet fleet;
   std::vector<std::int64_t> residual = demand;
@@ -265,9 +269,12 @@ Fleet generate_fleet(const Problem& problem, const std::vector<std::int64_t>& de
       }
     Master master(problem, residual, solver);
     add_singles(problem, residual, master);
+    if (root)
+      for (const Pattern& node : start) master.add(node);
     for (const Pattern& pattern : carried) master.add(refill(problem, pattern, duals, residual));
-    duals = run_rounds(problem, root ? values : duals, residual,
-                       root ? options.root_rounds : options.dive_rounds, options.tick, master);
+    duals = root ? run_rounds(problem, values, residual, options.root_rounds, options.search_steps,
+                              options.tick, master)
+                 : run_rounds(problem, duals, residual, options.dive_rounds, 0, options.tick, master);
     if (master.solution().status != LpStatus::Optimal ||
         fix(problem, master, duals, residual, fleet) == 0) {
       Fleet rest = greedy_fleet(problem, residual, duals);

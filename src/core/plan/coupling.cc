@@ -101,6 +101,9 @@ class Coupler {
 
   // --- zones ---------------------------------------------------------------------------------
 
+  /// A term on the hostname is one on the zone too: a node is in one zone.
+  static bool is_place(const std::string& key) { return is_zone(key) || is_host(key); }
+
   bool has_zone_term(const PodShape& s) const {
     auto zone_term = [](const auto& term) { return is_zone(term.topology_key); };
     return std::any_of(s.spread.begin(), s.spread.end(), zone_term) ||
@@ -125,7 +128,28 @@ class Coupler {
       for (const auto& term : shape(s).anti_affinity)
         if (is_zone(term.topology_key)) add_counted(term.selector);
     }
+    add_company(coupled);
     return {coupled.begin(), coupled.end()};
+  }
+
+  /// Who must share a node with a pod that gets a zone here gets one too, and the other way round.
+  void add_company(std::set<std::uint32_t>& coupled) const {
+    for (bool grew = !coupled.empty(); grew;) {
+      grew = false;
+      for (const std::uint32_t s : live_) {
+        std::set<std::uint32_t> company = {s};
+        for (const auto& term : shape(s).affinity)
+          for (const std::uint32_t t : live_)
+            if (is_host(term.topology_key) && cluster::matches(term.selector, shape(t)))
+              company.insert(t);
+        if (company.size() == 1 && shape(s).affinity.empty()) continue;
+        const bool any = std::any_of(company.begin(), company.end(),
+                                     [&](std::uint32_t t) { return coupled.count(t) != 0; });
+        const std::size_t before = coupled.size();
+        if (any) coupled.insert(company.begin(), company.end());
+        grew = grew || coupled.size() > before;
+      }
+    }
   }
 
   std::int64_t placed_in(const PodSelector& selector, const std::string& zone) const {
@@ -138,13 +162,13 @@ class Coupler {
   }
 
   bool spread_allows(std::uint32_t s, const std::string& zone,
-                     const std::vector<std::string>& zones) const {
+                     const std::vector<std::string>& counted) const {
     for (const auto& term : shape(s).spread) {
       if (!is_zone(term.topology_key)) continue;
-      std::int64_t least = placed_in(term.selector, zones[0]);
-      for (const std::string& other : zones)
+      std::int64_t least = placed_in(term.selector, zone);
+      for (const std::string& other : counted)
         least = std::min(least, placed_in(term.selector, other));
-      if (static_cast<std::int64_t>(zones.size()) < term.min_domains) least = 0;
+      if (static_cast<std::int64_t>(counted.size()) < term.min_domains) least = 0;
       std::int64_t here =
           placed_in(term.selector, zone) + (cluster::matches(term.selector, shape(s)) ? 1 : 0);
       if (here - least > term.max_skew) return false;
@@ -161,7 +185,7 @@ class Coupler {
         if (is_zone(term.topology_key) && cluster::matches(term.selector, shape(s))) return false;
     }
     for (const auto& term : shape(s).affinity) {
-      if (!is_zone(term.topology_key) || placed_in(term.selector, zone) > 0) continue;
+      if (!is_place(term.topology_key) || placed_in(term.selector, zone) > 0) continue;
       bool anywhere = false;
       for (const auto& [other, by_zone] : placed_)
         anywhere = anywhere || (!by_zone.empty() && cluster::matches(term.selector, shape(other)));
@@ -174,24 +198,16 @@ class Coupler {
   /// Pods already counted by what concerns this shape: balance is sought among these.
   std::int64_t crowd(std::uint32_t s, const std::string& zone) const {
     std::int64_t sum = 0;
-    bool spread = false;
-    for (const auto& term : shape(s).spread) {
-      if (!is_zone(term.topology_key)) continue;
-      spread = true;
-      sum += placed_in(term.selector, zone);
-    }
-    if (spread) return sum;
-    auto it = placed_.find(s);
-    if (it == placed_.end()) return 0;
-    auto in_zone = it->second.find(zone);
-    return in_zone == it->second.end() ? 0 : in_zone->second;
+    for (const auto& term : shape(s).spread)
+      if (is_zone(term.topology_key)) sum += placed_in(term.selector, zone);
+    return sum;
   }
 
-  bool choose_zone(std::uint32_t s, std::uint32_t pod, const std::vector<std::string>& zones) {
+  bool choose_zone(std::uint32_t s, std::uint32_t pod, const Zones& zones) {
     const std::string* best = nullptr;
     std::int64_t best_crowd = 0;
-    for (const std::string& zone : zones) {
-      if (!spread_allows(s, zone, zones) || !company_allows(s, zone)) continue;
+    for (const std::string& zone : zones.possible) {
+      if (!spread_allows(s, zone, zones.counted) || !company_allows(s, zone)) continue;
       std::int64_t here = crowd(s, zone);
       if (best != nullptr && here >= best_crowd) continue;
       best = &zone;
@@ -205,7 +221,7 @@ class Coupler {
 
   bool waits_for_others(std::uint32_t s) const {
     for (const auto& term : shape(s).affinity)
-      if (is_zone(term.topology_key) && !cluster::matches(term.selector, shape(s))) return true;
+      if (is_place(term.topology_key) && !cluster::matches(term.selector, shape(s))) return true;
     return false;
   }
 
@@ -217,8 +233,8 @@ class Coupler {
       return !waits_for_others(a) && waits_for_others(b);
     });
     for (std::uint32_t s : coupled) {
-      const std::vector<std::string> zones = zones_of_(s);
-      if (zones.empty()) continue;  // no offering admits it: said later, with the better reason
+      const Zones zones = zones_of_(s);
+      if (zones.possible.empty()) continue;  // no offering admits it: said later, with the better reason
       std::vector<std::uint32_t> kept;
       for (std::uint32_t pod : pods_of_[s]) {
         if (choose_zone(s, pod, zones)) {

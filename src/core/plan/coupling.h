@@ -29,14 +29,21 @@ struct Coupling {
   std::vector<std::string> relaxed;  ///< what was decided here and a bound has to leave open
 };
 
-/// Zones of the region in which a shape may run at all, ascending.
-using ZonesOf = std::function<std::vector<std::string>(std::uint32_t shape)>;
+/// Zones of the region for one shape.
+struct Zones {
+  std::vector<std::string> possible;  ///< something on sale there serves it; the preferred first
+  /// Domains that a spread counts: node selector and affinity admit nodes there, whether or not
+  /// they serve the pod. kube-scheduler counts all such nodes, CPU nodes too.
+  std::vector<std::string> counted;
+};
+using ZonesOf = std::function<Zones(std::uint32_t shape)>;
 
 /// Rules (each is sufficient for what Kubernetes enforces, never weaker; DoNotSchedule and required
 /// terms only):
 ///  - zone spread, zone (anti-)affinity: every pod that has such a term or is counted by one gets a
-///    zone here, one pod after the other, each in the allowed zone with the fewest counted pods, ties
-///    to the name. Where no zone is left the pod is unplaced.
+///    zone here, one pod after the other, each in the allowed zone with the fewest pods that its own
+///    spread counts, ties to the preferred zone. Where no zone is left the pod is unplaced. Pods that
+///    must share a node share its zone.
 ///  - hostname anti-affinity and host ports: conflicts between groups, one per node within a group.
 ///  - hostname spread: at most max_skew counted pods on a node, because an empty node can always be
 ///    had (as Karpenter reads it).

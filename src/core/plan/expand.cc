@@ -58,56 +58,79 @@ class Expander {
   }
 
  private:
+  using Devices = std::vector<std::pair<std::size_t, std::int64_t>>;  ///< unit, how many
+  using DevicesOf = std::map<std::vector<cluster::GpuRequest>, Devices>;
+
   /// The next item of the class: its pods and what each gets.
   void hand_out(const Machine& machine, const Candidate& candidate, std::vector<Holder>& holders,
                 NodePlan& node) {
     const ItemClass& item = problem_.classes[candidate.cls];
-    const GpuKind& kind = *problem_.kinds[machine.kind];
-    UnitCounts left = candidate.units;
     std::size_t& next = next_[candidate.cls];
+    KERF_ASSERT(next + item.bundle <= item.pods.size(), "no more is served than the demand");
+    DevicesOf served;
+    if (!item.headroom) served = serve(machine, candidate, item, next);
     for (std::uint32_t i = 0; i < item.bundle; ++i) {
-      KERF_ASSERT(next < item.pods.size(), "the fleet serves no more than the demand");
       Holder holder;
       holder.pod = item.pods[next++];
       holder.headroom = item.headroom;
-      if (holder.pod != kNoPod) node.pods.push_back(holder.pod);
-      holder.devices = devices_of(machine, kind, holder.pod, left, i + 1 == item.bundle);
+      if (item.headroom) {
+        holder.devices = all_of(candidate.units);
+      } else {
+        node.pods.push_back(holder.pod);
+        holder.devices = served.at(demand_.shapes[demand_.pods[holder.pod].shape].gpu);
+      }
       holders.push_back(std::move(holder));
     }
-    KERF_ASSERT(left.zero(), "the pods of an item take all of its units");
   }
 
-  /// What one pod takes of the item's units.
-  std::vector<std::pair<std::size_t, std::int64_t>> devices_of(const Machine& machine,
-                                                              const GpuKind& kind,
-                                                              std::uint32_t pod, UnitCounts& left,
-                                                              bool last) {
-    std::vector<std::pair<std::size_t, std::int64_t>> devices;
-    if (last || pod == kNoPod) {
-      for (std::size_t u = 0; u < kind.units().size(); ++u)
-        if (left.n[u] > 0) devices.emplace_back(u, left.n[u]);
-      left = {};
-      return devices;
-    }
-    const auto& requests = demand_.shapes[demand_.pods[pod].shape].gpu;
-    const bool found = choose(machine, kind, requests, 0, left, devices);
-    KERF_ASSERT(found, "an item's units serve its pods");
+  static Devices all_of(const UnitCounts& units) {
+    Devices devices;
+    for (std::size_t u = 0; u < UnitCounts::kMax; ++u)
+      if (units.n[u] > 0) devices.emplace_back(u, units.n[u]);
     return devices;
   }
 
-  bool choose(const Machine& machine, const GpuKind& kind,
-              const std::vector<cluster::GpuRequest>& requests, std::size_t r, UnitCounts& left,
-              std::vector<std::pair<std::size_t, std::int64_t>>& devices) {
-    if (r == requests.size()) return true;
+  /// One request of all pods of the item that have it.
+  struct Share {
+    const std::vector<cluster::GpuRequest>* requests;
+    const cluster::GpuRequest* request;
+    std::int64_t pods;
+  };
+
+  /// What each pod of an item gets, by its requests: like pods are served alike, and together they
+  /// take exactly the candidate's units, as Offers::options put them together.
+  DevicesOf serve(const Machine& machine, const Candidate& candidate, const ItemClass& item,
+                  std::size_t first) const {
+    std::map<std::vector<cluster::GpuRequest>, std::int64_t> times;
+    for (std::uint32_t i = 0; i < item.bundle; ++i)
+      ++times[demand_.shapes[demand_.pods[item.pods[first + i]].shape].gpu];
+    std::vector<Share> shares;
+    for (const auto& [requests, pods] : times)
+      for (const cluster::GpuRequest& request : requests)
+        shares.push_back({&requests, &request, pods});
+    UnitCounts left = candidate.units;
+    DevicesOf served;
+    const bool found = choose(machine, shares, 0, left, served);
+    KERF_ASSERT(found, "an item's units serve its pods");
+    return served;
+  }
+
+  bool choose(const Machine& machine, const std::vector<Share>& shares, std::size_t s,
+              UnitCounts& left, DevicesOf& served) const {
+    if (s == shares.size()) return left.zero();
+    const GpuKind& kind = *problem_.kinds[machine.kind];
+    const std::int64_t each = shares[s].request->count;
+    const std::int64_t all = each * shares[s].pods;
+    Devices& devices = served[*shares[s].requests];
     for (const gpu::Form& form :
-         forms_for(requests[r], market_, market_.types[machine.type], policy_)) {
+         forms_for(*shares[s].request, market_, market_.types[machine.type], policy_)) {
       for (std::size_t u = 0; u < kind.units().size(); ++u) {
-        if (!(kind.units()[u] == form) || left.n[u] < requests[r].count) continue;
-        left.n[u] = static_cast<std::uint8_t>(left.n[u] - requests[r].count);
-        devices.emplace_back(u, requests[r].count);
-        if (choose(machine, kind, requests, r + 1, left, devices)) return true;
+        if (!(kind.units()[u] == form) || left.n[u] < all) continue;
+        left.n[u] = static_cast<std::uint8_t>(left.n[u] - all);
+        devices.emplace_back(u, each);
+        if (choose(machine, shares, s + 1, left, served)) return true;
         devices.pop_back();
-        left.n[u] = static_cast<std::uint8_t>(left.n[u] + requests[r].count);
+        left.n[u] = static_cast<std::uint8_t>(left.n[u] + all);
       }
     }
     return false;

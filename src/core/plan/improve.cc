@@ -13,75 +13,128 @@ namespace {
 
 constexpr std::int64_t kExactVectors = 1500;
 constexpr std::uint64_t kSeed = 20260720;
+constexpr std::size_t kFront = 24;       ///< nodes at the wasteful end that are worked on
+constexpr std::int64_t kPatience = 60;   ///< tries without a gain
 
-double waste(const Problem& problem, const Pattern& node, const std::vector<double>& values) {
-  const Machine& machine = problem.machines[node.machine];
-  double rest = static_cast<double>(machine.price.micro) / 1e6;
-  for (const auto& [candidate, n] : node.content)
-    rest -= values[machine.candidates[candidate].cls] * n;
-  return rest;
-}
-
-void shrink(const Problem& problem, Fleet& fleet) {
-  for (std::size_t i = 0; i < fleet.size(); ++i) {
-    if (i > 0 && fleet[i].machine == fleet[i - 1].machine && fleet[i].content == fleet[i - 1].content)
-      continue;  // its twin was looked at; equal nodes stand together after sorting
-    Pattern cheaper = cheapest_host(problem, fleet[i]);
-    if (cheaper == fleet[i]) continue;
-    const Pattern old = fleet[i];
-    for (Pattern& node : fleet)
-      if (node == old) node = cheaper;
+/// The fleet as rooms, so that a try need not build them again.
+class Improver {
+ public:
+  Improver(const Problem& problem, const std::vector<double>& values, const Fleet& fleet)
+      : problem_(problem), values_(values) {
+    for (const Pattern& node : fleet) rooms_.emplace_back(problem, node);
   }
-}
 
-/// Moves all items of node `victim` into room that others have. False: nothing is changed.
-bool dissolve(const Problem& problem, std::size_t victim, Fleet& fleet) {
-  const Pattern node = fleet[victim];
-  std::vector<std::pair<std::size_t, Room>> changed;
-  auto room_of = [&](std::size_t i) -> Room& {
-    for (auto& [index, room] : changed)
-      if (index == i) return room;
-    return changed.emplace_back(i, Room(problem, fleet[i])).second;
-  };
-  for (const auto& [candidate, n] : node.content) {
-    const std::uint32_t cls = problem.machines[node.machine].candidates[candidate].cls;
-    std::int64_t left = n;
-    for (std::size_t i = 0; i < fleet.size() && left > 0; ++i) {
-      if (i == victim) continue;
-      const Machine& machine = problem.machines[fleet[i].machine];
-      auto it = std::lower_bound(machine.candidates.begin(), machine.candidates.end(), cls,
-                                 [](const Candidate& c, std::uint32_t key) { return c.cls < key; });
-      for (; it != machine.candidates.end() && it->cls == cls && left > 0; ++it) {
-        Room& room = room_of(i);
-        const auto index = static_cast<std::uint32_t>(it - machine.candidates.begin());
-        const std::int64_t m = room.most(index, left);
-        room.add(index, m);
-        left -= m;
-      }
+  Fleet fleet() const {
+    Fleet fleet;
+    for (const Room& room : rooms_) fleet.push_back(room.pattern());
+    std::sort(fleet.begin(), fleet.end());
+    return fleet;
+  }
+
+  MicroUsdPerHour bill() const {
+    MicroUsdPerHour sum;
+    for (const Room& room : rooms_) sum += room.machine().price;
+    return sum;
+  }
+
+  std::size_t size() const { return rooms_.size(); }
+
+  /// Wasteful nodes first: price less what their items are worth.
+  void sort() {
+    std::vector<std::pair<double, std::size_t>> order;
+    for (std::size_t i = 0; i < rooms_.size(); ++i) order.emplace_back(-waste(rooms_[i]), i);
+    std::stable_sort(order.begin(), order.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<Room> sorted;
+    for (const auto& [minus_waste, i] : order) sorted.push_back(std::move(rooms_[i]));
+    rooms_ = std::move(sorted);
+  }
+
+  /// Every node's content onto the cheapest machine that holds it.
+  void shrink() {
+    std::vector<std::pair<Pattern, Pattern>> known;  // the last answers: like nodes stand together
+    for (Room& room : rooms_) {
+      const Pattern node = room.pattern();
+      if (known.empty() || known.back().first != node)
+        known.emplace_back(node, cheapest_host(problem_, node));
+      if (known.back().second != node) room = Room(problem_, known.back().second);
     }
-    if (left > 0) return false;
   }
-  for (const auto& [i, room] : changed) fleet[i] = room.pattern();
-  fleet.erase(fleet.begin() + static_cast<std::ptrdiff_t>(victim));
-  return true;
-}
 
-/// Buys the nodes at `chosen` (ascending) anew. False: no cheaper way was found.
-bool rebuy(const Problem& problem, const std::vector<double>& values,
-           const std::vector<std::size_t>& chosen, Fleet& fleet) {
-  Fleet old;
-  for (std::size_t i : chosen) old.push_back(fleet[i]);
-  const std::vector<std::int64_t> items = served_by(problem, old);
-  std::optional<Fleet> fresh = exact_fleet(problem, items, kExactVectors);
-  if (!fresh) {
-    fresh = greedy_fleet(problem, items, values);
-    for (Pattern& node : *fresh) node = cheapest_host(problem, node);
+  /// Moves all items of a node into room that others have. False: nothing is changed.
+  bool dissolve(std::size_t victim) {
+    struct Added {
+      std::size_t node;
+      std::uint32_t candidate;
+      std::int64_t n;
+    };
+    std::vector<Added> added;
+    for (const auto& [candidate, n] : rooms_[victim].content()) {
+      const std::uint32_t cls = rooms_[victim].machine().candidates[candidate].cls;
+      std::int64_t left = n;
+      for (std::size_t i = 0; i < rooms_.size() && left > 0; ++i) {
+        if (i == victim || !problem_.classes[cls].need.fits(rooms_[i].left())) continue;
+        const std::vector<Candidate>& candidates = rooms_[i].machine().candidates;
+        auto it = std::lower_bound(
+            candidates.begin(), candidates.end(), cls,
+            [](const Candidate& c, std::uint32_t key) { return c.cls < key; });
+        for (; it != candidates.end() && it->cls == cls && left > 0; ++it) {
+          const auto index = static_cast<std::uint32_t>(it - candidates.begin());
+          const std::int64_t m = rooms_[i].most(index, left);
+          if (m == 0) continue;
+          rooms_[i].add(index, m);
+          added.push_back({i, index, m});
+          left -= m;
+        }
+      }
+      if (left == 0) continue;
+      for (auto undo = added.rbegin(); undo != added.rend(); ++undo)
+        rooms_[undo->node].remove(undo->candidate, undo->n);
+      return false;
+    }
+    rooms_.erase(rooms_.begin() + static_cast<std::ptrdiff_t>(victim));
+    return true;
   }
-  if (bill_of(problem, *fresh) >= bill_of(problem, old)) return false;
-  for (auto it = chosen.rbegin(); it != chosen.rend(); ++it)
-    fleet.erase(fleet.begin() + static_cast<std::ptrdiff_t>(*it));
-  fleet.insert(fleet.end(), fresh->begin(), fresh->end());
-  return true;
+
+  /// Buys the nodes at `chosen` (ascending, distinct) anew. False: no cheaper way was found.
+  bool rebuy(const std::vector<std::size_t>& chosen) {
+    Fleet old;
+    for (std::size_t i : chosen) old.push_back(rooms_[i].pattern());
+    const std::vector<std::int64_t> items = served_by(problem_, old);
+    std::optional<Fleet> fresh = exact_fleet(problem_, items, kExactVectors);
+    if (!fresh) {
+      fresh = greedy_fleet(problem_, items, values_);
+      for (Pattern& node : *fresh) node = cheapest_host(problem_, node);
+    }
+    if (bill_of(problem_, *fresh) >= bill_of(problem_, old)) return false;
+    for (auto it = chosen.rbegin(); it != chosen.rend(); ++it)
+      rooms_.erase(rooms_.begin() + static_cast<std::ptrdiff_t>(*it));
+    for (const Pattern& node : *fresh) rooms_.emplace_back(problem_, node);
+    return true;
+  }
+
+ private:
+  double waste(const Room& room) const {
+    double rest = static_cast<double>(room.machine().price.micro) / 1e6;
+    for (const auto& [candidate, n] : room.content())
+      rest -= values_[room.machine().candidates[candidate].cls] * n;
+    return rest;
+  }
+
+  const Problem& problem_;
+  const std::vector<double>& values_;
+  std::vector<Room> rooms_;
+};
+
+/// The node at hand and one to four others, most often from the wasteful end.
+std::vector<std::size_t> draw_group(std::size_t first, std::size_t nodes, Prng& prng) {
+  std::vector<std::size_t> group = {first};
+  const std::size_t partners = 1 + prng.below(4);
+  for (std::size_t i = 0; i < partners; ++i)
+    group.push_back(prng.below(prng.below(3) == 0 ? nodes : std::min(nodes, kFront)));
+  std::sort(group.begin(), group.end());
+  group.erase(std::unique(group.begin(), group.end()), group.end());
+  return group;
 }
 
 }  // namespace
@@ -90,34 +143,22 @@ void improve(const Problem& problem, const std::vector<double>& values, MicroUsd
              std::int64_t steps, const std::function<void()>& tick, Fleet& fleet) {
   Prng prng(kSeed);
   std::sort(fleet.begin(), fleet.end());
-  shrink(problem, fleet);
-  auto by_waste = [&](const Pattern& a, const Pattern& b) {
-    double x = waste(problem, a, values), y = waste(problem, b, values);
-    return x != y ? x > y : a < b;
-  };
-  std::sort(fleet.begin(), fleet.end(), by_waste);
+  Improver search(problem, values, fleet);
+  search.shrink();
+  search.sort();
   std::int64_t since_gain = 0;
-  for (std::int64_t step = 0; step < steps && since_gain < 60 && !fleet.empty(); ++step) {
-    if (bill_of(problem, fleet) <= floor) return;
+  for (std::int64_t step = 0; step < steps && since_gain < kPatience && search.size() > 0; ++step) {
+    if (search.bill() <= floor) break;
     if (tick) tick();
-    // The first nodes are the most wasteful; partners come from the same end, now and then from all.
-    const std::size_t front = std::min<std::size_t>(fleet.size(), 24);
-    const auto victim = static_cast<std::size_t>(step) % front;
-    bool gained = dissolve(problem, victim, fleet);
-    if (!gained && fleet.size() > 1) {
-      std::vector<std::size_t> chosen = {victim};
-      const std::size_t partners = 1 + prng.below(4);
-      for (std::size_t i = 0; i < partners; ++i)
-        chosen.push_back(prng.below(prng.below(3) == 0 ? fleet.size() : front));
-      std::sort(chosen.begin(), chosen.end());
-      chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
-      gained = rebuy(problem, values, chosen, fleet);
-    }
+    const std::size_t victim =
+        static_cast<std::size_t>(step) % std::min<std::size_t>(search.size(), kFront);
+    const bool gained = search.dissolve(victim) ||
+                        (search.size() > 1 && search.rebuy(draw_group(victim, search.size(), prng)));
     since_gain = gained ? 0 : since_gain + 1;
-    if (gained) std::sort(fleet.begin(), fleet.end(), by_waste);
+    if (gained) search.sort();
   }
-  std::sort(fleet.begin(), fleet.end());
-  shrink(problem, fleet);
+  search.shrink();
+  fleet = search.fleet();
 }
 
 }  // namespace kerf::plan

@@ -67,6 +67,19 @@ void add_form(FormCounts& counts, const gpu::Form& form, int times) {
   counts.emplace_back(form, times);
 }
 
+/// False if the forms need more GPUs than there are, even side by side.
+bool may_fit(const gpu::Model& model, std::int32_t gpus, const FormCounts& way) {
+  std::int64_t slots = 0, whole = 0;
+  for (const auto& [form, n] : way) {
+    if (form.kind == gpu::FormKind::Slice)
+      slots += std::int64_t{n} * model.profiles[form.profile].slots;
+    else
+      whole += (n + form.replicas - 1) / form.replicas;
+  }
+  if (slots > 0) whole += (slots + model.slots - 1) / model.slots;
+  return whole <= gpus;
+}
+
 /// Drops forms that are never the better choice on the same GPU.
 std::vector<gpu::Form> undominated(const gpu::Model& model, const std::vector<gpu::Form>& forms) {
   std::vector<gpu::Form> kept;
@@ -84,8 +97,8 @@ std::vector<gpu::Form> undominated(const gpu::Model& model, const std::vector<gp
 }  // namespace
 
 Offers::Offers(const cluster::Demand& demand, const market::Market& market,
-               const cluster::Policy& policy)
-    : demand_(demand), market_(market), policy_(policy) {
+               const cluster::Policy& policy, GivenLabels given)
+    : demand_(demand), market_(market), policy_(policy), given_(given) {
   for (const PodShape& s : demand.shapes) signature_.push_back(sign(s));
   for (const cluster::Headroom& headroom : policy.headroom) {
     PodShape s;
@@ -93,6 +106,7 @@ Offers::Offers(const cluster::Demand& demand, const market::Market& market,
     s.gpu = {headroom.request};
     s.requests = headroom.each;
     s.requests.pods = 1;
+    s.tolerations = {{"", true, "", ""}};  // whoever comes to use it tolerates the policy's taints
     headroom_.push_back(s);
     signature_.push_back(sign(s));
   }
@@ -146,7 +160,7 @@ void Offers::admit() {
   for (std::size_t g = 0; g < examples_.size(); ++g) {
     for (const Offer& offer : offers_) {
       Admission admission = admits(market_, policy_, examples_[g], market_.types[offer.type],
-                                   offer.zone, offer.capacity_type);
+                                   offer.zone, offer.capacity_type, given_);
       admitted_[g].push_back(admission.ok);
       if (!admission.ok) refusal_[g].try_emplace(offer.type, std::move(admission.why_not));
     }
@@ -212,12 +226,32 @@ std::vector<FormCounts> Offers::options(const std::vector<std::uint32_t>& shapes
 }
 
 std::vector<std::string> Offers::zones(std::uint32_t s) {
-  std::set<std::string> zones;
+  std::map<std::string, MicroUsdPerHour> least;
   for (std::size_t o = 0; o < offers_.size(); ++o) {
-    if (!admitted(s, o) || zones.count(offers_[o].zone) != 0) continue;
-    if (!shape(s).requests.fits(allocatable_[offers_[o].type])) continue;
-    for (GpuMode mode : modes(offers_[o].type))
-      if (!options({s}, offers_[o].type, mode).empty()) zones.insert(offers_[o].zone);
+    const Offer& offer = offers_[o];
+    if (!admitted(s, o) || !shape(s).requests.fits(allocatable_[offer.type])) continue;
+    const auto known = least.find(offer.zone);
+    if (known != least.end() && known->second <= offer.price) continue;
+    const InstanceType& type = market_.types[offer.type];
+    for (GpuMode mode : modes(offer.type))
+      for (const FormCounts& way : options({s}, offer.type, mode))
+        if (may_fit(market_.model_of(type), type.gpu_count, way)) least[offer.zone] = offer.price;
+  }
+  std::vector<std::string> zones;
+  for (const auto& [zone, price] : least) zones.push_back(zone);
+  std::stable_sort(zones.begin(), zones.end(), [&](const std::string& a, const std::string& b) {
+    return least[a] < least[b];
+  });
+  return zones;
+}
+
+std::vector<std::string> Offers::selected_zones(std::uint32_t s) const {
+  std::set<std::string> zones;
+  for (const Offer& offer : offers_) {
+    if (zones.count(offer.zone) != 0) continue;
+    if (selects(market_, policy_, shape(s), market_.types[offer.type], offer.zone,
+                offer.capacity_type, given_).ok)
+      zones.insert(offer.zone);
   }
   return {zones.begin(), zones.end()};
 }

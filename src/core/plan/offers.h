@@ -32,7 +32,7 @@ struct Offer {
 class Offers {
  public:
   Offers(const cluster::Demand& demand, const market::Market& market,
-         const cluster::Policy& policy);
+         const cluster::Policy& policy, GivenLabels given = GivenLabels::AsChosen);
 
   const std::vector<Offer>& all() const { return offers_; }
   const market::Market& market() const { return market_; }
@@ -55,8 +55,10 @@ class Offers {
   /// alike. At most 64 ways.
   std::vector<FormCounts> options(const std::vector<std::uint32_t>& shapes, std::uint32_t type,
                                   GpuMode mode);
-  /// Zones where the shape can run at all, ascending.
+  /// Zones where something serves the shape, those of the cheapest offers first.
   std::vector<std::string> zones(std::uint32_t s);
+  /// Zones where its selectors admit nodes, ascending: the domains that a spread counts.
+  std::vector<std::string> selected_zones(std::uint32_t s) const;
   /// Assumptions made on the way, for people.
   const std::vector<std::string>& notes() const { return notes_; }
 
@@ -71,6 +73,7 @@ class Offers {
   const cluster::Demand& demand_;
   const market::Market& market_;
   const cluster::Policy& policy_;
+  GivenLabels given_;
   std::vector<cluster::PodShape> headroom_;
   std::map<cluster::PodShape, std::uint32_t> signatures_;
   std::vector<cluster::PodShape> examples_;  ///< by signature

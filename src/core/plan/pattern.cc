@@ -14,18 +14,18 @@ std::int64_t most_by_amount(std::int64_t left, std::int64_t need, std::int64_t l
   return need <= 0 ? limit : std::min(limit, left / need);
 }
 
-/// How much each resource counts when candidates are ordered: cpu, memory, disk, pods, gpu.
-using Scarcity = std::array<double, 5>;
-constexpr Scarcity kNotions[] = {{0, 0, 0, 0, 1},       {1, 1, 1, 0.1, 1},  {0.3, 0.3, 0.1, 0, 1},
-                                 {1, 0.1, 0, 0, 0.5},   {0.1, 1, 0, 0, 0.5}, {0.6, 0.1, 0, 0, 1},
-                                 {0.1, 0.6, 0, 0, 1}};
+/// Parts of a machine's CPU, memory, disk, pod slots and GPU weight.
+using Footprint = std::array<double, 5>;
+/// How much each resource counts, beside how little of it is left.
+constexpr Footprint kNotions[] = {{1, 1, 1, 0.1, 1}, {0.3, 0.3, 0.3, 0, 1}, {1, 0.2, 0, 0, 0.4},
+                                  {0, 0, 0, 0, 1}};
 
 double share(std::int64_t need, std::int64_t total) {
   return total <= 0 ? 0.0 : static_cast<double>(need) / static_cast<double>(total);
 }
 
 /// Parts of the machine that one item of the candidate takes.
-Scarcity footprint(const Problem& problem, const Machine& machine, const Candidate& candidate) {
+Footprint footprint(const Problem& problem, const Machine& machine, const Candidate& candidate) {
   const Resources& need = problem.classes[candidate.cls].need;
   const GpuKind& kind = *problem.kinds[machine.kind];
   std::int64_t weight = 0;
@@ -37,9 +37,84 @@ Scarcity footprint(const Problem& problem, const Machine& machine, const Candida
           share(weight, std::int64_t{GpuKind::kWholeWeight} * machine.gpus)};
 }
 
-struct Ranked {
-  double score;
-  std::uint32_t candidate;
+/// One node being filled by value; a candidate that does not fit once never fits again.
+class Filler {
+ public:
+  Filler(const Problem& problem, const Pattern& first, const std::vector<double>& values,
+         const std::vector<std::int64_t>& residual)
+      : problem_(problem), machine_(problem.machines[first.machine]), values_(values),
+        residual_(residual), first_(problem, first), room_(first_) {
+    for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i) {
+      const std::uint32_t cls = machine_.candidates[i].cls;
+      if (residual[cls] <= 0 || values[cls] <= 0) continue;
+      useful_.push_back({i, footprint(problem, machine_, machine_.candidates[i])});
+    }
+  }
+
+  /// Fills the node, from its first content on, under one notion of scarce.
+  void fill(const Footprint& notion) {
+    room_ = first_;
+    left_ = residual_;
+    value_ = 0;
+    free_ = {1, 1, 1, 1, 1};
+    for (const auto& [candidate, n] : room_.content()) {
+      const Footprint part = footprint(problem_, machine_, machine_.candidates[candidate]);
+      for (std::size_t r = 0; r < free_.size(); ++r) free_[r] -= part[r] * n;
+      value_ += values_[machine_.candidates[candidate].cls] * n;
+    }
+    top_up(notion);
+  }
+
+  double value() const { return value_; }
+  Pattern pattern() const { return room_.pattern(); }
+
+ private:
+  struct Useful {
+    std::uint32_t candidate;
+    Footprint part;
+  };
+
+  /// Adds the candidate of most value per scarce resource until none fits. What is scarce follows
+  /// from what is left, so that a node ends with all its resources used together.
+  void top_up(const Footprint& notion) {
+    std::vector<const Useful*> active;
+    for (const Useful& useful : useful_) active.push_back(&useful);
+    while (!active.empty()) {
+      Footprint weight;
+      for (std::size_t r = 0; r < weight.size(); ++r)
+        weight[r] = notion[r] / std::max(free_[r], 1e-3);
+      std::size_t best = 0;
+      double best_score = -1;
+      for (std::size_t i = 0; i < active.size(); ++i) {
+        double cost = 1e-9;
+        for (std::size_t r = 0; r < weight.size(); ++r) cost += weight[r] * active[i]->part[r];
+        const double score = values_[machine_.candidates[active[i]->candidate].cls] / cost;
+        if (score <= best_score) continue;
+        best_score = score;
+        best = i;
+      }
+      const Useful& chosen = *active[best];
+      const std::uint32_t cls = machine_.candidates[chosen.candidate].cls;
+      if (left_[cls] <= 0 || room_.most(chosen.candidate, 1) == 0) {
+        active.erase(active.begin() + static_cast<std::ptrdiff_t>(best));
+        continue;
+      }
+      room_.add(chosen.candidate, 1);
+      --left_[cls];
+      value_ += values_[cls];
+      for (std::size_t r = 0; r < free_.size(); ++r) free_[r] -= chosen.part[r];
+    }
+  }
+
+  const Problem& problem_;
+  const Machine& machine_;
+  const std::vector<double>& values_;
+  const std::vector<std::int64_t>& residual_;
+  std::vector<std::int64_t> left_;  ///< by class: items that may still be added
+  std::vector<Useful> useful_;
+  Room first_, room_;
+  Footprint free_{1, 1, 1, 1, 1};
+  double value_ = 0;
 };
 
 }  // namespace
@@ -134,71 +209,21 @@ void Room::remove(std::uint32_t candidate, std::int64_t n) {
   if (it->second == 0) content_.erase(it);
 }
 
-Filled fill_node(const Problem& problem, std::uint32_t machine_index,
-                 const std::vector<double>& values, const std::vector<std::int64_t>& residual) {
-  const Machine& machine = problem.machines[machine_index];
-  std::vector<std::uint32_t> useful;
-  std::vector<Scarcity> footprints;
-  for (std::uint32_t i = 0; i < machine.candidates.size(); ++i) {
-    const std::uint32_t cls = machine.candidates[i].cls;
-    if (residual[cls] <= 0 || values[cls] <= 0) continue;
-    useful.push_back(i);
-    footprints.push_back(footprint(problem, machine, machine.candidates[i]));
-  }
+Filled fill_node(const Problem& problem, std::uint32_t machine, const std::vector<double>& values,
+                 const std::vector<std::int64_t>& residual) {
+  return top_up(problem, {machine, {}}, values, residual);
+}
+
+Filled top_up(const Problem& problem, const Pattern& pattern, const std::vector<double>& values,
+              const std::vector<std::int64_t>& residual) {
   Filled best;
-  best.pattern.machine = machine_index;
-  std::vector<Ranked> order;
-  std::vector<std::int64_t> left(problem.classes.size());
-  for (const Scarcity& notion : kNotions) {
-    order.clear();
-    for (std::size_t i = 0; i < useful.size(); ++i) {
-      double cost = 1e-9;
-      for (std::size_t r = 0; r < notion.size(); ++r) cost += notion[r] * footprints[i][r];
-      order.push_back({values[machine.candidates[useful[i]].cls] / cost, useful[i]});
-    }
-    std::sort(order.begin(), order.end(), [](const Ranked& a, const Ranked& b) {
-      return a.score != b.score ? a.score > b.score : a.candidate < b.candidate;
-    });
-    Room room(problem, machine_index);
-    double value = 0;
-    for (const Ranked& ranked : order) left[machine.candidates[ranked.candidate].cls] =
-        residual[machine.candidates[ranked.candidate].cls];
-    for (const Ranked& ranked : order) {
-      const std::uint32_t cls = machine.candidates[ranked.candidate].cls;
-      if (left[cls] <= 0) continue;
-      std::int64_t n = room.most(ranked.candidate, left[cls]);
-      room.add(ranked.candidate, n);
-      left[cls] -= n;
-      value += values[cls] * static_cast<double>(n);
-    }
-    // One exchange round: take one item out and fill again without it.
-    for (const auto& [out, n] : std::vector(room.content())) {
-      Room trial = room;
-      trial.remove(out, 1);
-      double trial_value = value - values[machine.candidates[out].cls];
-      std::vector<std::pair<std::uint32_t, std::int64_t>> added;
-      for (const Ranked& ranked : order) {
-        const std::uint32_t cls = machine.candidates[ranked.candidate].cls;
-        if (ranked.candidate == out || left[cls] <= 0) continue;
-        std::int64_t m = trial.most(ranked.candidate, left[cls]);
-        if (m == 0) continue;
-        trial.add(ranked.candidate, m);
-        left[cls] -= m;
-        added.emplace_back(cls, m);
-        trial_value += values[cls] * static_cast<double>(m);
-      }
-      if (trial_value > value * (1 + 1e-9)) {
-        value = trial_value;
-        room = trial;
-        left[machine.candidates[out].cls] += 1;
-      } else {
-        for (const auto& [cls, m] : added) left[cls] += m;
-      }
-    }
-    if (value > best.value) {
-      best.value = value;
-      best.pattern = room.pattern();
-    }
+  best.pattern = pattern;
+  Filler filler(problem, pattern, values, residual);
+  for (const Footprint& notion : kNotions) {
+    filler.fill(notion);
+    if (filler.value() <= best.value) continue;
+    best.value = filler.value();
+    best.pattern = filler.pattern();
   }
   return best;
 }

@@ -57,17 +57,21 @@ class Room {
   std::vector<std::pair<std::uint32_t, std::int32_t>> content_;
 };
 
-/// Fills one node for the most value: greedily by value per scarce resource, under several notions of
-/// scarce, then by exchanges of single items. `values` and `residual` are by class (items without
-/// residual or value are not used). Returns the best pattern found and its value; not optimal in
-/// general: a plan may use it, a bound may not.
-/// Cost: candidates * log(candidates) per notion. Ties: lower candidate index.
+/// Fills one node for the most value, item by item, by value per scarce resource, under several
+/// notions of scarce; what is scarce follows from what is left. `values` and `residual` are by class
+/// (items without residual or value are not used). Returns the best pattern found and its value; not
+/// optimal in general: a plan may use it, a bound may not.
+/// Cost: candidates * items on the node, for each notion. Ties: lower candidate index.
 struct Filled {
   Pattern pattern;
   double value = 0;
 };
 Filled fill_node(const Problem& problem, std::uint32_t machine, const std::vector<double>& values,
                  const std::vector<std::int64_t>& residual);
+
+/// The same for a node that holds something already, which stays; the value counts it too.
+Filled top_up(const Problem& problem, const Pattern& pattern, const std::vector<double>& values,
+              const std::vector<std::int64_t>& residual);
 
 /// The cheapest machine that can hold what `pattern` holds, as a pattern there; ties to the one it is
 /// on, then to the lower index.

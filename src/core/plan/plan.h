@@ -85,8 +85,11 @@ struct Baseline {
   std::string name;  ///< "whole-gpu", "static-mig"
   MicroUsdPerHour per_hour;
   std::int64_t nodes = 0;
-  std::int64_t unplaced = 0;  ///< pods that this way cannot serve: then the cost is not comparable
-  std::vector<MicroUsdPerHour> per_workload;   ///< by Demand::workloads; adds up to per_hour
+  std::vector<std::uint32_t> unplaced;  ///< pods that this way cannot serve, ascending
+  std::vector<MicroUsdPerHour> per_workload;  ///< by Demand::workloads; adds up to per_hour
+  MicroUsdPerHour transient_part;             ///< as Plan::transient_part
+  std::int64_t month_micro_usd = 0;           ///< as Plan::month_micro_usd
+  std::vector<std::int64_t> months;           ///< by workload, as WorkloadCost::month_micro_usd
   std::vector<std::pair<std::string, std::int64_t>> fleet;  ///< type name, nodes; by name
 };
 
@@ -105,9 +108,10 @@ struct Utilisation {
 
 /// How one workload fares, for the table that people read.
 struct WorkloadCost {
-  MicroUsdPerHour per_hour;                   ///< its pods' parts of the node prices
+  MicroUsdPerHour per_hour;           ///< its pods' parts of the node prices while all of them run
+  std::int64_t month_micro_usd = 0;   ///< its part of the month; core/plan/month.h has the rules
   std::int64_t placed = 0;
-  /// Forms given, most frequent first: "1g.10gb of A100-80" and how many pods.
+  /// Forms given, most frequent first: "1g.10gb A100-80" (gpu::full_name) and how many pods.
   std::vector<std::pair<std::string, std::int64_t>> forms;
 };
 
@@ -117,10 +121,9 @@ struct Plan {
   std::vector<Unplaced> unplaced;     ///< by pod
   std::vector<Action> actions;
   MicroUsdPerHour bill;  ///< sum of node prices
-  /// Sum of transient workloads' parts of `bill`; the month counts them by their hours only.
+  /// Price of the nodes that only Jobs and CronJobs hold: paid only while these run.
   MicroUsdPerHour transient_part;
-  /// Dollars (micro) a month: always-on part * 730 + transient parts * their hours.
-  std::int64_t month_micro_usd = 0;
+  std::int64_t month_micro_usd = 0;  ///< micro-dollars; rules: core/plan/month.h
   Bound bound;
   std::vector<Baseline> baselines;
   Utilisation utilisation;

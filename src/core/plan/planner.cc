@@ -1,6 +1,8 @@
 // make_plan: compile, bound, search, improve, prove; then limits, accounts and baselines.
 #include "core/plan/planner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -8,6 +10,7 @@
 #include "core/plan/baseline.h"
 #include "core/plan/bound.h"
 #include "core/plan/columns.h"
+#include "core/plan/dive.h"
 #include "core/plan/exact.h"
 #include "core/plan/expand.h"
 #include "core/plan/improve.h"
@@ -44,14 +47,21 @@ class Planner {
     std::iota(pods.begin(), pods.end(), 0);
     Solved solved = solve(pods, options_);
     std::vector<Unplaced> cut_off;
-    if (const auto limit = broken_limit(solved)) solved = within_limits(pods, *limit, cut_off);
     Plan plan;
+    if (broken_limit(solved) && !policy_.headroom.empty()) {
+      for (const cluster::Headroom& headroom : policy_.headroom)
+        plan.notes.push_back(fmt::format("The policy's limit leaves no room for the headroom {}.",
+                                         cluster::describe({headroom.request})));
+      policy_.headroom.clear();
+      solved = solve(pods, options_);
+    }
+    if (const auto limit = broken_limit(solved)) solved = within_limits(pods, *limit, cut_off);
     plan.nodes = expand(solved.problem, solved.fleet, demand_, market_, policy_);
     plan.unplaced = std::move(solved.problem.unplaced);
     plan.unplaced.insert(plan.unplaced.end(), cut_off.begin(), cut_off.end());
     std::sort(plan.unplaced.begin(), plan.unplaced.end(),
               [](const Unplaced& a, const Unplaced& b) { return a.pod < b.pod; });
-    plan.notes = solved.problem.notes;
+    plan.notes.insert(plan.notes.end(), solved.problem.notes.begin(), solved.problem.notes.end());
     plan.bound = std::move(solved.bound);
     account(solved.problem, demand_, market_, plan);
     if (options_.baselines) {
@@ -80,9 +90,11 @@ class Planner {
     values.resize(demand.size());
     bound.per_hour = root.per_hour;
     auto tick = [&] { report("search", {}, bound.per_hour); };
+    const Fleet start = dive_fleet(problem, demand, solver_, {.tick = tick});
     ColumnOptions columns;
     columns.tick = tick;
-    Fleet fleet = generate_fleet(problem, demand, values, solver_, columns);
+    Fleet fleet = generate_fleet(problem, demand, values, start, solver_, columns);
+    if (bill_of(problem, start) < bill_of(problem, fleet)) fleet = start;
     improve(problem, values, bound.per_hour, options.search_steps,
             [&] { report("improve", bill_of(problem, fleet), bound.per_hour); }, fleet);
     return fleet;
@@ -189,7 +201,7 @@ class Planner {
 
   const cluster::Demand& demand_;
   const market::Market& market_;
-  const cluster::Policy& policy_;
+  cluster::Policy policy_;  ///< its headroom goes first where a limit is too low for all
   LpSolver& solver_;
   const PlanOptions& options_;
 };

@@ -25,13 +25,17 @@ class Compiler {
   Problem run(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
               Coupled coupled) {
     Coupling coupling = couple(
-        demand, pods, [this](std::uint32_t shape) { return offers_.zones(shape); },
+        demand, pods, [this](std::uint32_t shape) {
+          return Zones{offers_.zones(shape), offers_.selected_zones(shape)};
+        },
         coupled == Coupled::ForBound);
-    problem_.restricted = !coupling.relaxed.empty();
+    open_labels_ = coupled == Coupled::ForBound;
     problem_.unplaced = std::move(coupling.unplaced);
     problem_.relaxed = std::move(coupling.relaxed);
     problem_.notes = offers_.notes();
     make_classes(coupling);
+    if (chose_labels_) problem_.relaxed.push_back("which labels the nodes carry");
+    problem_.restricted = !problem_.relaxed.empty();
     add_headroom(static_cast<std::uint32_t>(demand.shapes.size()));
     make_machines();
     drop_unservable();
@@ -68,8 +72,7 @@ class Compiler {
         item.bundle = static_cast<std::uint32_t>(group.shapes.size());
         item.shapes = group.shapes;
         item.per_node = group.per_node;
-        for (std::uint32_t s : group.shapes)
-          item.labels = merge(item.labels, label_needs(offers_.market(), offers_.policy(), offers_.shape(s)));
+        for (std::uint32_t s : group.shapes) add_labels(s, item);
         problem_.classes.push_back(std::move(item));
         zone_.push_back(group.zone);
       }
@@ -79,6 +82,16 @@ class Compiler {
       class_of.push_back(it->second);
     }
     for (const auto& [a, b] : coupling.conflicts) apart_.emplace_back(class_of[a], class_of[b]);
+  }
+
+  /// Where labels had to be chosen, a bound leaves them open.
+  void add_labels(std::uint32_t s, ItemClass& item) {
+    if (chooses_labels(offers_.market(), offers_.policy(), offers_.shape(s))) {
+      chose_labels_ = true;
+      if (open_labels_) return;
+    }
+    item.labels =
+        merge(item.labels, label_needs(offers_.market(), offers_.policy(), offers_.shape(s)));
   }
 
   void add_headroom(std::uint32_t first_shape) {
@@ -266,6 +279,8 @@ class Compiler {
 
   Offers& offers_;
   Problem problem_;
+  bool open_labels_ = false;
+  bool chose_labels_ = false;
   std::map<std::pair<std::uint32_t, GpuMode>, Draft> drafts_;
   std::vector<std::string> zone_;  ///< by class: "" = any
   std::vector<std::pair<std::uint32_t, std::uint32_t>> apart_;
@@ -275,7 +290,8 @@ class Compiler {
 
 Problem compile(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
                 const market::Market& market, const cluster::Policy& policy, Coupled coupled) {
-  Offers offers(demand, market, policy);
+  Offers offers(demand, market, policy,
+                coupled == Coupled::ForBound ? GivenLabels::Open : GivenLabels::AsChosen);
   return Compiler(offers).run(demand, pods, coupled);
 }
 

@@ -1,0 +1,303 @@
+// The text of every command and option. Help is a phrase; details are sentences for the reference.
+#include "cli/commands.h"
+
+#include <algorithm>
+
+namespace kerf::cli {
+namespace {
+
+constexpr std::string_view kInput = "Input";
+constexpr std::string_view kMarket = "Prices and what may be bought";
+constexpr std::string_view kNodes = "Nodes";
+constexpr std::string_view kOutput = "Output";
+constexpr std::string_view kEffort = "Effort";
+
+std::vector<OptionSpec> input_options() {
+  return {
+      {.name = "--trace",
+       .value = "PODS.csv",
+       .group = kInput,
+       .help = "plan a pod list in the openb format instead of manifests",
+       .details = "Needs the columns name, cpu_milli, memory_mib, num_gpu and gpu_milli. - is "
+                  "standard input.",
+       .completes = Completes::Files},
+      {.name = "--map",
+       .value = "RULE",
+       .group = kInput,
+       .help = "how a part of a GPU in the trace becomes a request",
+       .details = "memory: a profile with the fewest memory slots that cover the part. nearest: "
+                  "the profile whose compute slices are nearest to it. share: a portable request "
+                  "for that part of the memory of --reference-gpu. whole: a whole GPU.",
+       .choices = "memory|nearest|share|whole",
+       .unless_given = "memory",
+       .completes = Completes::Choices},
+      {.name = "--reference-gpu",
+       .value = "MODEL",
+       .group = kInput,
+       .help = "the GPU whose parts the trace means, for --map share",
+       .completes = Completes::GpuModels},
+      {.name = "--replicas",
+       .value = "NAME=N",
+       .group = kInput,
+       .help = "plan N replicas of a workload",
+       .details = "NAME is a name, namespace/name or kind/name. A name that is nowhere in the "
+                  "input is an error.",
+       .repeats = true},
+      {.name = "--hours",
+       .value = "NAME=H",
+       .group = kInput,
+       .help = "hours a month that a Job or CronJob runs, for the monthly cost",
+       .details = "A month has 730 hours. Without it Jobs count in the cost of an hour, and not "
+                  "in that of the month.",
+       .repeats = true},
+  };
+}
+
+std::vector<OptionSpec> market_options() {
+  return {
+      {.name = "--region",
+       .value = "REGION",
+       .group = kMarket,
+       .help = "the region to plan for",
+       .details = "With a price file that is for one region only, that region.",
+       .unless_given = "us-east-1",
+       .completes = Completes::Regions},
+      {.name = "--price-region",
+       .value = "REGION",
+       .group = kMarket,
+       .help = "plan for --region at the prices of this region",
+       .details = "For a region whose prices you do not have. The first line of the output says "
+                  "so. Prices by zone become one price for each type, the lowest.",
+       .completes = Completes::Regions},
+      {.name = "--prices",
+       .value = "FILE",
+       .group = kMarket,
+       .help = "a price table (CSV) or a saved page of Karpenter's metrics",
+       .details = "A table has the columns instance_type and usd_per_hour, and may have region, "
+                  "zone and capacity_type. The file replaces the shipped prices. - is standard "
+                  "input.",
+       .completes = Completes::Files},
+      {.name = "--discount",
+       .value = "[CAPACITY=]PERCENT",
+       .group = kMarket,
+       .help = "take PERCENT off the prices of one capacity type, or of all",
+       .details = "From 0 to 100, decimals count: --discount 12.5 or --discount on-demand=28. One "
+                  "with a capacity type goes before one without.",
+       .repeats = true},
+      {.name = "--types",
+       .value = "LIST",
+       .group = kMarket,
+       .help = "buy only these instance types: g6.xlarge,p4d.*",
+       .details = "Names or patterns with *, separated by commas. Replaces the instance types and "
+                  "families of the policy.",
+       .completes = Completes::InstanceTypes},
+      {.name = "--capacity-types",
+       .value = "LIST",
+       .group = kMarket,
+       .help = "buy only capacity of these types",
+       .details = "Separated by commas. Replaces those of the policy.",
+       .choices = "on-demand|spot|reserved",
+       .unless_given = "on-demand",
+       .completes = Completes::Choices},
+      {.name = "--zones",
+       .value = "LIST",
+       .group = kMarket,
+       .help = "buy only in these zones: us-east-1a,us-east-1b",
+       .details = "Separated by commas. Replaces those of the policy."},
+      {.name = "--policy",
+       .value = "FILE",
+       .group = kMarket,
+       .help = "a SlicePolicy manifest: types, zones, limits, headroom",
+       .completes = Completes::Files},
+  };
+}
+
+std::vector<OptionSpec> node_options() {
+  return {
+      {.name = "--daemonsets",
+       .value = "CPU,MEMORY",
+       .group = kNodes,
+       .help = "what DaemonSets take of every node: 800m,1Gi",
+       .details = "Replaces what DaemonSets in the input ask for."},
+      {.name = "--root-volume",
+       .value = "GIB",
+       .group = kNodes,
+       .help = "a node's root volume, for ephemeral storage",
+       .unless_given = "200"},
+  };
+}
+
+std::vector<OptionSpec> output_options() {
+  return {
+      {.name = "--output",
+       .short_name = "-o",
+       .value = "FORMAT",
+       .group = kOutput,
+       .help = "what to print",
+       .choices = "table|json",
+       .unless_given = "table",
+       .completes = Completes::Choices},
+      {.name = "--output-file",
+       .value = "FILE",
+       .group = kOutput,
+       .help = "write to FILE instead of standard output",
+       .details = "The file is replaced as a whole when the plan is done, or left as it was.",
+       .completes = Completes::Files},
+      {.name = "--check",
+       .group = kOutput,
+       .help = "verify the plan with code that shares nothing with the planner",
+       .details = "A plan that does not hold is not printed: what is wrong goes to standard error, "
+                  "and the exit code is 3."},
+      {.name = "--all",
+       .group = kOutput,
+       .help = "list every workload and node, not only the first screen"},
+      {.name = "--color",
+       .value = "WHEN",
+       .group = kOutput,
+       .help = "colour the table",
+       .details = "auto: if standard output is a terminal and NO_COLOR is not set.",
+       .choices = "auto|always|never",
+       .unless_given = "auto",
+       .completes = Completes::Choices},
+      {.name = "--ascii",
+       .group = kOutput,
+       .help = "draw with ASCII; implied where the locale is not UTF-8"},
+      {.name = "--quiet",
+       .short_name = "-q",
+       .group = kOutput,
+       .help = "no progress and no remarks on standard error; errors only"},
+  };
+}
+
+std::vector<OptionSpec> effort_options() {
+  return {
+      {.name = "--bound-steps",
+       .value = "N",
+       .group = kEffort,
+       .help = "branch-and-bound steps spent on the lower bound",
+       .details = "More can show that the same plan is nearer to the cheapest possible. 0 takes "
+                  "the bound of the linear program alone.",
+       .unless_given = "2000"},
+      {.name = "--search-steps",
+       .value = "N",
+       .group = kEffort,
+       .help = "rounds of search without a gain before it ends",
+       .details = "More can find a cheaper plan and takes longer.",
+       .unless_given = "400"},
+  };
+}
+
+CommandSpec plan_command() {
+  CommandSpec plan{
+      .name = "plan",
+      .usage = {"plan [OPTION...] PATH...", "plan [OPTION...] --trace PODS.csv"},
+      .summary = "plan the cheapest fleet of GPU nodes for the pods you run",
+      .about =
+          "Says which EC2 GPU nodes to buy, how to cut each GPU, what it costs, and how far "
+          "that is from the cheapest possible. It only reads; nothing is bought or changed.",
+      .argument = "PATH",
+      .argument_help =
+          "a manifest, a folder (with its subfolders: *.yaml, *.yml, *.json), or - for "
+          "standard input",
+      .completes = Completes::Files,
+      .many_arguments = true,
+      .examples = {{"kerf plan deploy/", "every manifest in a folder"},
+                   {"helm template ./chart | kerf plan -", "a Helm chart"},
+                   {"kubectl get deploy,sts,job -A -o json | kerf plan -", "what runs now"},
+                   {"kerf plan deploy/ --types 'g6.*,p4d.*' --replicas web=12", "what if"},
+                   {"kerf plan deploy/ --region eu-west-1 --price-region us-east-1",
+                    "a region without shipped prices"},
+                   {"kerf plan deploy/ -o json --output-file plan.json", "for programs"}},
+  };
+  for (const auto& options :
+       {input_options(), market_options(), node_options(), output_options(), effort_options()}) {
+    plan.options.insert(plan.options.end(), options.begin(), options.end());
+  }
+  return plan;
+}
+
+CommandSpec completion_command() {
+  return {
+      .name = "completion",
+      .usage = {"completion bash|zsh|fish"},
+      .summary = "print a completion script for your shell",
+      .about = "Prints a script that completes commands, options, their values and files.",
+      .argument = "SHELL",
+      .argument_help = "bash, zsh or fish",
+      .argument_choices = "bash|zsh|fish",
+      .completes = Completes::Choices,
+      .examples = {{"source <(kerf completion bash)", "this bash"},
+                   {"kerf completion zsh > \"${fpath[1]}/_kerf\"", "every zsh"},
+                   {"kerf completion fish > ~/.config/fish/completions/kerf.fish", "every fish"}},
+  };
+}
+
+}  // namespace
+
+const std::vector<CommandSpec>& commands() {
+  static const std::vector<CommandSpec> all = {
+      plan_command(),
+      completion_command(),
+      {.name = "version",
+       .usage = {"version"},
+       .summary = "print the version, the solver's version and the shipped prices' date",
+       .about = "Prints the version. Plans repeat byte for byte for one version of Kerf and of the "
+                "solver."},
+      {.name = "help",
+       .usage = {"help [COMMAND]"},
+       .summary = "explain a command",
+       .about = "Explains a command; the same as kerf COMMAND --help.",
+       .argument = "COMMAND",
+       .argument_help = "plan, completion or version",
+       .argument_choices = "plan|completion|version|help",
+       .completes = Completes::Choices},
+      {.name = "reference",
+       .usage = {"reference"},
+       .summary = "print the reference of the command line in Markdown",
+       .about = "Prints the reference of the command line in Markdown: docs/reference/cli.md.",
+       .hidden = true},
+  };
+  return all;
+}
+
+const CommandSpec* find_command(std::string_view name) {
+  for (const CommandSpec& command : commands()) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+const std::vector<OptionSpec>& common_options() {
+  static const std::vector<OptionSpec> options = {
+      {.name = "--help", .short_name = "-h", .group = "Help", .help = "show this and exit"},
+  };
+  return options;
+}
+
+std::vector<OptionSpec> all_options(const CommandSpec& command) {
+  std::vector<OptionSpec> options = command.options;
+  options.insert(options.end(), common_options().begin(), common_options().end());
+  return options;
+}
+
+std::vector<std::string_view> split_choices(std::string_view choices) {
+  std::vector<std::string_view> out;
+  while (!choices.empty()) {
+    const std::size_t bar = std::min(choices.find('|'), choices.size());
+    out.push_back(choices.substr(0, bar));
+    choices.remove_prefix(std::min(bar + 1, choices.size()));
+  }
+  return out;
+}
+
+std::span<const ExitSpec> exit_codes() {
+  static constexpr ExitSpec kCodes[] = {
+      {kPlaced, "all pods are placed"},
+      {kUnplaced, "some pods cannot be placed; the plan says why, and covers the others"},
+      {kBadInput, "bad input or usage, or the output cannot be written"},
+      {kInternal, "internal error, or --check found the plan wrong"},
+  };
+  return kCodes;
+}
+
+}  // namespace kerf::cli

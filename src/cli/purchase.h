@@ -1,0 +1,31 @@
+// Purchase: what may be bought and for how much, made from the options of `kerf plan`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/plan_arguments.h"
+#include "core/cluster/policy.h"
+#include "core/market/market.h"
+
+namespace kerf::cli {
+
+struct Purchase {
+  market::Market market;
+  cluster::Policy policy;
+  std::vector<std::string> notes;  ///< what people should know of the prices, one sentence each
+};
+
+/// Loads prices and policy; then the options go before the policy. Errors say which option to give:
+/// a region without prices, a type, zone or capacity type that nothing offers.
+Result<Purchase> prepare_purchase(const PlanArguments& arguments);
+
+/// The parts of it, for tests.
+Result<market::Market> load_market(const PlanArguments& arguments, std::vector<std::string>& notes);
+Result<void> apply_discounts(const std::vector<Discount>& discounts, market::Market& market);
+/// Every item of --types must name or match a type that has a price.
+Result<void> check_types(const std::vector<std::string>& items, const market::Market& market);
+Result<void> check_zones(const std::vector<std::string>& zones, const market::Market& market);
+
+}  // namespace kerf::cli

@@ -1,0 +1,138 @@
+// One sentence or two for each reason: what is so, and what to do where something can be done.
+#include "report/sentence.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace kerf::report {
+namespace {
+
+using plan::Reason;
+using plan::ReasonCode;
+
+std::string_view arg(const Reason& reason, std::size_t i) {
+  return i < reason.args.size() ? std::string_view(reason.args[i]) : std::string_view();
+}
+
+/// "64000m" with unit "m" -> 64000.
+std::optional<std::int64_t> amount(std::string_view text, std::string_view unit) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) return std::nullopt;
+  if (text.substr(static_cast<std::size_t>(end - text.data())) != unit) return std::nullopt;
+  return value;
+}
+
+/// "64000m" -> "64 CPU", "49152Mi" -> "48 GiB", "100Mi" -> "100 MiB"; other texts as they are.
+std::string readable(std::string_view text) {
+  if (const auto milli = amount(text, "m"))
+    return fmt::format("{} CPU", static_cast<double>(*milli) / 1000);
+  if (const auto mib = amount(text, "Mi")) {
+    if (*mib < 1024) return fmt::format("{} MiB", *mib);
+    const std::string gib = fmt::format("{:.1f}", static_cast<double>(*mib) / 1024);
+    return (gib.ends_with(".0") ? gib.substr(0, gib.size() - 2) : gib) + " GiB";
+  }
+  return std::string(text);
+}
+
+/// The argument as the end of a sentence.
+std::string closed(std::string_view text) {
+  std::string out(text);
+  if (!out.empty() && out.back() != '.' && out.back() != '!' && out.back() != '?') out += '.';
+  return out;
+}
+
+/// "; the next best, whole T4, would cost $0.5260/h", or nothing.
+std::string next_best(const Reason& reason) {
+  if (arg(reason, 2).empty()) return {};
+  if (arg(reason, 3).empty()) return fmt::format("; the next best is {}", arg(reason, 2));
+  return fmt::format("; the next best, {}, would cost {}/h", arg(reason, 2), arg(reason, 3));
+}
+
+std::string unknown_profile(const Reason& reason) {
+  if (arg(reason, 1).empty())
+    return fmt::format(
+        "No instance type that may be bought can serve {}: none of them can be cut. Allow types "
+        "that can (--types, --policy).",
+        arg(reason, 0));
+  return fmt::format(
+      "No instance type that may be bought can serve {}. Profiles on offer: {}. Ask for one of "
+      "these, or allow types that have it (--types, --policy).",
+      arg(reason, 0), arg(reason, 1));
+}
+
+std::string too_large(const Reason& reason) {
+  const std::string_view what = arg(reason, 0);
+  const std::string asked = readable(arg(reason, 1));
+  const std::string most = readable(arg(reason, 2));
+  if (what == "gpus")
+    return fmt::format(
+        "No node has room for it whole: it asks for {}, and the largest node that it may run on "
+        "has {}. Ask for less for each pod, or allow larger types (--types, --policy).",
+        asked, most);
+  const std::string_view name = what == "cpu" ? "CPU" : what == "disk" ? "ephemeral storage" : what;
+  return fmt::format(
+      "It asks for more {} than any node that it may run on can give: {} of at most {}. Ask for "
+      "less, or allow larger types (--types, --policy).",
+      name, asked, most);
+}
+
+}  // namespace
+
+std::string sentence(const Reason& reason) {
+  switch (reason.code) {
+    case ReasonCode::CheapestForm:
+      return fmt::format("{} costs least: {}/h{}.", arg(reason, 0), arg(reason, 1),
+                         next_best(reason));
+    case ReasonCode::OnlyForm:
+      return fmt::format("{} is the only form on offer that serves the request: {}/h.",
+                         arg(reason, 0), arg(reason, 1));
+    case ReasonCode::FillsRoom:
+      if (arg(reason, 2).empty())
+        return fmt::format("{} uses room on a node that is bought anyway: {}/h of that node.",
+                           arg(reason, 0), arg(reason, 1));
+      return fmt::format(
+          "{} uses room on a node that is bought anyway: {}/h of that node; bought for itself, {} "
+          "would be cheapest{}.",
+          arg(reason, 0), arg(reason, 1), arg(reason, 2),
+          arg(reason, 3).empty() ? "" : fmt::format(" at {}/h", arg(reason, 3)));
+    case ReasonCode::Unsupported:
+      return fmt::format("{}: {}", arg(reason, 0), closed(arg(reason, 1)));
+    case ReasonCode::UnknownProfile: return unknown_profile(reason);
+    case ReasonCode::NoModelThatLarge:
+      return fmt::format(
+          "No GPU that may be bought is large enough for {}: the largest has {} GB. Ask for less, "
+          "or allow types with larger GPUs (--types, --policy).",
+          arg(reason, 0), arg(reason, 1));
+    case ReasonCode::NoTypeMatches:
+      return fmt::format(
+          "No instance type that may be bought meets: {}. Change that, or allow more types "
+          "(--types, --policy).",
+          arg(reason, 0));
+    case ReasonCode::TooLargeForNode: return too_large(reason);
+    case ReasonCode::NoZone:
+      return fmt::format(
+          "No zone is left for it: {}. Allow more zones in the policy, or loosen the constraint.",
+          arg(reason, 0));
+    case ReasonCode::ConflictingPods:
+      return fmt::format("Its required pod (anti-)affinity cannot be met: {}",
+                         closed(arg(reason, 0)));
+    case ReasonCode::LimitPerHour:
+      return fmt::format(
+          "The policy's limit of {}/h is reached by pods of higher priority or lower cost. Raise "
+          "spec.limits.usdPerHour of the policy, or ask for less.",
+          arg(reason, 0));
+    case ReasonCode::LimitGpus:
+      return fmt::format(
+          "The policy's limit of {} GPUs is reached by pods of higher priority or lower cost. "
+          "Raise spec.limits.gpus of the policy, or ask for less.",
+          arg(reason, 0));
+  }
+  return "?";
+}
+
+}  // namespace kerf::report

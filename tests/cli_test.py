@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+"""Drives the real kerf: exit codes, messages, and the mistakes that people make.
+
+    KERF=build/kerf python3 tests/cli_test.py
+"""
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+KERF = os.environ.get("KERF", str(ROOT / "build/kerf"))
+
+POD = """apiVersion: v1
+kind: Pod
+metadata: {name: NAME}
+spec:
+  containers:
+    - name: main
+      image: example
+      resources:
+        requests: {cpu: 500m, memory: 1Gi}
+        limits: {RESOURCE: 1}
+"""
+
+
+def pod(name="one", resource="nvidia.com/gpu"):
+    return POD.replace("NAME", name).replace("RESOURCE", resource)
+
+
+class Kerf(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="kerf-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    def run_kerf(self, *words, stdin="", env=None, **more):
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(env or {})}
+        return subprocess.run([KERF, *words], input=stdin.encode(), env=environment, timeout=120,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+
+    def expect(self, code, *words, says=(), prints=(), stdin="", env=None):
+        """Runs kerf; `says` are parts of standard error, `prints` of standard output."""
+        done = self.run_kerf(*words, stdin=stdin, env=env)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        self.assertEqual(done.returncode, code, f"kerf {' '.join(words)}\n{out}\n{err}")
+        for part in [says] if isinstance(says, str) else says:
+            self.assertIn(part, err)
+        for part in [prints] if isinstance(prints, str) else prints:
+            self.assertIn(part, out)
+        return out, err
+
+
+class Commands(Kerf):
+    def test_help_names_every_command_and_fits_the_screen(self):
+        out, _ = self.expect(0, "--help", prints=["plan", "completion", "version"])
+        self.assertNotIn("reference", out)
+        for words in [("--help",), ("plan", "--help"), ("help", "completion"), ()]:
+            out, err = self.expect(0, *words, prints="Usage: kerf")
+            self.assertEqual(err, "")
+            self.assertLessEqual(max(len(line) for line in out.splitlines()), 100)
+
+    def test_help_of_plan_explains_exit_codes_and_shows_examples(self):
+        self.expect(0, "plan", "--help", prints=["Exit codes:", "2  bad input", "| kerf plan -"])
+
+    def test_version(self):
+        out, _ = self.expect(0, "version", prints=["kerf ", "solver: ", "prices: us-east-1 on 20"])
+        self.assertEqual(out, self.expect(0, "--version")[0])
+
+    def test_reference_is_the_committed_one(self):
+        out, _ = self.expect(0, "reference")
+        committed = (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")
+        self.assertEqual(out, committed,
+                         "run: build/kerf reference > docs/reference/cli.md")
+
+    def test_mistakes_in_the_command(self):
+        manifest = self.write("deployment.yaml", pod())
+        for words, says in [
+            (("plna",), "did you mean plan?"),
+            ((manifest,), f"kerf plan {manifest}"),
+            (("deployment.yaml",), "kerf plan deployment.yaml"),
+            (("-o", "json"), "the command comes first"),
+            (("version", "extra"), "takes no arguments"),
+            (("completion",), "Give bash, zsh or fish"),
+            (("completion", "powershell"), "is none of bash, zsh, fish"),
+        ]:
+            out, err = self.expect(2, *words, says=says)
+            self.assertEqual(out, "", words)
+            self.assertNotIn("terminate", err)
+
+
+class Completion(Kerf):
+    def complete(self, line):
+        """What bash offers at the end of the line."""
+        words = line.split(" ")
+        script = self.write("completion.bash", self.expect(0, "completion", "bash")[0])
+        quoted = " ".join(f"'{word}'" for word in words)
+        program = (f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; "
+                   "_kerf 2>/dev/null; printf '%s\\n' \"${COMPREPLY[@]}\"")
+        done = subprocess.run(["bash", "--norc", "-c", program], stdout=subprocess.PIPE, timeout=60,
+                              check=False)
+        return done.stdout.decode().split()
+
+    def test_bash_completes_commands_options_and_values(self):
+        if shutil.which("bash") is None:
+            self.skipTest("bash is not there")
+        self.assertEqual(self.complete("kerf pl"), ["plan"])
+        self.assertEqual(self.complete("kerf plan --tr"), ["--trace"])
+        self.assertEqual(self.complete("kerf plan -o "), ["table", "json"])
+        self.assertEqual(self.complete("kerf plan --output = j"), ["json"])
+        self.assertEqual(self.complete("kerf plan --capacity-types on-demand,sp"),
+                         ["on-demand,spot"])
+        self.assertIn("g6.xlarge", self.complete("kerf plan --types g6.x"))
+        self.assertEqual(self.complete("kerf completion z"), ["zsh"])
+        self.assertEqual(self.complete("kerf plan dep"), [])  # files: left to bash
+
+    def test_scripts_parse_in_their_shell(self):
+        for shell, check in [("bash", ["-n"]), ("zsh", ["-n"]), ("fish", ["--no-execute"])]:
+            script = self.write(f"script.{shell}", self.expect(0, "completion", shell)[0])
+            if shutil.which(shell):
+                done = subprocess.run([shell, *check, script], stderr=subprocess.PIPE, timeout=60,
+                                      check=False)
+                self.assertEqual((done.returncode, done.stderr), (0, b""), shell)
+
+
+class Input(Kerf):
+    def test_files_folders_and_standard_input_give_the_same_plan(self):
+        manifest = self.write("in/sub/pod.yaml", pod())
+        self.write("in/.hidden.yaml", "not: [closed")
+        self.write("in/README.md", "# no manifest")
+        plans = [self.expect(0, "plan", *words, "-o", "json", stdin=stdin)[0]
+                 for words, stdin in [((manifest,), ""), ((str(self.folder / "in"),), ""),
+                                      (("-",), pod()), ((), pod()),
+                                      ((manifest, manifest), "")]]
+        costs = {json.loads(plan)["cost"]["usd_per_hour"] for plan in plans}
+        self.assertEqual(len(costs), 1)
+
+    def test_a_pipe_of_the_shell_can_be_named(self):
+        reader, writer = os.pipe()
+        os.write(writer, pod().encode())
+        os.close(writer)
+        done = self.run_kerf("plan", f"/dev/fd/{reader}", "-q", pass_fds=[reader])
+        os.close(reader)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_nothing_given_on_a_terminal_says_what_to_give(self):
+        master, slave = pty.openpty()
+        done = subprocess.run([KERF, "plan"], stdin=slave, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=60, check=False)
+        os.close(slave)
+        os.close(master)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"kerf plan deploy/", done.stderr)
+        self.assertIn(b"--trace PODS.csv", done.stderr)
+
+    def test_mistakes_in_what_is_given(self):
+        good = self.write("good.yaml", pod())
+        (self.folder / "empty").mkdir()
+        self.write("chart/Chart.yaml", "name: web\n")
+        self.write("chart/templates/a.yaml", "kind: {{ .Values.kind }}\n")
+        self.write("kustom/kustomization.yaml", "resources: [a.yaml]\n")
+        latin = self.write("latin.yaml", b"a: 1\nname: caf\xe9\n")
+        wide = self.write("wide.yaml", "kind: Pod\n".encode("utf-16"))
+        broken = self.write("broken.yaml", "kind: Pod\nmetadata: {name: a\nspec: 3\n")
+        template = self.write("template.yaml", "kind: Pod\nmetadata:\n  name: {{ .Values.name }}\n")
+        for words, says in [
+            (("nowhere.yaml",), "nowhere.yaml: no such file or folder"),
+            ((good, str(self.folder / "empty")), "no *.yaml, *.yml or *.json in this folder"),
+            ((str(self.folder / "chart"),), "helm template"),
+            ((str(self.folder / "kustom"),), "kustomize build"),
+            ((latin,), "latin.yaml:2: not UTF-8"),
+            ((wide,), "UTF-16"),
+            ((broken,), "broken.yaml:"),
+            ((template,), "helm template"),
+            (("/dev/zero",), "larger than 128 MiB"),
+            (("-",), "standard input: empty"),
+            ((good, "--trcae", "x"), "did you mean --trace?"),
+            ((good, "--replicas", "webb=3"), "webb"),
+            ((good, "--region", "eu-west-1"), "--price-region us-east-1"),
+            ((good, "--types", "g6.xlrage"), "did you mean g6.xlarge"),
+            ((good, "--capacity-types", "spot"), "no spot prices"),
+            ((good, "--zones", "eu-west-1a"), "no zone of us-east-1"),
+            ((good, "--prices", "none.csv"), "none.csv: no such file"),
+            ((good, "--policy", good), "good.yaml"),
+            ((good, "--output-file", "/no/such/folder/plan.txt"), "/no/such/folder"),
+            (("--trace", "none.csv"), "none.csv: no such file"),
+            (("--trace", good), "good.yaml"),
+        ]:
+            out, err = self.expect(2, "plan", *words, says=["kerf plan: ", says])
+            self.assertEqual(out, "", words)
+            self.assertLess(len(err), 2000)
+
+    def test_a_file_that_may_not_be_read(self):
+        if os.geteuid() == 0:
+            self.skipTest("root may read everything")
+        closed = self.write("closed.yaml", pod())
+        os.chmod(closed, 0)
+        self.expect(2, "plan", closed, says="closed.yaml: no permission")
+
+    def test_manifests_without_gpu_pods_say_so(self):
+        service = self.write("service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n")
+        self.expect(0, "plan", service, says="asks for a GPU")
+        self.assertEqual(self.expect(0, "plan", service, "-q")[1], "")
+
+
+class Output(Kerf):
+    def test_all_placed_is_0_and_some_not_placed_is_1(self):
+        self.expect(0, "plan", "-", "-q", stdin=pod())
+        out, _ = self.expect(1, "plan", "-", "-o", "json",
+                             stdin=pod() + "---\n" + pod("huge").replace("500m", "9000"))
+        plan = json.loads(out)
+        self.assertEqual(len(plan["unplaced"]), 1)
+        self.assertIn("code", plan["unplaced"][0]["reason"])
+
+    def test_the_first_line_names_region_and_prices(self):
+        for words, parts in [
+            ((), ["us-east-1", "20"]),
+            (("--region", "eu-west-1", "--price-region", "us-east-1"), ["eu-west-1", "us-east-1"]),
+            (("--discount", "10"), ["10 % off"]),
+        ]:
+            out, _ = self.expect(0, "plan", "-", *words, stdin=pod())
+            for part in parts:
+                self.assertIn(part, out.splitlines()[0])
+
+    def test_a_discount_is_taken_off(self):
+        costs = [json.loads(self.expect(0, "plan", "-", "-o", "json", *words, stdin=pod())[0])
+                 ["cost"]["usd_per_hour"] for words in [(), ("--discount", "50")]]
+        self.assertAlmostEqual(costs[1], costs[0] / 2, places=5)
+
+    def test_types_replicas_and_daemonsets_count(self):
+        manifest = pod().replace("kind: Pod", "kind: ReplicaSet").replace("apiVersion: v1",
+                                                                          "apiVersion: apps/v1")
+        head, spec = manifest.split("spec:\n")
+        manifest = head + "spec:\n  selector: {matchLabels: {app: a}}\n  template:\n" \
+            "    metadata: {labels: {app: a}}\n    spec:\n" + \
+            "".join("    " + line + "\n" for line in spec.splitlines())
+        out, _ = self.expect(0, "plan", "-", "--types", "g5.2xlarge", "--replicas", "one=3",
+                             "--daemonsets", "7,1Gi", "-o", "json", stdin=manifest)
+        self.assertEqual([n["instance_type"] for n in json.loads(out)["nodes"]], ["g5.2xlarge"] * 3)
+        self.expect(1, "plan", "-", "--types", "g5.xlarge", "--daemonsets", "4,1Gi", "-q",
+                    stdin=manifest)
+
+    def test_a_checked_plan_says_so_unless_quiet(self):
+        self.expect(0, "plan", "-", "--check", stdin=pod(),
+                    says="checked: pods placed 1, not placed 0, nodes 1")
+        self.assertEqual(self.expect(0, "plan", "-", "--check", "-q", stdin=pod())[1], "")
+
+    def test_the_same_input_gives_the_same_bytes(self):
+        for words in [("-o", "json"), ("--all",)]:
+            first, second = (self.expect(0, "plan", "-", *words, stdin=pod())[0] for _ in range(2))
+            self.assertEqual(first, second)
+
+    def test_an_output_file_is_written_as_a_whole(self):
+        target = self.write("plan.json", "old")
+        out, _ = self.expect(0, "plan", "-", "-o", "json", "--output-file", target, stdin=pod())
+        self.assertEqual(out, "")
+        self.assertIn("nodes", json.loads(Path(target).read_text(encoding="utf-8")))
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["plan.json"])
+        self.assertEqual(stat.S_IMODE(os.stat(target).st_mode) & 0o600, 0o600)
+        before = Path(target).read_bytes()
+        self.expect(2, "plan", "-", "--output-file", target, stdin="kind: [")
+        self.assertEqual(Path(target).read_bytes(), before)
+
+    def test_colour_and_ascii_follow_the_environment(self):
+        plain, _ = self.expect(0, "plan", "-", stdin=pod())
+        self.assertNotIn("\x1b", plain)
+        coloured, _ = self.expect(0, "plan", "-", "--color", "always", stdin=pod())
+        self.assertIn("\x1b", coloured)
+        for words, env in [(("--ascii",), {}), ((), {"LC_ALL": "C"})]:
+            out, _ = self.expect(0, "plan", "-", *words, stdin=pod(), env=env)
+            self.assertTrue(out.isascii())
+
+    def test_a_reader_that_goes_away_is_no_crash(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([KERF, "plan", "-"], input=pod().encode(), stdout=writer,
+                              stderr=subprocess.PIPE, timeout=120, check=False)
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def test_a_full_disk_is_an_error(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("there is no /dev/full")
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([KERF, "plan", "-"], input=pod().encode(), stdout=full,
+                                  stderr=subprocess.PIPE, timeout=120, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"no space left", done.stderr)
+
+
+class Terminal(Kerf):
+    def start(self, *words, rows=3000):
+        """kerf on a trace that keeps it busy, with standard error on a terminal."""
+        lines = ["name,cpu_milli,memory_mib,num_gpu,gpu_milli"]
+        lines += [f"p{i},{(i * 37) % 9000 + 500},{(i * 911) % 60000 + 500},1,{i % 999 + 1}"
+                  for i in range(rows)]
+        trace = self.write("trace.csv", "\n".join(lines) + "\n")
+        master, slave = pty.openpty()
+        process = subprocess.Popen([KERF, "plan", "--trace", trace, *words],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=slave,
+                                   env={"TERM": "xterm", "LC_ALL": "C.UTF-8"})
+        os.close(slave)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(os.close, master)
+        return process, master
+
+    def read_until(self, process, master, mark, seconds=60):
+        """What the terminal gets until `mark` is in it, or the program ends."""
+        seen, end = b"", time.monotonic() + seconds
+        while time.monotonic() < end:
+            if select.select([master], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(master, 65536)
+                except OSError:  # nobody writes any more
+                    break
+            elif process.poll() is not None:
+                break
+            if mark in seen:
+                break
+        return seen
+
+    def test_an_interrupt_ends_the_program_and_erases_the_line(self):
+        process, master = self.start()
+        seen = self.read_until(process, master, b"planning: ")
+        if b"planning: " not in seen:
+            self.skipTest("planned in less than a second")
+        process.send_signal(signal.SIGINT)
+        seen += self.read_until(process, master, b"\x00")
+        self.assertEqual(process.wait(60), -signal.SIGINT)
+        self.assertTrue(seen.endswith(b"\r\x1b[K"), seen[-80:])
+
+    def test_quiet_shows_no_progress(self):
+        process, master = self.start("-q")
+        seen = self.read_until(process, master, b"planning", 3)
+        if process.poll() is not None:
+            self.skipTest("planned in less time than progress needs to show")
+        self.assertEqual(seen, b"")
+
+
+if __name__ == "__main__":
+    unittest.main()
