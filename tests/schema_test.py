@@ -25,6 +25,7 @@ RUNS = [
     (["inference"], {0}),
     (["notebooks"], {0}),
     (["training"], {0, 1}),
+    (["training", "--jobs", "apart"], {0, 1}),
     (["inference", "notebooks", "--policy", "policies/mig-only.yaml"], {0, 1}),
     # Nothing that may be bought can serve these slices: all pods are reported as not placed.
     (["first-slice", "--types", "g4dn.xlarge"], {1}),

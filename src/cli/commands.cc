@@ -50,6 +50,15 @@ std::vector<OptionSpec> input_options() {
        .details = "A month has 730 hours. Without it Jobs count in the cost of an hour, and not "
                   "in that of the month.",
        .repeats = true},
+      {.name = "--jobs",
+       .value = "WHERE",
+       .group = kInput,
+       .help = "where Jobs and CronJobs run: on shared nodes, or apart on their own",
+       .details = "shared plans all pods together, at least cost while everything runs. apart gives "
+                  "Jobs nodes of their own: dearer while they run, and often cheaper by the month.",
+       .choices = "shared|apart",
+       .unless_given = "shared",
+       .completes = Completes::Choices},
   };
 }
 

@@ -94,6 +94,7 @@ Result<void> read_overrides(const ParsedOptions& parsed, PlanArguments& out) {
       return invalid(fmt::format("--replicas: {} is given twice", quoted(pair.first)));
     }
   }
+  if (const std::string* text = parsed.value("--jobs")) out.jobs_apart = *text == "apart";
   for (const std::string& text : values_of(parsed, "--hours")) {
     KERF_TRY(const auto pair, name_and_value("--hours", text, "nightly=60"));
     KERF_TRY(const double hours, decimal("--hours", pair.second, kHoursMax));
@@ -216,7 +217,7 @@ Result<void> read_input(const ParsedOptions& parsed, PlanArguments& out) {
     return invalid(fmt::format("--trace is planned alone: leave {} out, or leave --trace out",
                                quoted(out.paths.front())));
   }
-  for (const char* name : {"--replicas", "--hours"}) {
+  for (const char* name : {"--replicas", "--hours", "--jobs"}) {
     if (parsed.given(name)) {
       return invalid(fmt::format("{} is about workloads in manifests, and a trace has none", name));
     }

@@ -32,6 +32,7 @@ struct PlanArguments {
   std::string reference_gpu;
   std::map<std::string, std::int64_t> replicas;
   std::map<std::string, double> hours;
+  bool jobs_apart = false;
 
   std::optional<std::string> region;
   std::optional<std::string> price_region;

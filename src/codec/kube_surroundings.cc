@@ -28,9 +28,9 @@ Surroundings::Surroundings()
     : priorities{{"system-cluster-critical", 2'000'000'000},
                  {"system-node-critical", 2'000'001'000}} {}
 
-Result<void> Surroundings::add(const KubeObject& object) {
+Result<bool> Surroundings::add(const KubeObject& object) {
   KERF_TRY(const bool taken, volumes.add(object));
-  if (taken) return {};
+  if (taken) return true;
   if (object.group.empty() && object.kind == "Namespace") {
     KERF_TRY(const Labels labels, object.labels(object.metadata(), "labels"));
     namespaces.add(object.name);
@@ -48,8 +48,10 @@ Result<void> Surroundings::add(const KubeObject& object) {
   } else if (object.group == "node.k8s.io" && object.kind == "RuntimeClass") {
     KERF_TRY(RuntimeClass read, read_runtime_class(object));
     runtime_classes.insert_or_assign(object.name, std::move(read));
+  } else {
+    return false;
   }
-  return {};
+  return true;
 }
 
 }  // namespace kerf::codec

@@ -29,8 +29,8 @@ struct Surroundings {
   std::map<std::string, RuntimeClass> runtime_classes;
 
   Surroundings();
-  /// Takes the object if it is one of the kinds above; others are left alone.
-  Result<void> add(const KubeObject& object);
+  /// Takes the object and says true if it is one of the kinds above; others are left alone.
+  Result<bool> add(const KubeObject& object);
 };
 
 }  // namespace kerf::codec

@@ -70,9 +70,12 @@ class ManifestReader {
       ++notes_.autoscalers;
     }
     if (object.kind == "LimitRange" && object.group.empty()) ++notes_.limit_ranges;
-    const std::string kind = " of kind " + object.kind.substr(0, 64);
+    const std::string name = object.kind.substr(0, 64);
+    const bool gpus = asks_for_gpus(object);
+    if (gpus) ++notes_.unread_with_gpus[name];
+    const std::string kind = " of kind " + name;
     notes_.leave_out("object" + kind, "objects" + kind,
-                     has_containers(*object.root)
+                     gpus || has_containers(*object.root)
                          ? "has containers, but Kerf does not read this kind"
                          : "holds no pods");
   }

@@ -27,7 +27,8 @@ Result<void> ManifestInput::take(std::string_view file, const Node& root, std::s
     }
     return {};
   }
-  KERF_CHECK_OK(around_.add(object));
+  KERF_TRY(const bool taken, around_.add(object));
+  if (taken) return {};
   InputObject input;
   input.pods = pod_kind(object);
   if (input.pods) {

@@ -20,7 +20,8 @@ struct InputObject {
   std::optional<PodKind> pods;  ///< nullopt: holds no pods that Kerf reads
 };
 
-/// Objects in file order. Points into the documents, which must outlive it.
+/// Objects in file order, without those that Surroundings takes. Points into the documents, which
+/// must outlive it.
 class ManifestInput {
  public:
   /// Refused: what is no Kubernetes object, and one workload stated twice. The same object twice

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
 
 namespace kerf::codec {
 namespace {
@@ -13,6 +14,15 @@ constexpr std::size_t kListedMax = 10;
 /// "1 pod has", "2 pods have".
 std::string subject(std::int64_t count, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+/// The names with commas between them, and "..." for those over kListedMax.
+std::string listed(const std::vector<std::string>& names) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size() && i < kListedMax; ++i) {
+    out += (i == 0 ? "" : ", ") + names[i];
+  }
+  return names.size() > kListedMax ? out + ", ..." : out;
 }
 
 }  // namespace
@@ -32,6 +42,19 @@ void ReadingNotes::tell(cluster::Demand& demand) const {
       demand.notes.push_back(fmt::format("{} {}", subject(count, one, many), rest));
     }
   };
+  if (!unread_with_gpus.empty()) {
+    std::int64_t objects = 0;
+    std::vector<std::string> kinds;
+    for (const auto& [kind, count] : unread_with_gpus) {
+      objects += count;
+      kinds.push_back(kind);
+    }
+    note(objects, "object asks", "objects ask",
+         fmt::format("for GPUs and {} of a kind that Kerf does not read: {}. Their pods are planned "
+                     "only where the input has the pods themselves, as kubectl get pods -A -o json "
+                     "prints them.",
+                     objects == 1 ? "is" : "are", listed(kinds)));
+  }
   note(preferred_pods, "pod has", "pods have",
        "preferred rules (preferred affinity, ScheduleAnyway), which are not planned for.");
   note(gated_pods, "pod has", "pods have", "scheduling gates, planned as if they were open.");
@@ -46,16 +69,9 @@ void ReadingNotes::tell(cluster::Demand& demand) const {
        "in the input: default requests are not applied to pods.");
   note(suspended_jobs, "suspended Job is", "suspended Jobs are", "planned as if running.");
   if (!unknown_priorities.empty()) {
-    std::string names;
-    std::size_t listed = 0;
-    for (const std::string& name : unknown_priorities) {
-      if (listed == kListedMax) break;
-      names += (listed++ == 0 ? "" : ", ") + name;
-    }
-    if (unknown_priorities.size() > listed) names += ", ...";
     demand.notes.push_back(fmt::format(
         "The default priority is assumed for PriorityClasses that are not in the input: {}.",
-        names));
+        listed({unknown_priorities.begin(), unknown_priorities.end()})));
   }
 }
 

@@ -21,6 +21,7 @@ struct ReadingNotes {
   std::int64_t limit_ranges = 0;
   std::int64_t suspended_jobs = 0;
   std::set<std::string> unknown_priorities;
+  std::map<std::string, std::int64_t> unread_with_gpus;  ///< objects by kind
 
   /// `what` is a phrase for one and `many` for several, the count is put in front: "object of kind
   /// Service".

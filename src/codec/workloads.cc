@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "codec/gpu_request.h"
+
 namespace kerf::codec {
 namespace {
 
@@ -27,6 +29,21 @@ constexpr KnownKind kKinds[] = {
     {"DaemonSet", "apps", "extensions", PodKind::DaemonSet},
     {"LeaderWorkerSet", "leaderworkerset.x-k8s.io", kNone, PodKind::LeaderWorkerSet},
 };
+
+/// A GPU under `limits` or `requests` of a mapping `resources`, at any depth.
+bool has_gpu_resources(const Node& node, bool is_resources) {
+  for (const auto& [key, value] : node.members) {
+    if (is_resources && (key == "limits" || key == "requests")) {
+      for (const auto& [name, amount] : value.members) {
+        const bool zero = amount.kind == Node::Kind::Int ? amount.integer == 0 : amount.text == "0";
+        if (is_gpu_resource(name) && amount.is_scalar() && !amount.is_null() && !zero) return true;
+      }
+    }
+    if (has_gpu_resources(value, key == "resources")) return true;
+  }
+  return std::any_of(node.items.begin(), node.items.end(),
+                     [](const Node& item) { return has_gpu_resources(item, false); });
+}
 
 /// Reads the workload of one object into `out`.
 class WorkloadReader {
@@ -197,6 +214,14 @@ bool has_containers(const Node& root) {
     if (has_containers(value)) return true;
   }
   return std::any_of(root.items.begin(), root.items.end(), has_containers);
+}
+
+bool asks_for_gpus(const KubeObject& object) {
+  if (object.kind == "ControllerRevision" || object.kind == "PodTemplate" ||
+      object.group == "karpenter.sh" || object.group == "kueue.x-k8s.io") {
+    return false;
+  }
+  return has_gpu_resources(*object.root, false);
 }
 
 Result<WorkloadPods> read_workload(const KubeObject& object, PodKind kind,

@@ -29,6 +29,9 @@ std::optional<PodKind> pod_kind(const KubeObject& object);
 bool is_outdated(const KubeObject& object);
 /// True if somewhere in the object there is a list of containers: the kind holds pods after all.
 bool has_containers(const Node& root);
+/// True if somewhere in an object of a kind that is not read, resources ask for GPUs. False for
+/// kinds that repeat what other objects ask for: revisions, queue entries, nodes being made.
+bool asks_for_gpus(const KubeObject& object);
 
 /// Like-named pods of one template.
 struct PodRun {

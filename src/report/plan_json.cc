@@ -101,6 +101,14 @@ Node json_baselines(const plan::Plan& plan) {
   return list;
 }
 
+Node json_jobs_apart(const plan::Plan& plan) {
+  if (!plan.jobs_apart) return Node::null();
+  Node node = Node::mapping();
+  node.set("always_on_usd_per_hour", json_usd(plan.jobs_apart->always_on));
+  node.set("jobs_usd_per_hour", json_usd(plan.jobs_apart->jobs));
+  return node;
+}
+
 Node json_actions(const plan::Plan& plan, const market::Market& market) {
   Node list = Node::sequence();
   for (const plan::Action& action : plan.actions) {
@@ -173,6 +181,7 @@ Node plan_json(const plan::Plan& plan, const cluster::Demand& demand, const mark
   root.set("bound", json_bound(plan.bound));
   root.set("gap_percent", json_gap(plan));
   root.set("baselines", json_baselines(plan));
+  root.set("jobs_apart", json_jobs_apart(plan));
   root.set("actions", json_actions(plan, market));
   root.set("workloads", json_workloads(plan, demand, market));
   root.set("nodes", json_nodes(plan, demand, market));

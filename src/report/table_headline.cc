@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -217,8 +218,44 @@ void write_costs(Screen& screen) {
         Style::Dim, 2);
 }
 
+/// Hours a month of the longest Job; nullopt where some Job's are not given.
+std::optional<double> longest_job(const Screen& screen) {
+  double longest = 0;
+  for (std::size_t w = 0; w < screen.demand.workloads.size(); ++w) {
+    const cluster::Workload& workload = screen.demand.workloads[w];
+    if (!workload.transient || screen.plan.workloads.at(w).placed == 0) continue;
+    if (!(workload.hours_per_month > 0)) return std::nullopt;
+    longest = std::max(longest, workload.hours_per_month);
+  }
+  return longest;
+}
+
+/// Says so where Jobs on nodes of their own would make the month cheaper, or could.
+void advise_apart(Screen& screen) {
+  const std::optional<plan::JobsApart>& apart = screen.plan.jobs_apart;
+  if (!apart || apart->always_on >= screen.plan.bill || apart->jobs.micro <= 0) return;
+  const auto all_month = static_cast<double>(kHoursPerMonth);
+  const std::int64_t always_on = month_micro_usd(apart->always_on, all_month);
+  std::string when;
+  if (const std::optional<double> hours = longest_job(screen)) {
+    const std::int64_t month = always_on + month_micro_usd(apart->jobs, *hours);
+    if (month >= screen.plan.month_micro_usd) return;
+    when = fmt::format("{} in all", screen.month(month));
+  } else {
+    const double even = all_month * static_cast<double>((screen.plan.bill - apart->always_on).micro) /
+                        static_cast<double>(apart->jobs.micro);
+    when = fmt::format("less than this plan unless they run more than {:.0f} hours a month",
+                       std::floor(even));
+  }
+  screen.paragraph(fmt::format("Here Jobs share nodes that are paid for all month. Planned apart "
+                               "(--jobs apart), what is always on costs {} a month and the Jobs {} "
+                               "while they run: {}.",
+                               screen.month(always_on), screen.hour(apart->jobs), when));
+}
+
 void write_advice(Screen& screen, const plan::Baseline* whole) {
   const Plan& plan = screen.plan;
+  advise_apart(screen);
   if (whole != nullptr && comparable(plan, *whole)) {
     const Amounts both = amounts(screen, *whole);
     if (both.mine > both.theirs && asks(screen, cluster::GpuRequestKind::Slice)) {

@@ -115,6 +115,12 @@ struct WorkloadCost {
   std::vector<std::pair<std::string, std::int64_t>> forms;
 };
 
+/// What two fleets would cost, one for what is always on and one for Jobs.
+struct JobsApart {
+  MicroUsdPerHour always_on;
+  MicroUsdPerHour jobs;  ///< while all of them run
+};
+
 struct Plan {
   std::vector<NodePlan> nodes;  ///< ordered by price (dearest first), type name, content
   std::vector<Placement> placements;  ///< by pod
@@ -126,6 +132,8 @@ struct Plan {
   std::int64_t month_micro_usd = 0;  ///< micro-dollars; rules: core/plan/month.h
   Bound bound;
   std::vector<Baseline> baselines;
+  /// Set where Jobs share nodes with pods that are always on: the other way, for comparison.
+  std::optional<JobsApart> jobs_apart;
   Utilisation utilisation;
   std::vector<WorkloadCost> workloads;  ///< by Demand::workloads
   std::vector<std::string> notes;       ///< assumptions made while planning

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include "core/plan/account.h"
 #include "core/plan/baseline.h"
@@ -14,6 +16,7 @@
 #include "core/plan/exact.h"
 #include "core/plan/expand.h"
 #include "core/plan/improve.h"
+#include "core/plan/jobs.h"
 #include "core/plan/problem.h"
 
 namespace kerf::plan {
@@ -64,6 +67,7 @@ class Planner {
     plan.notes.insert(plan.notes.end(), solved.problem.notes.begin(), solved.problem.notes.end());
     plan.bound = std::move(solved.bound);
     account(solved.problem, demand_, market_, plan);
+    plan.jobs_apart = other_way(placed_pods(plan), plan);
     if (options_.baselines) {
       report("baselines", solved.bill, plan.bound.per_hour);
       plan.baselines.push_back(whole_gpu_baseline(demand_, market_, policy_));
@@ -73,6 +77,12 @@ class Planner {
   }
 
  private:
+  static std::vector<std::uint32_t> placed_pods(const Plan& plan) {
+    std::vector<std::uint32_t> pods;
+    for (const Placement& placement : plan.placements) pods.push_back(placement.pod);
+    return pods;
+  }
+
   void report(std::string_view stage, MicroUsdPerHour bill, MicroUsdPerHour bound) const {
     if (options_.progress) options_.progress({stage, bill, bound});
   }
@@ -101,6 +111,55 @@ class Planner {
   }
 
   Solved solve(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
+    const ByDuration split = by_duration(demand_, pods);
+    if (!options.jobs_apart || !split.both()) return solve_together(pods, options);
+    if (!tied_together(demand_, split)) return solve_apart(split, options);
+    Solved solved = solve_together(pods, options);
+    solved.problem.notes.push_back(
+        "Jobs share nodes with other pods here: constraints between the pods tie them together.");
+    return solved;
+  }
+
+  /// Two fleets as one; what holds for each holds for both, the bounds add up.
+  Solved solve_apart(const ByDuration& split, const PlanOptions& options) {
+    Solved solved = solve_together(split.always_on, options);
+    const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
+    Solved jobs = solve_together(split.jobs, options);
+    policy_.headroom = headroom;
+    append(solved.problem, solved.fleet, std::move(jobs.problem), jobs.fleet);
+    solved.problem.notes.push_back("Jobs and CronJobs have nodes of their own; what is proven is "
+                                   "for fleets that do the same.");
+    solved.bill += jobs.bill;
+    solved.bound.per_hour += jobs.bound.per_hour;
+    solved.bound.optimal = solved.bound.optimal && jobs.bound.optimal;
+    solved.bound.search_nodes += jobs.bound.search_nodes;
+    if (solved.bound.method == "exact") solved.bound.method = jobs.bound.method;
+    for (const std::string& text : jobs.bound.relaxed)
+      if (std::find(solved.bound.relaxed.begin(), solved.bound.relaxed.end(), text) ==
+          solved.bound.relaxed.end())
+        solved.bound.relaxed.push_back(text);
+    return solved;
+  }
+
+  /// The two fleets' prices, where the plan's nodes mix Jobs with what is always on.
+  std::optional<JobsApart> other_way(const std::vector<std::uint32_t>& pods, const Plan& plan) {
+    const ByDuration split = by_duration(demand_, pods);
+    const auto mixes = [&](const NodePlan& node) { return by_duration(demand_, node.pods).both(); };
+    if (options_.jobs_apart || std::none_of(plan.nodes.begin(), plan.nodes.end(), mixes) ||
+        tied_together(demand_, split))
+      return std::nullopt;
+    report("jobs apart", plan.bill, plan.bound.per_hour);
+    PlanOptions quick = options_;
+    quick.bound_steps = 0;
+    JobsApart apart;
+    apart.always_on = solve_together(split.always_on, quick).bill;
+    const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
+    apart.jobs = solve_together(split.jobs, quick).bill;
+    policy_.headroom = headroom;
+    return apart;
+  }
+
+  Solved solve_together(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
     report("compile", {}, {});
     Solved solved;
     solved.problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned);

@@ -26,6 +26,9 @@ struct PlanOptions {
   /// Local-search rounds that may pass without a gain.
   std::int64_t search_steps = 400;
   bool baselines = true;
+  /// Jobs and CronJobs get nodes of their own: dearer while they run, cheaper while they do not. The
+  /// bound is then for fleets that do the same.
+  bool jobs_apart = false;
   std::function<void(const Progress&)> progress;  ///< may be empty; called a few times a second
 };
 
