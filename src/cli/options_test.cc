@@ -154,6 +154,7 @@ TEST(Options, AnswerMistakesWithWhatWasExpected) {
       {{"a", "--types", "g6.*,,p4d.*"}, "an item of the list is empty"},
       {{"a", "--daemonsets", "1"}, "expected CPU,MEMORY"},
       {{"a", "--daemonsets", "1,2,3"}, "expected CPU,MEMORY"},
+      {{"a", "--daemonsets", "1Gi,800m"}, "CPU comes first, then memory"},
       {{"a", "--root-volume", "0"}, "from 1 to"},
       {{"a", "--trace", "b.csv"}, "--trace is planned alone: leave \"a\" out"},
       {{"a", "--map", "whole"}, "--map is about a trace"},

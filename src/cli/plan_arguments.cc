@@ -165,6 +165,12 @@ Result<void> read_nodes(const ParsedOptions& parsed, PlanArguments& out) {
     Resources taken;
     KERF_TRY(taken.cpu_milli, to_milli_ceil(*cpu));
     KERF_TRY(taken.memory_mib, to_mib_ceil(*memory));
+    constexpr std::int64_t kNodeCpuMilliMax = 1'000'000;  // no node has that; a size in bytes has
+    if (taken.cpu_milli > kNodeCpuMilliMax) {
+      return invalid(fmt::format("--daemonsets: more than 1,000 CPU of every node in {}; CPU comes "
+                                 "first, then memory: 800m,1Gi",
+                                 quoted(*text)));
+    }
     out.daemonsets = taken;
   }
   if (const std::string* text = parsed.value("--root-volume")) {

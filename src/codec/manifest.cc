@@ -75,7 +75,8 @@ class ManifestReader {
     if (gpus) ++notes_.unread_with_gpus[name];
     const std::string kind = " of kind " + name;
     notes_.leave_out("object" + kind, "objects" + kind,
-                     gpus || has_containers(*object.root)
+                     gpus ? "asks for GPUs, but Kerf does not read this kind"
+                     : has_containers(*object.root)
                          ? "has containers, but Kerf does not read this kind"
                          : "holds no pods");
   }

@@ -122,9 +122,42 @@ TEST(Manifest, LeavesOtherKindsAloneAndSaysSo) {
   EXPECT_THAT(left_out(demand),
               UnorderedElementsAre("2 objects of kind Service: holds no pods",
                                    "1 object of kind ConfigMap: holds no pods",
-                                   "1 object of kind PyTorchJob: has containers, but Kerf does not "
+                                   "1 object of kind PyTorchJob: asks for GPUs, but Kerf does not "
                                    "read this kind",
                                    "1 object of kind Deployment: holds no pods"));
+}
+
+TEST(Manifest, TellsFirstWhichUnreadKindsAskForGpus) {
+  const std::string model = "resources: {limits: {nvidia.com/gpu: 1}}";
+  const std::string cpu = "spec: {containers: [{resources: {limits: {cpu: 1}}}]}";
+  const Demand demand = demand_of(
+      object("serving.kserve.io/v1beta1", "InferenceService", "a",
+             "predictor: {model: {" + model + "}}") +
+      object("ray.io/v1", "RayCluster", "b",
+             "workerGroupSpecs: [{template: {spec: {containers: [{" + model + "}]}}}]") +
+      object("ray.io/v1", "RayCluster", "c", "headGroupSpec: {template: {" + cpu + "}}") +
+      object("example.com/v1", "Model", "d", "resources: {limits: {nvidia.com/gpu: '0'}}") +
+      object("karpenter.sh/v1", "NodePool", "e", "limits: {nvidia.com/gpu: 8}") +
+      object("karpenter.sh/v1", "NodeClaim", "f", "resources: {requests: {nvidia.com/gpu: 1}}") +
+      "{apiVersion: apps/v1, kind: ControllerRevision, metadata: {name: g}, data: {" + model +
+      "}}\n");
+  EXPECT_THAT(demand.notes,
+              ElementsAre("2 objects ask for GPUs, of kinds that Kerf does not read: "
+                          "InferenceService, RayCluster. Their pods are planned only where the "
+                          "input has the pods themselves, as kubectl get pods -A -o json prints "
+                          "them."));
+}
+
+TEST(Manifest, DoesNotSayLeftOutOfWhatItReads) {
+  const Demand demand = demand_of(
+      deployment("d", "1") + object("v1", "Namespace", "default", "") +
+      object("v1", "PersistentVolumeClaim", "c", "storageClassName: gp3") +
+      "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: p}, value: 7}\n"
+      "---\n"
+      "{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: gp3}}\n"
+      "---\n"
+      "{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {name: nvidia}}\n");
+  EXPECT_THAT(left_out(demand), IsEmpty());
 }
 
 TEST(Manifest, TellsWhatItAssumes) {

@@ -50,10 +50,10 @@ void ReadingNotes::tell(cluster::Demand& demand) const {
       kinds.push_back(kind);
     }
     note(objects, "object asks", "objects ask",
-         fmt::format("for GPUs and {} of a kind that Kerf does not read: {}. Their pods are planned "
-                     "only where the input has the pods themselves, as kubectl get pods -A -o json "
+         fmt::format("for GPUs, of {} that Kerf does not read: {}. Their pods are planned only "
+                     "where the input has the pods themselves, as kubectl get pods -A -o json "
                      "prints them.",
-                     objects == 1 ? "is" : "are", listed(kinds)));
+                     kinds.size() == 1 ? "a kind" : "kinds", listed(kinds)));
   }
   note(preferred_pods, "pod has", "pods have",
        "preferred rules (preferred affinity, ScheduleAnyway), which are not planned for.");

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "core/market/market.h"
+
 namespace kerf::report {
 namespace {
 
@@ -65,6 +67,34 @@ std::string unknown_profile(const Reason& reason) {
       arg(reason, 0), arg(reason, 1));
 }
 
+/// What to do about a rule for nodes, "node selector key=value", that no planned node meets.
+std::string label_advice(std::string_view rule) {
+  constexpr std::string_view kOther = "Change that, or allow more types (--types, --policy).";
+  if (!rule.starts_with("node selector ") && !rule.starts_with("node affinity "))
+    return std::string(kOther);
+  rule.remove_prefix(std::string_view("node selector ").size());
+  const std::string_view key = rule.substr(0, rule.find_first_of(" ="));
+  const std::string_view values = rule.substr(key.size());
+  if (key == "nvidia.com/gpu.product" && values.find("-SHARED") != std::string_view::npos)
+    return "Time-sliced GPUs carry this label today: leave it out, and ask for GPU memory instead, "
+           "for example kerf.dev/gpu-8gi-shared.";
+  if (const std::size_t at = values.find("-MIG-");
+      key == "nvidia.com/gpu.product" && at != std::string_view::npos) {
+    std::string_view profile = values.substr(at + 5);
+    profile = profile.substr(0, profile.find_first_of(",)"));
+    return fmt::format(
+        "GPUs that are cut all alike carry this label today: leave it out, and ask for the slice "
+        "by its name, nvidia.com/mig-{}.",
+        profile);
+  }
+  if (key == "karpenter.sh/capacity-type")
+    return "Change that, or allow this capacity (--capacity-types), with its prices (--prices).";
+  if (key == "kubernetes.io/hostname") return "Planned nodes have no names yet: leave it out.";
+  if (market::is_well_known_label(key)) return std::string(kOther);
+  return "Nodes of today's cluster may carry this label, planned ones do not: leave it out, or give "
+         "it to all planned nodes by nodeLabels in a policy (--policy).";
+}
+
 std::string too_large(const Reason& reason) {
   const std::string_view what = arg(reason, 0);
   const std::string asked = readable(arg(reason, 1));
@@ -75,6 +105,11 @@ std::string too_large(const Reason& reason) {
         "has {}. Ask for less for each pod, or allow larger types (--types, --policy).",
         asked, most);
   const std::string_view name = what == "cpu" ? "CPU" : what == "disk" ? "ephemeral storage" : what;
+  if (amount(arg(reason, 2), "m") == 0 || amount(arg(reason, 2), "Mi") == 0)
+    return fmt::format(
+        "It asks for {}, and DaemonSets leave no {} on any node that it may run on. Say what they "
+        "really take of a GPU node with --daemonsets.",
+        asked, name);
   return fmt::format(
       "It asks for more {} than any node that it may run on can give: {} of at most {}. Ask for "
       "less, or allow larger types (--types, --policy).",
@@ -109,10 +144,8 @@ std::string sentence(const Reason& reason) {
           "or allow types with larger GPUs (--types, --policy).",
           arg(reason, 0), arg(reason, 1));
     case ReasonCode::NoTypeMatches:
-      return fmt::format(
-          "No instance type that may be bought meets: {}. Change that, or allow more types "
-          "(--types, --policy).",
-          arg(reason, 0));
+      return fmt::format("No instance type that may be bought meets: {}. {}", arg(reason, 0),
+                         label_advice(arg(reason, 0)));
     case ReasonCode::TooLargeForNode: return too_large(reason);
     case ReasonCode::NoZone:
       return fmt::format(

@@ -53,6 +53,38 @@ const std::vector<Case>& cases() {
        {"kubernetes.io/arch=arm64"},
        "No instance type that may be bought meets: kubernetes.io/arch=arm64. Change that, or allow "
        "more types (--types, --policy)."},
+      {ReasonCode::NoTypeMatches,
+       {"node selector karpenter.sh/nodepool=gpu"},
+       "No instance type that may be bought meets: node selector karpenter.sh/nodepool=gpu. Nodes "
+       "of today's cluster may carry this label, planned ones do not: leave it out, or give it to "
+       "all planned nodes by nodeLabels in a policy (--policy)."},
+      {ReasonCode::NoTypeMatches,
+       {"node affinity eks.amazonaws.com/nodegroup in (a, b)"},
+       "No instance type that may be bought meets: node affinity eks.amazonaws.com/nodegroup in (a, "
+       "b). Nodes of today's cluster may carry this label, planned ones do not: leave it out, or "
+       "give it to all planned nodes by nodeLabels in a policy (--policy)."},
+      {ReasonCode::NoTypeMatches,
+       {"node selector karpenter.sh/capacity-type=spot"},
+       "No instance type that may be bought meets: node selector karpenter.sh/capacity-type=spot. "
+       "Change that, or allow this capacity (--capacity-types), with its prices (--prices)."},
+      {ReasonCode::NoTypeMatches,
+       {"node selector kubernetes.io/hostname=ip-1"},
+       "No instance type that may be bought meets: node selector kubernetes.io/hostname=ip-1. "
+       "Planned nodes have no names yet: leave it out."},
+      {ReasonCode::NoTypeMatches,
+       {"node selector nvidia.com/gpu.product=NVIDIA-A10G-SHARED"},
+       "No instance type that may be bought meets: node selector "
+       "nvidia.com/gpu.product=NVIDIA-A10G-SHARED. Time-sliced GPUs carry this label today: leave "
+       "it out, and ask for GPU memory instead, for example kerf.dev/gpu-8gi-shared."},
+      {ReasonCode::NoTypeMatches,
+       {"node affinity nvidia.com/gpu.product in (NVIDIA-A100-SXM4-40GB-MIG-1g.5gb, x)"},
+       "No instance type that may be bought meets: node affinity nvidia.com/gpu.product in "
+       "(NVIDIA-A100-SXM4-40GB-MIG-1g.5gb, x). GPUs that are cut all alike carry this label today: "
+       "leave it out, and ask for the slice by its name, nvidia.com/mig-1g.5gb."},
+      {ReasonCode::TooLargeForNode,
+       {"cpu", "2000m", "0m"},
+       "It asks for 2 CPU, and DaemonSets leave no CPU on any node that it may run on. Say what they "
+       "really take of a GPU node with --daemonsets."},
       {ReasonCode::TooLargeForNode,
        {"cpu", "400500m", "189720m"},
        "It asks for more CPU than any node that it may run on can give: 400.5 CPU of at most "

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kReasonsFirst = 8;
 constexpr std::size_t kExamples = 3;
 constexpr std::size_t kLeftOutFirst = 6;
+constexpr std::size_t kNamesFirst = 4;
 constexpr std::size_t kNotesFirst = 8;
 
 std::string whole_percent(double part) {
@@ -25,6 +26,62 @@ std::string pod_name(const Screen& screen, std::uint32_t index) {
   const cluster::Pod& pod = screen.demand.pods.at(index);
   const std::string& ns = screen.demand.shapes.at(pod.shape).ns;
   return screen.elide(screen.safe(ns.empty() ? pod.name : ns + "/" + pod.name), 60);
+}
+
+/// The first of many names, and how many more there are.
+std::string listed(const Screen& screen, const std::vector<std::string>& names) {
+  std::string out;
+  const std::size_t named = screen.options.all || names.size() <= kNamesFirst + 1
+                                ? names.size()
+                                : kNamesFirst;
+  for (std::size_t i = 0; i < named; ++i) out += (i == 0 ? "" : ", ") + names[i];
+  if (named < names.size()) out += fmt::format(" and {} more", names.size() - named);
+  return out;
+}
+
+/// Labels of planned nodes that follow from nothing that is bought: pods select by them.
+std::string given_labels(const Screen& screen) {
+  std::set<std::string> labels;
+  std::int64_t nodes = 0;
+  for (const plan::NodePlan& node : screen.plan.nodes) {
+    bool given = false;
+    for (const auto& [key, value] : node.labels) {
+      if (screen.policy.node_labels.contains(key)) continue;
+      labels.insert(key + "=" + value);
+      given = true;
+    }
+    nodes += given ? 1 : 0;
+  }
+  if (labels.empty()) return {};
+  return fmt::format(
+      "{} labels that pods select by and that node pools have to set: {}. Kerf does not know what "
+      "they mean, such as a certain GPU.",
+      counted(nodes, "node needs", "nodes need"), listed(screen, {labels.begin(), labels.end()}));
+}
+
+std::string daemonsets(const Screen& screen) {
+  const market::NodeOverhead& overhead = screen.demand.overhead;
+  const Resources& taken = overhead.daemonsets;
+  if (overhead.source.empty() || (taken.cpu_milli == 0 && taken.memory_mib == 0)) return {};
+  return fmt::format("Of every node {}m CPU and {} MiB are kept for DaemonSets ({}).",
+                     taken.cpu_milli, taken.memory_mib, overhead.source);
+}
+
+/// Objects that are left out for one reason are told in one line.
+std::vector<std::string> left_out(const Screen& screen) {
+  std::vector<std::string> reasons;
+  std::map<std::string, std::vector<std::string>> whats;
+  for (const cluster::LeftOut& one : screen.demand.left_out) {
+    std::vector<std::string>& of_reason = whats[one.why];
+    if (of_reason.empty()) reasons.push_back(one.why);
+    of_reason.push_back(one.what);
+  }
+  std::vector<std::string> lines;
+  for (const std::string& why : reasons) {
+    lines.push_back(fmt::format("Left out: {}{}.", listed(screen, whats[why]),
+                                why.empty() ? "" : fmt::format(" ({})", why)));
+  }
+  return lines;
 }
 
 }  // namespace
@@ -102,31 +159,25 @@ void write_notes(Screen& screen) {
   const auto limit = [&](std::size_t n, std::size_t first) {
     return screen.options.all || n <= first + 1 ? n : first;
   };
+  add(given_labels(screen));
+  add(daemonsets(screen));
   const std::vector<std::string>& unpriced = screen.market.unpriced;
   if (!unpriced.empty()) {
-    std::string names;
-    const std::size_t named = limit(unpriced.size(), 4);
-    for (std::size_t i = 0; i < named; ++i) names += (i == 0 ? "" : ", ") + unpriced[i];
-    if (named < unpriced.size()) names += fmt::format(" and {} more", unpriced.size() - named);
     add(fmt::format("The prices leave out {}, which {} not considered: {}.",
                     counted(static_cast<std::int64_t>(unpriced.size()), "type", "types"),
-                    unpriced.size() == 1 ? "is" : "are", names));
+                    unpriced.size() == 1 ? "is" : "are", listed(screen, unpriced)));
   }
-  const std::vector<cluster::LeftOut>& left_out = screen.demand.left_out;
-  if (notes.empty() && left_out.empty()) return;
+  const std::vector<std::string> omitted = left_out(screen);
+  if (notes.empty() && omitted.empty()) return;
   screen.blank();
   screen.line("Notes", Style::Bold);
   const std::size_t shown = limit(notes.size(), kNotesFirst);
   for (std::size_t i = 0; i < shown; ++i) screen.paragraph(notes[i], Style::Dim, 2, 2);
   if (shown < notes.size()) screen.more(fmt::format("{} more notes", notes.size() - shown));
-  const std::size_t told = limit(left_out.size(), kLeftOutFirst);
-  for (std::size_t i = 0; i < told; ++i)
-    screen.paragraph(left_out[i].why.empty()
-                         ? fmt::format("Left out: {}.", left_out[i].what)
-                         : fmt::format("Left out: {} ({}).", left_out[i].what, left_out[i].why),
-                     Style::Dim, 2, 2);
-  if (told < left_out.size())
-    screen.more(fmt::format("{} more kinds of objects left out", left_out.size() - told));
+  const std::size_t told = limit(omitted.size(), kLeftOutFirst);
+  for (std::size_t i = 0; i < told; ++i) screen.paragraph(omitted[i], Style::Dim, 2, 2);
+  if (told < omitted.size())
+    screen.more(fmt::format("{} more reasons why objects are left out", omitted.size() - told));
 }
 
 }  // namespace kerf::report

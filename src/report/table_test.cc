@@ -256,6 +256,31 @@ TEST(Table, TamesWhateverComesIn) {
     for (const bool all : {true, false}) expect_tame(table(e, {false, unicode, all}), !unicode);
 }
 
+TEST(Table, TellsWhatNodesKeepAndCarry) {
+  Example e = small();
+  EXPECT_THAT(joined(table(e)), Not(HasSubstr("DaemonSets")));
+  e.demand.overhead.daemonsets = {655, 993, 0, 9};
+  e.demand.overhead.source = "DaemonSets in the input (9)";
+  e.plan.nodes[0].labels = {{"accelerator", "l4"}, {"team", "a"}};
+  e.policy.node_labels = {{"team", "a"}};
+  const std::string text = joined(table(e));
+  EXPECT_THAT(text, HasSubstr("Of every node 655m CPU and 993 MiB are kept for DaemonSets "
+                              "(DaemonSets in the input (9))."));
+  EXPECT_THAT(text, HasSubstr("1 node needs labels that pods select by and that node pools have to "
+                              "set: accelerator=l4. Kerf does not know what they mean"));
+}
+
+TEST(Table, TellsInOneLineWhatIsLeftOutForOneReason) {
+  Example e = small();
+  e.demand.left_out = {{"1 Job", "ended", 1}, {"1 pod", "ended", 1}};
+  for (const char* kind : {"A", "B", "C", "D", "E", "F"})
+    e.demand.left_out.push_back({std::string("1 object of kind ") + kind, "holds no pods", 1});
+  const std::string text = joined(table(e));
+  EXPECT_THAT(text, HasSubstr("Left out: 1 Job, 1 pod (ended)."));
+  EXPECT_THAT(text, HasSubstr("1 object of kind D and 2 more (holds no pods)."));
+  EXPECT_THAT(joined(table(e, {false, true, true})), HasSubstr("1 object of kind F (holds"));
+}
+
 TEST(Table, BearsHugeSums) {
   Example e = small();
   e.plan.bill = {8'000'000'000'000'000'000};

@@ -11,7 +11,8 @@ namespace kerf::plan {
 namespace {
 
 constexpr double kInf = LinearProgram::kInfinity;
-constexpr double kFemto = 1e15;
+/// The largest multiplier used as a whole number; its products with counts stay inside 128 bits.
+constexpr double kMost = 9e17;
 
 double cores(std::int64_t milli) { return static_cast<double>(milli) / 1000; }
 double gib(std::int64_t mib) { return static_cast<double>(mib) / 1024; }
@@ -23,11 +24,23 @@ bool any_need(const Problem& problem, const Machine& machine, std::int64_t Resou
   });
 }
 
-/// A multiplier as a whole number of femto-dollars per unit, never negative, never absurd.
-std::int64_t quantise(double dual_per_unit) {
-  double value = -dual_per_unit * kFemto;  // capacity rows have duals <= 0
-  if (!(value > 0)) return 0;              // NaN too
-  return static_cast<std::int64_t>(std::min(std::floor(value), 9e17));
+/// Parts of a micro-dollar in which multipliers are counted: 10^9 (femto-dollars), or fewer where
+/// some dual would not fit: a pod that a branch leaves unserved is worth thousands. One measure for
+/// all, because cutting off the large duals alone would make the bound worthless.
+std::int64_t parts_for(const std::vector<double>& duals) {
+  double largest = 0;
+  for (double dual : duals)
+    if (std::isfinite(dual)) largest = std::max(largest, -dual);
+  std::int64_t parts = 1'000'000'000;
+  while (parts > 1 && largest * 1e6 * static_cast<double>(parts) > kMost) parts /= 10;
+  return parts;
+}
+
+/// A multiplier as a whole number of parts per unit, never negative, never absurd.
+std::int64_t quantise(double dual_per_unit, std::int64_t parts) {
+  double value = -dual_per_unit * 1e6 * static_cast<double>(parts);  // capacity: duals <= 0
+  if (!(value > 0)) return 0;                                        // NaN too
+  return static_cast<std::int64_t>(std::min(std::floor(value), kMost));
 }
 
 /// Integer multipliers of one machine.
@@ -77,9 +90,9 @@ void scale(Multipliers& w, Int128 numerator, Int128 denominator) {
 }
 
 Multipliers multipliers(const Machine& machine, const AggregateLp::MachineRows& rows,
-                        const std::vector<double>& duals) {
+                        const std::vector<double>& duals, std::int64_t parts) {
   auto dual = [&](std::int32_t row, double unit) {
-    return row < 0 ? 0 : quantise(duals[static_cast<std::size_t>(row)] * unit);
+    return row < 0 ? 0 : quantise(duals[static_cast<std::size_t>(row)] * unit, parts);
   };
   Multipliers w;
   w.cpu_milli = dual(rows.cpu, 1.0 / 1000);
@@ -168,16 +181,16 @@ MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>&
   // Weak duality, term by term: bill = sum of price * n >= sum over classes of demand * worth
   // + sum over machines of (price - value) * n, where worth is the least that any candidate of the
   // class consumes and value the most that a node offers under the same multipliers.
-  constexpr Int128 kFemtoPerMicro = 1'000'000'000;
+  const std::int64_t parts = parts_for(duals);
   constexpr Int128 kUnset = -1;
   std::vector<Int128> worth(problem.classes.size(), kUnset);
   Int128 bound = 0;
   const std::vector<std::int64_t> none;
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
-    Multipliers w = multipliers(machine, lp.machine_rows[m], duals);
+    Multipliers w = multipliers(machine, lp.machine_rows[m], duals, parts);
     const std::vector<std::int64_t>& limit = limits[m];
-    const Int128 price = Int128{machine.price.micro} * kFemtoPerMicro;
+    const Int128 price = Int128{machine.price.micro} * parts;
     Int128 value = node_value(problem, machine, w, limit);
     if (boxes[m].upper < 0 && value > price) {
       scale(w, price, value);
@@ -201,7 +214,7 @@ MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>&
     bound += worth[c] * demand[c];
   }
   if (bound <= 0) return {};
-  return {static_cast<std::int64_t>((bound + kFemtoPerMicro - 1) / kFemtoPerMicro)};
+  return {static_cast<std::int64_t>((bound + parts - 1) / parts)};
 }
 
 std::vector<double> class_values(const AggregateLp& lp, const std::vector<double>& duals) {

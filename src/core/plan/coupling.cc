@@ -268,49 +268,127 @@ class Coupler {
     }
   }
 
+  static bool has_host_affinity(const PodShape& s) {
+    return std::any_of(s.affinity.begin(), s.affinity.end(),
+                       [](const AffinityTerm& term) { return is_host(term.topology_key); });
+  }
+
+  /// Pods that look for their own kind on the node: all of them then lie on one.
+  bool is_herd(std::uint32_t s) const {
+    return std::any_of(shape(s).affinity.begin(), shape(s).affinity.end(),
+                       [&](const AffinityTerm& term) {
+                         return is_host(term.topology_key) && cluster::matches(term.selector, shape(s));
+                       });
+  }
+
+  /// True if only the shape itself can meet its hostname affinity: then every fleet has it together.
+  bool needs_itself_alone(std::uint32_t s) const {
+    for (const auto& term : shape(s).affinity)
+      for (std::uint32_t t : live_)
+        if (is_host(term.topology_key) && (t == s) != cluster::matches(term.selector, shape(t)))
+          return false;
+    return true;
+  }
+
   /// Required hostname affinity: the pods become one item.
   void bundle() {
     for (std::size_t g = 0; g < out_.groups.size(); ++g) {
-      if (out_.groups[g].shapes.size() != 1 || out_.groups[g].pods.empty()) continue;
-      const std::uint32_t s = out_.groups[g].shapes[0];
-      for (const auto& term : shape(s).affinity) {
-        if (!is_host(term.topology_key)) continue;
-        bundle_group(g, term);
-        break;
+      const Group& group = out_.groups[g];
+      if (group.shapes.size() != 1 || group.pods.empty()) continue;
+      const std::uint32_t s = group.shapes[0];
+      if (!has_host_affinity(shape(s))) continue;
+      if (!needs_itself_alone(s)) {
+        if (for_bound_) continue;
+        relaxed_.insert("required pod affinity to other pods of the node");
       }
+      bundle_group(g);
     }
     auto empty = [](const Group& group) { return group.pods.empty(); };
     out_.groups.erase(std::remove_if(out_.groups.begin(), out_.groups.end(), empty),
                       out_.groups.end());
   }
 
-  void bundle_group(std::size_t g, const AffinityTerm& term) {
+  /// Adds to the group until everybody in it has the company that he wants.
+  void bundle_group(std::size_t g) {
     Group& group = out_.groups[g];
-    const std::uint32_t s = group.shapes[0];
-    if (!cluster::matches(term.selector, shape(s))) {
-      if (for_bound_) return;
-      relaxed_.insert("required pod affinity to other pods of the node");
-      Group* host = nullptr;
-      for (Group& other : out_.groups)
-        if (host == nullptr && &other != &group && other.shapes.size() == 1 && !other.pods.empty() &&
-            cluster::matches(term.selector, shape(other.shapes[0])) &&
-            (other.zone == group.zone || other.zone.empty() || group.zone.empty()))
-          host = &other;
-      if (host == nullptr) {
-        for (std::uint32_t pod : group.pods)
-          refuse(pod, ReasonCode::ConflictingPods,
-                 {"it must share a node with a GPU pod that matches " + describe(term.selector) +
-                  ", and none is in the input"});
-        group.pods.clear();
-        return;
+    std::vector<std::uint32_t> members = group.shapes;  // distinct
+    const auto fail = [&](const std::string& why) {
+      for (std::uint32_t pod : group.pods) refuse(pod, ReasonCode::ConflictingPods, {why});
+      group.pods.clear();
+    };
+    for (std::size_t m = 0; m < members.size(); ++m) {
+      for (const auto& term : shape(members[m]).affinity) {
+        if (!is_host(term.topology_key)) continue;
+        if (std::any_of(members.begin(), members.end(), [&](std::uint32_t t) {
+              return cluster::matches(term.selector, shape(t));
+            }))
+          continue;
+        Group* host = host_for(group, term);
+        if (host == nullptr) {
+          return fail("it must share a node with a GPU pod that matches " + describe(term.selector) +
+                      ", and none is in the input");
+        }
+        join(*host, is_herd(host->shapes[0]), group, members);
       }
-      group.pods.push_back(host->pods.back());
-      host->pods.pop_back();
-      if (group.zone.empty()) group.zone = host->zone;
     }
+    // Herds that look for each other are one.
+    for (Group& other : out_.groups)
+      if (&other != &group && other.shapes.size() == 1 && !other.pods.empty() && same_zone(other, group) &&
+          is_herd(group.shapes[0]) && seeks(other.shapes[0], group.shapes[0]) &&
+          seeks(group.shapes[0], other.shapes[0]))
+        join(other, true, group, members);
     std::vector<std::uint32_t> shapes;
     for (std::uint32_t pod : group.pods) shapes.push_back(demand_.pods[pod].shape);
     group.shapes = std::move(shapes);
+    if (!may_be_together(group.shapes)) fail("its pods must share a node and must not");
+  }
+
+  static bool same_zone(const Group& a, const Group& b) {
+    return a.zone == b.zone || a.zone.empty() || b.zone.empty();
+  }
+
+  bool seeks(std::uint32_t s, std::uint32_t t) const {
+    return std::any_of(shape(s).affinity.begin(), shape(s).affinity.end(),
+                       [&](const AffinityTerm& term) {
+                         return is_host(term.topology_key) && cluster::matches(term.selector, shape(t));
+                       });
+  }
+
+  Group* host_for(const Group& group, const AffinityTerm& term) {
+    for (Group& other : out_.groups)
+      if (&other != &group && other.shapes.size() == 1 && !other.pods.empty() && same_zone(other, group) &&
+          cluster::matches(term.selector, shape(other.shapes[0])))
+        return &other;
+    return nullptr;
+  }
+
+  /// One pod of the host, or all of them, come to the group.
+  static void join(Group& host, bool all, Group& group, std::vector<std::uint32_t>& members) {
+    if (group.zone.empty()) group.zone = host.zone;
+    members.push_back(host.shapes[0]);
+    do {
+      group.pods.push_back(host.pods.back());
+      host.pods.pop_back();
+    } while (all && !host.pods.empty());
+  }
+
+  /// Whether ports, anti-affinity and hostname spread let the pods of one item share a node.
+  bool may_be_together(const std::vector<std::uint32_t>& shapes) const {
+    std::map<std::uint32_t, std::int64_t> count;
+    for (std::uint32_t s : shapes) ++count[s];
+    for (const auto& [s, n] : count) {
+      for (const auto& [t, m] : count)
+        if ((s != t || n > 1) && (ports_clash(shape(s), shape(t)) || repels(shape(s), shape(t))))
+          return false;
+      for (const auto& term : shape(s).spread) {
+        if (!is_host(term.topology_key)) continue;
+        std::int64_t counted = 0;
+        for (const auto& [t, m] : count)
+          if (cluster::matches(term.selector, shape(t))) counted += m;
+        if (counted > term.max_skew) return false;
+      }
+    }
+    return true;
   }
 
   void keep_apart() {

@@ -162,12 +162,18 @@ std::int64_t Room::most(std::uint32_t candidate, std::int64_t limit) const {
 
 std::int64_t Room::most_by_company(std::uint32_t cls, std::int64_t limit) const {
   const std::int64_t per_node = problem_->classes[cls].per_node;
+  const LabelNeeds& own = problem_->classes[cls].labels;
+  LabelNeeds labels = own;
   std::int64_t here = 0;
   for (const auto& [other, n] : content_) {
     const std::uint32_t other_cls = machine_->candidates[other].cls;
     if (other_cls == cls) here += n;
     else if (!problem_->may_share(cls, other_cls)) return 0;
+    if (!own.empty()) labels = merge(std::move(labels), problem_->classes[other_cls].labels);
   }
+  // Labels that agree two by two need not agree all together: a or b, b or c, a or c.
+  for (const auto& [key, need] : own)
+    if (!labels.at(key).satisfiable()) return 0;
   return std::min(limit, per_node - here);
 }
 

@@ -231,6 +231,19 @@ class Planner {
     std::vector<bool> hopeless(demand_.pods.size());
     for (const Unplaced& entry : all.unplaced) hopeless[entry.pod] = true;
     std::vector<Unplaced> never = all.unplaced;
+    // Who needs a node that breaks the limit by itself must not keep the others waiting.
+    std::vector<bool> affordable(all.classes.size());
+    for (const Machine& machine : all.machines) {
+      if (policy_.limit_per_hour && machine.price > *policy_.limit_per_hour) continue;
+      if (policy_.limit_gpus && machine.gpus > *policy_.limit_gpus) continue;
+      for (const Candidate& candidate : machine.candidates) affordable[candidate.cls] = true;
+    }
+    for (std::uint32_t c = 0; c < all.classes.size(); ++c)
+      for (std::uint32_t pod : all.classes[c].pods) {
+        if (affordable[c] || pod == kNoPod) continue;
+        hopeless[pod] = true;
+        never.push_back({pod, reason});
+      }
     std::erase_if(pods, [&](std::uint32_t pod) { return bool{hopeless[pod]}; });
     std::stable_sort(pods.begin(), pods.end(), [&](std::uint32_t a, std::uint32_t b) {
       const auto pa = demand_.shapes[demand_.pods[a].shape].priority;
@@ -240,7 +253,7 @@ class Planner {
     PlanOptions quick = options_;
     quick.bound_steps = 0;
     quick.search_steps = std::min<std::int64_t>(quick.search_steps, 60);
-    std::size_t fits = 0, fails = pods.size();
+    std::size_t fits = 0, fails = pods.size() + 1;
     auto prefix = [&](std::size_t n) {
       std::vector<std::uint32_t> chosen(pods.begin(), pods.begin() + static_cast<std::ptrdiff_t>(n));
       std::sort(chosen.begin(), chosen.end());

@@ -111,6 +111,8 @@ class Compiler {
 
   bool admits_class(std::uint32_t c, std::size_t offer) const {
     if (!zone_[c].empty() && zone_[c] != offers_.all()[offer].zone) return false;
+    for (const auto& [key, need] : problem_.classes[c].labels)
+      if (!need.satisfiable()) return false;
     for (std::uint32_t s : problem_.classes[c].shapes)
       if (!offers_.admitted(s, offer)) return false;
     return true;

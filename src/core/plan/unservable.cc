@@ -93,6 +93,10 @@ Reason too_large(Offers& offers, const ItemClass& item, const std::string& zone)
 Reason why_unservable(Offers& offers, const ItemClass& item, const std::string& zone) {
   if (offers.all().empty())
     return {ReasonCode::NoTypeMatches, {"the policy and --types, which leave nothing to buy"}};
+  for (const auto& [key, need] : item.labels)
+    if (!need.satisfiable())
+      return {ReasonCode::ConflictingPods,
+              {"it must share a node with pods that want another value of the label " + key}};
   bool any_form = false, any_admitted = false, any_zone = false;
   const Reason* refused = nullptr;
   for (std::size_t o = 0; o < offers.all().size(); ++o) {

@@ -1,0 +1,133 @@
+// make_plan where pods decide each other's node: labels that agree only two by two, required
+// company, and limits that one dear pod must not use up for all.
+#include <gtest/gtest.h>
+
+#include "core/check/check.h"
+#include "core/plan/bound.h"
+#include "core/plan/plan_testing.h"
+#include "core/plan/planner.h"
+#include "solver/clp.h"
+
+namespace kerf::plan {
+namespace {
+
+using testing::add;
+using testing::portable;
+using testing::quick;
+using testing::shape;
+using testing::slice;
+using testing::whole;
+
+constexpr const char* kHost = "kubernetes.io/hostname";
+
+struct World {
+  cluster::Demand demand;
+  market::Market market;
+  cluster::Policy policy;
+
+  explicit World(const std::vector<std::string>& types) : market(testing::market(types)) {}
+  Plan plan() const {
+    auto solver = solver::make_clp();
+    Plan made = make_plan(demand, market, policy, *solver, quick());
+    EXPECT_EQ(check::check_plan(made, demand, market, policy), std::vector<std::string>{});
+    return made;
+  }
+};
+
+cluster::PodShape of_team(cluster::Operator op, std::vector<std::string> teams) {
+  cluster::PodShape pod = shape(slice("1g.10gb"));
+  pod.node_selector = {{"team", op, std::move(teams)}};
+  return pod;
+}
+
+cluster::PodSelector with_label(const std::string& key, const std::string& value) {
+  cluster::PodSelector selector;
+  selector.namespaces = {"default"};
+  selector.labels = {{key, cluster::Operator::In, {value}}};
+  return selector;
+}
+
+TEST(Company, NeedsOneLabelValueForAllNotForEachTwo) {
+  using cluster::Operator;
+  const std::vector<std::vector<cluster::PodShape>> cases = {
+      {of_team(Operator::In, {"a", "b"}), of_team(Operator::In, {"b", "c"}),
+       of_team(Operator::In, {"a", "c"})},
+      {of_team(Operator::In, {"a", "b"}), of_team(Operator::NotIn, {"a"}),
+       of_team(Operator::NotIn, {"b"})},
+  };
+  for (const std::vector<cluster::PodShape>& shapes : cases) {
+    World world({"p5.4xlarge"});
+    for (const cluster::PodShape& pod : shapes)
+      add(world.demand, "w" + std::to_string(world.demand.pods.size()), 1, pod);
+    EXPECT_EQ(world.plan().nodes.size(), 2u);
+  }
+}
+
+TEST(Company, ThatWantsTwoValuesOfALabelIsNotPlaced) {
+  World world({"p5.4xlarge"});
+  cluster::PodShape follower = of_team(cluster::Operator::In, {"a"});
+  follower.affinity = {{with_label("app", "leader"), kHost}};
+  add(world.demand, "follower", 1, follower);
+  add(world.demand, "leader", 1, of_team(cluster::Operator::In, {"b"}));
+  const Plan plan = world.plan();
+  ASSERT_EQ(plan.unplaced.size(), 2u);
+  EXPECT_EQ(plan.unplaced[0].reason.code, ReasonCode::ConflictingPods);
+}
+
+TEST(Company, GivesEveryPodTheFormItAskedFor) {
+  // Ten portable pods beside one that wants a whole GPU, on eight GPUs: the whole one is not
+  // theirs.
+  World world({"p5.48xlarge"});
+  cluster::PodShape follower = shape(portable(10));
+  follower.affinity = {{with_label("app", "leader"), kHost}};
+  add(world.demand, "follower", 10, follower);
+  add(world.demand, "leader", 1, shape(whole()));
+  const Plan plan = world.plan();
+  EXPECT_EQ(plan.placements.size(), 11u);
+  EXPECT_EQ(plan.placements.back().form.kind, gpu::FormKind::Whole);
+}
+
+TEST(Company, ThatCouldBeFoundElsewhereIsNoReasonToCallAPlanOptimal) {
+  // All eight beside each other need a p5.48xlarge; two p5.4xlarge would do, each with some of
+  // team.
+  World world({"p5.4xlarge", "p5.48xlarge"});
+  cluster::PodShape social = shape(slice("1g.10gb"));
+  social.labels = {{"team", "x"}};
+  cluster::PodShape other = social;
+  social.affinity = {{with_label("team", "x"), kHost}};
+  add(world.demand, "social", 8, social);
+  add(world.demand, "other", 6, other);
+  const Plan plan = world.plan();
+  EXPECT_LE(plan.bound.per_hour.micro, 2 * 6'880'000);
+  EXPECT_FALSE(plan.bound.optimal);
+  EXPECT_FALSE(plan.bound.relaxed.empty());
+}
+
+TEST(Limits, AreNotUsedUpByAPodThatNeedsADearNode) {
+  World world({"p4d.24xlarge", "g6.xlarge"});
+  add(world.demand, "mig", 1, shape(slice("1g.5gb")));  // cheap by its part, but of a $21.96 node
+  add(world.demand, "w", 3, shape(whole()));
+  world.policy.limit_per_hour = MicroUsdPerHour{5'000'000};
+  const Plan plan = world.plan();
+  EXPECT_EQ(plan.placements.size(), 3u);
+  ASSERT_EQ(plan.unplaced.size(), 1u);
+  EXPECT_EQ(plan.unplaced[0].reason.code, ReasonCode::LimitPerHour);
+}
+
+TEST(Bound, BranchesOnNodesThatNobodyCanDoWithout) {
+  // 34 x 1g.5gb and 10 x 3g.20gb take 9.25 GPUs: two p4d.24xlarge, not 1.16 of one. In the branch
+  // with one node somebody stays unserved, at a dual far above every price.
+  testing::Compiled c;
+  c.market = testing::market({"p4d.24xlarge", "g4dn.xlarge"});
+  add(c.demand, "small", 34, shape(slice("1g.5gb"), 250, 1024));
+  add(c.demand, "large", 10, shape(slice("3g.20gb"), 250, 1024));
+  add(c.demand, "whole", 13, shape(whole(), 250, 1024));
+  c.run();
+  auto solver = solver::make_clp();
+  const MicroUsdPerHour bill{2 * 21'957'642 + 13 * 526'000};
+  EXPECT_LT(lower_bound(c.problem, c.items, bill, *solver, 0).per_hour.micro, 40'000'000);
+  EXPECT_EQ(lower_bound(c.problem, c.items, bill, *solver, 50).per_hour, bill);
+}
+
+}  // namespace
+}  // namespace kerf::plan
