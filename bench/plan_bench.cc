@@ -1,4 +1,5 @@
-// kerf_bench: plans fixed workloads five times, prints medians, gaps and a calibration time as JSON.
+// kerf_bench: plans fixed workloads five times, prints medians, gaps and a calibration time as
+// JSON.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -49,8 +50,8 @@ struct Workload {
   kerf::cluster::Policy policy;
 };
 
-/// Pods drawn from a fixed seed: mixed requests as a shared cluster has them. Not real, but the same
-/// everywhere, so that figures can be compared where no trace is at hand.
+/// Pods drawn from a fixed seed: mixed requests as a shared cluster has them. Not real, but the
+/// same everywhere, so that figures can be compared where no trace is at hand.
 Workload synthetic(std::int64_t pods, int kinds) {
   Workload out;
   out.name = fmt::format("synthetic {} pods of {} kinds", pods, kinds);
@@ -76,8 +77,8 @@ Workload synthetic(std::int64_t pods, int kinds) {
     shape.requests = {static_cast<std::int64_t>(250 * (1 + prng.below(40))),
                       static_cast<std::int64_t>(512 * (1 + prng.below(60))), 0, 1};
     shapes.push_back(out.demand.intern(shape));
-    out.demand.workloads.push_back({"Synthetic", "default", fmt::format("kind-{}", k), 0, false, 730,
-                                    kerf::cluster::describe(shape.gpu), ""});
+    out.demand.workloads.push_back({"Synthetic", "default", fmt::format("kind-{}", k), 0, false,
+                                    730, kerf::cluster::describe(shape.gpu), ""});
   }
   for (std::int64_t i = 0; i < pods; ++i) {
     const auto kind = static_cast<std::uint32_t>(prng.below(static_cast<std::uint64_t>(kinds)));
@@ -89,7 +90,8 @@ Workload synthetic(std::int64_t pods, int kinds) {
 
 std::optional<Workload> openb(const std::string& trace, kerf::codec::TraceMap map,
                               const std::string& map_name, bool mig_only) {
-  const std::string path = std::string(KERF_SHARED_DIR) + "/data/openb/openb_pod_list_" + trace + ".csv";
+  const std::string path =
+      std::string(KERF_SHARED_DIR) + "/data/openb/openb_pod_list_" + trace + ".csv";
   std::ifstream in(path);
   if (!in) return std::nullopt;
   std::stringstream text;
@@ -98,13 +100,14 @@ std::optional<Workload> openb(const std::string& trace, kerf::codec::TraceMap ma
   out.name = fmt::format("openb {} as {}{}", trace, map_name, mig_only ? ", MIG types only" : "");
   kerf::codec::TraceOptions options;
   options.map = map;
-  auto read = kerf::codec::read_trace(text.str(), path, options, kerf::codec::builtin_catalogue(), out.demand);
+  auto read = kerf::codec::read_trace(text.str(), path, options, kerf::codec::builtin_catalogue(),
+                                      out.demand);
   if (!read) {
     fmt::print(stderr, "{}\n", read.error().message());
     std::exit(2);
   }
   if (mig_only)
-    out.policy.instance_types = {"p4d.*",   "p4de.*",    "p5.4xlarge", "p5.48xlarge",
+    out.policy.instance_types = {"p4d.*",  "p4de.*",    "p5.4xlarge", "p5.48xlarge",
                                  "p5en.*", "p6-b200.*", "p6-b300.*",  "g7e.*"};
   return out;
 }
@@ -126,15 +129,17 @@ int main(int argc, char** argv) {
       }
   if (auto workload = openb("default", TraceMap::Whole, "whole", false))
     workloads.push_back(std::move(*workload));
-  if (!traces) fmt::print("The openb traces are not there ({}): synthetic workloads only.\n", KERF_SHARED_DIR);
+  if (!traces)
+    fmt::print("The openb traces are not there ({}): synthetic workloads only.\n", KERF_SHARED_DIR);
   for (auto [pods, kinds] : {std::pair{20, 5}, {100, 12}, {1000, 40}, {10000, 100}})
     workloads.push_back(synthetic(pods, kinds));
 
   auto solver = kerf::solver::make_clp();
   const double loop = calibration();
-  fmt::print("calibration loop {:.3f} s; {} runs each, medians; solver {}\n", loop, runs, solver->version());
-  fmt::print("{:<44} {:>12} {:>12} {:>8} {:>7} {:>9}\n", "workload", "$/h", "bound $/h", "gap %", "nodes",
-             "seconds");
+  fmt::print("calibration loop {:.3f} s; {} runs each, medians; solver {}\n", loop, runs,
+             solver->version());
+  fmt::print("{:<44} {:>12} {:>12} {:>8} {:>7} {:>9}\n", "workload", "$/h", "bound $/h", "gap %",
+             "nodes", "seconds");
   Node rows = Node::sequence();
   for (const Workload& workload : workloads) {
     kerf::plan::Plan plan;
@@ -146,7 +151,8 @@ int main(int argc, char** argv) {
         plan = kerf::plan::make_plan(workload.demand, market, workload.policy, *solver, options);
       }));
     const auto wrong = kerf::check::check_plan(plan, workload.demand, market, workload.policy);
-    for (const std::string& sentence : wrong) fmt::print(stderr, "{}: {}\n", workload.name, sentence);
+    for (const std::string& sentence : wrong)
+      fmt::print(stderr, "{}: {}\n", workload.name, sentence);
     if (!wrong.empty()) return 1;
     fmt::print("{:<44} {:>12} {:>12} {:>8.3f} {:>7} {:>9.3f}\n", workload.name,
                kerf::format_usd(plan.bill), kerf::format_usd(plan.bound.per_hour),
@@ -157,7 +163,8 @@ int main(int argc, char** argv) {
                   .set("pods", Node::of(static_cast<std::int64_t>(workload.demand.pods.size())))
                   .set("classes", Node::of(plan.classes))
                   .set("usd_per_hour", Node::of(static_cast<double>(plan.bill.micro) / 1e6))
-                  .set("bound_usd_per_hour", Node::of(static_cast<double>(plan.bound.per_hour.micro) / 1e6))
+                  .set("bound_usd_per_hour",
+                       Node::of(static_cast<double>(plan.bound.per_hour.micro) / 1e6))
                   .set("gap_percent", Node::of(kerf::plan::gap_percent(plan)))
                   .set("nodes", Node::of(static_cast<std::int64_t>(plan.nodes.size())))
                   .set("unplaced", Node::of(static_cast<std::int64_t>(plan.unplaced.size())))

@@ -142,7 +142,8 @@ void read_market(const std::string& line, CaseFile& file) {
   offering.type = static_cast<std::uint32_t>(type - file.market.types.data());
   offering.price = must(parse_usd_per_hour(words[1].substr(1)));
   for (std::size_t i = 2; i < words.size(); ++i) {
-    if (const auto capacity = market::parse_capacity_type(words[i])) offering.capacity_type = *capacity;
+    if (const auto capacity = market::parse_capacity_type(words[i]))
+      offering.capacity_type = *capacity;
     else offering.zone = words[i];
   }
   file.market.offerings.push_back(offering);
@@ -195,7 +196,8 @@ std::string gpu_text(const plan::GpuPlan& gpu, const gpu::Model& model) {
   if (gpu.slices[0].form.kind != gpu::FormKind::Slice)
     return gpu::describe(model, gpu.slices[0].form);
   gpu::Layout layout;
-  for (const plan::SlicePlan& slice : gpu.slices) layout.push_back({slice.form.profile, slice.start});
+  for (const plan::SlicePlan& slice : gpu.slices)
+    layout.push_back({slice.form.profile, slice.start});
   return gpu::format_layout(model, layout);
 }
 
@@ -235,7 +237,8 @@ CaseFile read_case(const std::string& path) {
   }
   std::sort(file.market.offerings.begin(), file.market.offerings.end(),
             [](const market::Offering& a, const market::Offering& b) {
-              return std::tie(a.type, a.zone, a.capacity_type) < std::tie(b.type, b.zone, b.capacity_type);
+              return std::tie(a.type, a.zone, a.capacity_type) <
+                     std::tie(b.type, b.zone, b.capacity_type);
             });
   return file;
 }

@@ -1,4 +1,5 @@
-// CaseFile: a planner case (tests/cases/*.txt, explained in its README) as a demand, a market and an answer.
+// CaseFile: a planner case (tests/cases/*.txt, explained in its README) as a demand, a market and
+// an answer.
 #pragma once
 
 #include <string>
@@ -15,7 +16,7 @@ struct CaseFile {
   cluster::Demand demand;
   market::Market market;
   cluster::Policy policy;
-  std::vector<std::string> fleet;     ///< lines as written
+  std::vector<std::string> fleet;  ///< lines as written
   std::vector<std::string> unplaced;
   std::string cost;  ///< "$6.88, proven cheapest"
 };

@@ -57,7 +57,8 @@ TEST_P(Cases, IsAnsweredAsWritten) {
 
 std::string test_name(const ::testing::TestParamInfo<std::string>& one) {
   std::string name = one.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
   return name;
 }
 

@@ -10,8 +10,8 @@ namespace kerf {
 }  // namespace kerf
 
 /// `why` says what the caller was promised; an operating error is a Result, never an assert.
-#define KERF_ASSERT(condition, why)                                  \
-  do {                                                               \
-    if (!(condition)) [[unlikely]]                                   \
-      ::kerf::assert_failed(#condition, __FILE__, __LINE__, why);    \
+#define KERF_ASSERT(condition, why)                               \
+  do {                                                            \
+    if (!(condition)) [[unlikely]]                                \
+      ::kerf::assert_failed(#condition, __FILE__, __LINE__, why); \
   } while (false)

@@ -122,9 +122,8 @@ std::string format_usd(MicroUsdPerHour rate, int decimals) {
 
 std::string format_exact(MicroUsdPerHour rate) {
   const std::uint64_t micro = magnitude(rate.micro);
-  std::string text =
-      fmt::format("{}{}.{:06}", rate.micro < 0 ? "-" : "", micro / kMicroPerUsd,
-                  micro % kMicroPerUsd);
+  std::string text = fmt::format("{}{}.{:06}", rate.micro < 0 ? "-" : "", micro / kMicroPerUsd,
+                                 micro % kMicroPerUsd);
   text.resize(text.find_last_not_of('0') + 1);
   if (text.back() == '.') text.pop_back();
   return text;

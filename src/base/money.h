@@ -35,7 +35,8 @@ inline constexpr std::int64_t kHoursPerMonth = 730;
 /// Exponents are accepted ("1e-05"), because metrics pages have them. Bound: under $10^9/h.
 Result<MicroUsdPerHour> parse_usd_per_hour(std::string_view text);
 
-/// "$21.96" with thousands separated: "$10,231.60". Rounded half away from zero to `decimals` (0..6).
+/// "$21.96" with thousands separated: "$10,231.60". Rounded half away from zero to `decimals`
+/// (0..6).
 std::string format_usd(MicroUsdPerHour rate, int decimals = 2);
 
 /// The exact value without sign or separators and with trailing zeros cut: "21.957642", "0.8".

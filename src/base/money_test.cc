@@ -69,10 +69,18 @@ TEST(Money, RoundsBeyondSixDecimalsHalfUp) {
 }
 
 TEST(Money, RefusesWhatIsNoPrice) {
-  for (const std::string_view text :
-       {"", "-1", "-0", "+1", ".5", "5.", "1.e3", "1e", "1e+", "1e12345", "1,5", "$1", " 1", "1 ",
-        "0x10", "NaN", "Inf", "1.2.3", "1e3.5", "1000000000", "1e9", "999999999.9999995", "1e300",
-        "12345678901234567890"}) {
+  for (const std::string_view text : {"",      "-1",
+                                      "-0",    "+1",
+                                      ".5",    "5.",
+                                      "1.e3",  "1e",
+                                      "1e+",   "1e12345",
+                                      "1,5",   "$1",
+                                      " 1",    "1 ",
+                                      "0x10",  "NaN",
+                                      "Inf",   "1.2.3",
+                                      "1e3.5", "1000000000",
+                                      "1e9",   "999999999.9999995",
+                                      "1e300", "12345678901234567890"}) {
     const Result<MicroUsdPerHour> price = parse_usd_per_hour(text);
     ASSERT_FALSE(price.has_value()) << text;
     EXPECT_EQ(price.error().code(), ErrorCode::InvalidArgument);

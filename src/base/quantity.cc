@@ -15,9 +15,9 @@ namespace {
 
 __extension__ using Uint128 = unsigned __int128;
 
-constexpr std::size_t kMaxBytes = 128;         // of the text; a real quantity has under 25
-constexpr int kMaxDigits = 18;                 // significant ones; 10^18 < 2^63
-constexpr int kMinDecimal = -27;               // 18 digits behind the point and "n"
+constexpr std::size_t kMaxBytes = 128;  // of the text; a real quantity has under 25
+constexpr int kMaxDigits = 18;          // significant ones; 10^18 < 2^63
+constexpr int kMinDecimal = -27;        // 18 digits behind the point and "n"
 constexpr Uint128 kMaxValue = Uint128{1} << 62;
 
 constexpr Uint128 power_of_ten(int exponent) {
@@ -121,7 +121,7 @@ Number parse_number(std::string_view text) {
 /// True if mantissa * 10^decimal * 2^binary <= 2^62. Only one of the positive exponents is not 0.
 bool within_bound(std::uint64_t mantissa, int decimal, int binary) {
   if (decimal > 18) return false;
-  Uint128 value = mantissa;  // below 10^18
+  Uint128 value = mantissa;                          // below 10^18
   if (decimal >= 0) value *= power_of_ten(decimal);  // below 10^36
   // value < 10^36 without a binary suffix, and below 10^18 * 2^60 with one: 128 bits are enough.
   const Uint128 divisor = decimal < 0 ? power_of_ten(-decimal) : 1;
@@ -166,9 +166,10 @@ Result<std::int64_t> scale(const Quantity& q, std::int64_t times, int shift, Rou
 
 Result<Quantity> parse_quantity(std::string_view text) {
   const auto wrong = [&] {
-    return invalid(fmt::format("{} is not a Kubernetes quantity: expected a number with a suffix "
-                               "such as 500m, 12G or 12Gi",
-                               quoted(text)));
+    return invalid(
+        fmt::format("{} is not a Kubernetes quantity: expected a number with a suffix "
+                    "such as 500m, 12G or 12Gi",
+                    quoted(text)));
   };
   if (text.size() > kMaxBytes) return wrong();
   std::string_view rest = text;

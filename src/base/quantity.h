@@ -22,8 +22,8 @@ struct Quantity {
 /// significant digits and values above 2^62 of their unit are refused as absurd.
 Result<Quantity> parse_quantity(std::string_view text);
 
-/// ceil(value * 1000): CPU in milli. Saturates never: parse_quantity bounds the value; a result that
-/// does not fit int64 is an error.
+/// ceil(value * 1000): CPU in milli. Saturates never: parse_quantity bounds the value; a result
+/// that does not fit int64 is an error.
 Result<std::int64_t> to_milli_ceil(const Quantity& q);
 /// ceil(value / 2^20): bytes to MiB, for requests.
 Result<std::int64_t> to_mib_ceil(const Quantity& q);

@@ -78,4 +78,21 @@ std::string quoted(std::string_view text, std::size_t bytes_max) {
   return out;
 }
 
+std::string shown(std::string_view text) {
+  constexpr std::size_t kShownMax = 40;
+  std::string out;
+  std::size_t at = 0;
+  while (at < text.size() && at < kShownMax) {
+    const std::size_t length = utf8_length(text, at);
+    const auto byte = static_cast<unsigned char>(text[at]);
+    const bool control = length == 2
+                             ? byte == 0xC2 && static_cast<unsigned char>(text[at + 1]) < 0xA0
+                             : byte < 0x20 || byte == 0x7F;
+    out += length == 0 || control ? "?" : text.substr(at, length);
+    at += length == 0 ? 1 : length;
+  }
+  if (at < text.size()) out += "...";
+  return out;
+}
+
 }  // namespace kerf

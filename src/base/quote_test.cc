@@ -20,6 +20,19 @@ TEST(Quoted, ShortensLongText) {
   EXPECT_EQ(quoted("xxxx", 4), "\"xxxx\"");
 }
 
+TEST(Shown, KeepsPrintableTextAndMasksTheRest) {
+  EXPECT_EQ(shown("1g.5gb größe €"), "1g.5gb größe €");
+  EXPECT_EQ(shown("a\n\x1b[31m\x7f"), "a??[31m?");
+  EXPECT_EQ(shown("\xff\xc2\x9b"), "??");
+  EXPECT_EQ(shown(""), "");
+}
+
+TEST(Shown, CutsLongTextBetweenCharacters) {
+  EXPECT_EQ(shown(std::string(40, 'x')), std::string(40, 'x'));
+  EXPECT_EQ(shown(std::string(41, 'x')), std::string(40, 'x') + "...");
+  EXPECT_EQ(shown(std::string(39, 'x') + "€€"), std::string(39, 'x') + "€...");
+}
+
 TEST(Utf8, KnowsTheLengthOfEachCharacter) {
   EXPECT_EQ(utf8_length("a", 0), 1U);
   EXPECT_EQ(utf8_length("é", 0), 2U);

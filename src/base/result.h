@@ -58,16 +58,16 @@ inline tl::unexpected<Error> invalid(std::string message) {
 #define KERF_CONCAT(a, b) KERF_CONCAT_INNER(a, b)
 
 /// KERF_TRY(auto x, f()); declares x from f()'s value, or returns f()'s error to the caller.
-#define KERF_TRY(declaration, expression)                                            \
-  auto KERF_CONCAT(kerf_try_, __LINE__) = (expression);                              \
-  if (!KERF_CONCAT(kerf_try_, __LINE__)) [[unlikely]]                                \
-    return tl::unexpected(std::move(KERF_CONCAT(kerf_try_, __LINE__)).error());      \
+#define KERF_TRY(declaration, expression)                                       \
+  auto KERF_CONCAT(kerf_try_, __LINE__) = (expression);                         \
+  if (!KERF_CONCAT(kerf_try_, __LINE__)) [[unlikely]]                           \
+    return tl::unexpected(std::move(KERF_CONCAT(kerf_try_, __LINE__)).error()); \
   declaration = *std::move(KERF_CONCAT(kerf_try_, __LINE__))
 
 /// KERF_CHECK_OK(f()); the same for a Result<void> or a value that is not needed.
-#define KERF_CHECK_OK(expression)                                                    \
-  do {                                                                               \
-    auto kerf_check_ok = (expression);                                               \
-    if (!kerf_check_ok) [[unlikely]]                                                 \
-      return tl::unexpected(std::move(kerf_check_ok).error());                       \
+#define KERF_CHECK_OK(expression)                              \
+  do {                                                         \
+    auto kerf_check_ok = (expression);                         \
+    if (!kerf_check_ok) [[unlikely]]                           \
+      return tl::unexpected(std::move(kerf_check_ok).error()); \
   } while (false)

@@ -42,8 +42,8 @@ TEST(Result, EachLayerPutsItsPrefixInFront) {
 
 TEST(Result, EveryCodeHasAName) {
   for (const ErrorCode code :
-       {ErrorCode::InvalidArgument, ErrorCode::NotFound, ErrorCode::Unsupported, ErrorCode::TooLarge,
-        ErrorCode::Conflict, ErrorCode::Expired, ErrorCode::Unavailable}) {
+       {ErrorCode::InvalidArgument, ErrorCode::NotFound, ErrorCode::Unsupported,
+        ErrorCode::TooLarge, ErrorCode::Conflict, ErrorCode::Expired, ErrorCode::Unavailable}) {
     EXPECT_NE(to_string(code), "?");
   }
   EXPECT_EQ(to_string(ErrorCode::TooLarge), "TooLarge");

@@ -40,8 +40,8 @@ std::vector<OptionSpec> input_options() {
        .value = "NAME=N",
        .group = kInput,
        .help = "plan N replicas of a workload",
-       .details = "NAME is a name, namespace/name or kind/name. A name that is nowhere in the "
-                  "input is an error.",
+       .details = "NAME is a name, namespace/name or kind/name, the kind as kubectl takes it: "
+                  "deploy/web. A name that is nowhere in the input is an error.",
        .repeats = true},
       {.name = "--hours",
        .value = "NAME=H",
@@ -54,10 +54,12 @@ std::vector<OptionSpec> input_options() {
        .value = "WHERE",
        .group = kInput,
        .help = "where Jobs and CronJobs run: on shared nodes, or apart on their own",
-       .details = "shared plans all pods together, at least cost while everything runs. apart gives "
-                  "Jobs nodes of their own: dearer while they run, and often cheaper by the month.",
-       .choices = "shared|apart",
-       .unless_given = "shared",
+       .details =
+           "shared plans all pods together, at least cost while everything runs. apart gives "
+           "Jobs nodes of their own: dearer while they run, and often cheaper by the month. "
+           "auto is shared, or apart where the hours given (--hours) make that cheaper.",
+       .choices = "auto|shared|apart",
+       .unless_given = "auto",
        .completes = Completes::Choices},
   };
 }

@@ -94,7 +94,11 @@ Result<void> read_overrides(const ParsedOptions& parsed, PlanArguments& out) {
       return invalid(fmt::format("--replicas: {} is given twice", quoted(pair.first)));
     }
   }
-  if (const std::string* text = parsed.value("--jobs")) out.jobs_apart = *text == "apart";
+  if (const std::string* text = parsed.value("--jobs")) {
+    out.jobs = *text == "apart"    ? plan::JobsOn::Apart
+               : *text == "shared" ? plan::JobsOn::Shared
+                                   : plan::JobsOn::Auto;
+  }
   for (const std::string& text : values_of(parsed, "--hours")) {
     KERF_TRY(const auto pair, name_and_value("--hours", text, "nightly=60"));
     KERF_TRY(const double hours, decimal("--hours", pair.second, kHoursMax));
@@ -167,9 +171,10 @@ Result<void> read_nodes(const ParsedOptions& parsed, PlanArguments& out) {
     KERF_TRY(taken.memory_mib, to_mib_ceil(*memory));
     constexpr std::int64_t kNodeCpuMilliMax = 1'000'000;  // no node has that; a size in bytes has
     if (taken.cpu_milli > kNodeCpuMilliMax) {
-      return invalid(fmt::format("--daemonsets: more than 1,000 CPU of every node in {}; CPU comes "
-                                 "first, then memory: 800m,1Gi",
-                                 quoted(*text)));
+      return invalid(
+          fmt::format("--daemonsets: more than 1,000 CPU of every node in {}; CPU comes "
+                      "first, then memory: 800m,1Gi",
+                      quoted(*text)));
     }
     out.daemonsets = taken;
   }

@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "codec/trace.h"
 #include "core/market/market.h"
+#include "core/plan/planner.h"
 
 namespace kerf::cli {
 
@@ -32,7 +33,7 @@ struct PlanArguments {
   std::string reference_gpu;
   std::map<std::string, std::int64_t> replicas;
   std::map<std::string, double> hours;
-  bool jobs_apart = false;
+  plan::JobsOn jobs = plan::JobsOn::Auto;
 
   std::optional<std::string> region;
   std::optional<std::string> price_region;

@@ -40,7 +40,7 @@ plan::PlanOptions plan_options(const PlanArguments& arguments, ProgressLine& pro
   plan::PlanOptions options;
   options.bound_steps = arguments.bound_steps.value_or(options.bound_steps);
   options.search_steps = arguments.search_steps.value_or(options.search_steps);
-  options.jobs_apart = arguments.jobs_apart;
+  options.jobs = arguments.jobs;
   options.progress = [&progress](const plan::Progress& now) { progress.show(now); };
   return options;
 }

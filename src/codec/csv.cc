@@ -8,6 +8,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/quote.h"
+
 namespace kerf::codec {
 namespace {
 
@@ -16,17 +18,6 @@ constexpr std::size_t kColumnsMax = 1'000;
 // A row costs more memory than its bytes: without these a table of blanks could take gigabytes.
 constexpr std::size_t kRowsMax = 4u << 20;
 constexpr std::size_t kCellsMax = 32u << 20;
-
-/// A line or cell as an error shows it: printable and short.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kShownMax = 40;
-  std::string out;
-  for (const char c : text.substr(0, kShownMax)) {
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  }
-  if (text.size() > kShownMax) out += "...";
-  return out;
-}
 
 /// Cuts the text into cells and rows. Knows nothing of headers.
 class Scanner {

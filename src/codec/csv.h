@@ -17,13 +17,13 @@ struct CsvRow {
   std::vector<std::string_view> cells;  ///< as many as the header has; views into the table's text
 };
 
-/// A parsed table; owns its text. '#' lines before the header are comments, kept without the '#' and
-/// a blank after it. A byte order mark, CRLF and blank lines at either end are accepted.
+/// A parsed table; owns its text. '#' lines before the header are comments, kept without the '#'
+/// and a blank after it. A byte order mark, CRLF and blank lines at either end are accepted.
 class CsvTable {
  public:
   /// Refused: no header, duplicate column names, a row with another number of cells, quotes out of
-  /// place, NUL bytes, a blank line between rows; as TooLarge more than `max_bytes`, 10,000 bytes in
-  /// a cell, 1,000 columns, 4 Mi rows or 32 Mi cells.
+  /// place, NUL bytes, a blank line between rows; as TooLarge more than `max_bytes`, 10,000 bytes
+  /// in a cell, 1,000 columns, 4 Mi rows or 32 Mi cells.
   static Result<CsvTable> parse(std::string text, std::string file,
                                 std::size_t max_bytes = 128u << 20);
 

@@ -31,7 +31,7 @@ struct Node {
   std::string text;             ///< String: the value; other scalars: as written
   std::vector<Node> items;      ///< Sequence
   std::vector<Member> members;  ///< Mapping, in file order; keys are distinct (held by the readers)
-  std::vector<Position> key_at; ///< Mapping: where each key stands (empty when made by Kerf)
+  std::vector<Position> key_at;  ///< Mapping: where each key stands (empty when made by Kerf)
 
   // Making values (for writers).
   Node() = default;
@@ -43,8 +43,8 @@ struct Node {
   static Node of(const char* value);
   static Node sequence();
   static Node mapping();
-  Node& push(Node value);                    ///< Sequence; returns *this
-  Node& set(std::string key, Node value);    ///< Mapping, appended; returns *this
+  Node& push(Node value);                  ///< Sequence; returns *this
+  Node& set(std::string key, Node value);  ///< Mapping, appended; returns *this
 
   // Reading values.
   bool is_null() const { return kind == Kind::Null; }
@@ -67,9 +67,9 @@ Error error_at(std::string_view file, Position at, std::string_view message,
 
 /// Bounds on every document read: TooLarge beyond them.
 struct Limits {
-  std::size_t bytes = 128u << 20;      ///< one file
+  std::size_t bytes = 128u << 20;  ///< one file
   std::size_t depth = 128;
-  std::size_t nodes = 8'000'000;       ///< values in one file, aliases counted as often as used
+  std::size_t nodes = 8'000'000;  ///< values in one file, aliases counted as often as used
   std::size_t documents = 200'000;
   std::size_t scalar_bytes = 16u << 20;  ///< one scalar (a ConfigMap may hold a large one)
 };

@@ -112,8 +112,8 @@ TEST(BuiltinMarket, HasEveryTypeAndItsOnDemandPrice) {
   }
 }
 
-// The widest is the T4: $0.526 in a g4dn.xlarge, $4.352 alone in a g4dn.16xlarge. A decimal point in
-// the wrong place would stand out.
+// The widest is the T4: $0.526 in a g4dn.xlarge, $4.352 alone in a g4dn.16xlarge. A decimal point
+// in the wrong place would stand out.
 TEST(BuiltinMarket, PricesGpusOfAModelWithinAFactorOfNine) {
   const Market market = us_east_1();
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> range;
@@ -137,8 +137,9 @@ TEST(BuiltinMarket, TreatsPartsOfAnL4AsFractions) {
     int fraction;
     int nominal_gb;
   };
-  for (const Case& c : {Case{"g6f.large", 8, 3}, Case{"g6f.xlarge", 8, 3}, Case{"g6f.2xlarge", 4, 6},
-                        Case{"g6f.4xlarge", 2, 12}, Case{"gr6f.4xlarge", 2, 12}}) {
+  for (const Case& c :
+       {Case{"g6f.large", 8, 3}, Case{"g6f.xlarge", 8, 3}, Case{"g6f.2xlarge", 4, 6},
+        Case{"g6f.4xlarge", 2, 12}, Case{"gr6f.4xlarge", 2, 12}}) {
     const InstanceType* type = market.type_named(c.type);
     ASSERT_NE(type, nullptr) << c.type;
     EXPECT_EQ(type->gpu_model, "L4");
@@ -155,7 +156,9 @@ TEST(BuiltinMarket, TreatsPartsOfAnL4AsFractions) {
 
 TEST(BuiltinMarket, TellsA100AndV100ByMemory) {
   const Market market = us_east_1();
-  const auto model = [&market](std::string_view name) { return market.type_named(name)->gpu_model; };
+  const auto model = [&market](std::string_view name) {
+    return market.type_named(name)->gpu_model;
+  };
   EXPECT_EQ(model("p4d.24xlarge"), "A100-40");
   EXPECT_EQ(model("p4de.24xlarge"), "A100-80");
   EXPECT_EQ(model("p3.2xlarge"), "V100-16");

@@ -8,9 +8,10 @@
 
 namespace kerf::codec {
 
-/// Reads one JSON text, strictly (RFC 8259, valid UTF-8, no duplicate keys). Positions are given for
-/// errors only; values have {0,0}.
-Result<Document> parse_json(std::string_view text, std::string_view file, const Limits& limits = {});
+/// Reads one JSON text, strictly (RFC 8259, valid UTF-8, no duplicate keys). Positions are given
+/// for errors only; values have {0,0}.
+Result<Document> parse_json(std::string_view text, std::string_view file,
+                            const Limits& limits = {});
 
 /// Two-space indented, keys in the order they were set, doubles shortest that reads back the same,
 /// ends with a newline. NaN and infinity become null, bytes that are not UTF-8 U+FFFD; control

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "base/quote.h"
@@ -88,6 +89,7 @@ class ConstraintReader {
   Result<void> pod_affinity() {
     KERF_TRY(const Node* affinity, object_.mapping(&spec_, "affinity"));
     KERF_CHECK_OK(affinity_terms(affinity, "podAffinity", shape_.affinity));
+    combine_selectors(shape_.affinity);
     return affinity_terms(affinity, "podAntiAffinity", shape_.anti_affinity);
   }
 
@@ -207,6 +209,33 @@ class ConstraintReader {
     }
     sort_unique(out);
     return {};
+  }
+
+  /// Of several required affinity terms, kube-scheduler counts only pods that match all of them
+  /// (interpodaffinity/filtering.go, podMatchesAllAffinityTerms): each term gets the common
+  /// selector.
+  static void combine_selectors(std::vector<cluster::AffinityTerm>& terms) {
+    if (terms.size() < 2) return;
+    PodSelector common = terms[0].selector;
+    for (const cluster::AffinityTerm& term : terms) {
+      common.none = common.none || term.selector.none;
+      common.labels.insert(common.labels.end(), term.selector.labels.begin(),
+                           term.selector.labels.end());
+      if (term.selector.all_namespaces) continue;
+      if (common.all_namespaces) {
+        common.namespaces = term.selector.namespaces;
+        common.all_namespaces = false;
+        continue;
+      }
+      std::vector<std::string> both;
+      std::set_intersection(common.namespaces.begin(), common.namespaces.end(),
+                            term.selector.namespaces.begin(), term.selector.namespaces.end(),
+                            std::back_inserter(both));
+      common.namespaces = std::move(both);
+    }
+    sort_unique(common.labels);
+    for (cluster::AffinityTerm& term : terms) term.selector = common;
+    sort_unique(terms);
   }
 
   /// The namespaces that a term looks at: those listed, those of its namespaceSelector, or its own.

@@ -44,16 +44,26 @@ const Node* given(const Node* parent, std::string_view key) {
 /// What to do with a file that is no manifest, by what it looks like.
 std::string_view advice(std::string_view file, const Node& root) {
   const std::string_view base = file.substr(file.find_last_of('/') + 1);
-  if (base.starts_with("kustomization.") || root.find("resources") != nullptr ||
+  const Node* resources = root.find("resources");
+  const bool of_kustomization = resources != nullptr && resources->kind == Node::Kind::Sequence;
+  const bool of_values = (resources != nullptr && resources->kind == Node::Kind::Mapping) ||
+                         root.find("replicaCount") != nullptr;
+  if (base.starts_with("kustomization.") || of_kustomization ||
       root.find("patchesStrategicMerge") != nullptr) {
     return "if this is a kustomization, render it first: kubectl kustomize DIR | kerf plan -";
   }
-  if (base.starts_with("Chart.") || base.find("values") != std::string_view::npos) {
+  if (base.starts_with("Chart.") || base.find("values") != std::string_view::npos || of_values) {
     return "this looks like a file of a Helm chart; render the chart first: helm template CHART | "
            "kerf plan -";
   }
   return "leave the file out, or render it first if it belongs to a Helm chart (helm template) or "
          "a kustomization (kubectl kustomize)";
+}
+
+/// What kubectl get prints without -o.
+bool is_kubectl_table(const Node& root) {
+  return root.kind == Node::Kind::String &&
+         (root.text.starts_with("NAME ") || root.text.starts_with("NAMESPACE "));
 }
 
 }  // namespace
@@ -66,7 +76,8 @@ Result<KubeObject> KubeObject::read(std::string_view file, const Node& root, std
   if (root.kind != Node::Kind::Mapping) {
     return tl::unexpected(error_at(
         file, root.at,
-        fmt::format("expected a Kubernetes object with apiVersion and kind, got {}", found(root))));
+        fmt::format("expected a Kubernetes object with apiVersion and kind, got {}{}", found(root),
+                    is_kubectl_table(root) ? "; this is kubectl's table: add -o json" : "")));
   }
   KERF_TRY(const std::string_view own_kind, object.text(&root, "kind"));
   KERF_TRY(std::string_view own_version, object.text(&root, "apiVersion"));

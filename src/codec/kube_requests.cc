@@ -250,8 +250,12 @@ Result<EffectiveRequests> effective_requests(const KubeObject& object, const Nod
     if (overcommits(name) || amount.value == 0) continue;
     const std::string field = fmt::format("resources.limits[{}]", name);
     if (!is_gpu_resource(name)) {
-      out.unplaceable.push_back({field, fmt::format("Kerf does not plan for {}", name)});
-      if (is_accelerator(name)) name_device(name, amount.value, out.other_devices);
+      const bool accelerator = is_accelerator(name);
+      out.unplaceable.push_back(
+          {field,
+           fmt::format("Kerf does not plan for {}{}", name,
+                       accelerator ? "" : "; remove it to have the pod planned without it")});
+      if (accelerator) name_device(name, amount.value, out.other_devices);
       continue;
     }
     auto request = parse_gpu_resource(name, amount.value, gpus);

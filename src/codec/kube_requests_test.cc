@@ -119,11 +119,14 @@ TEST(EffectiveRequests, ReportWhatKerfCannotPlanFor) {
   const cluster::PodShape shape = shape_of(
       pod_with("  containers: [{resources: {limits: {nvidia.com/gpu: 8, vpc.amazonaws.com/efa: 4,\n"
                "    hugepages-2Mi: 1Gi, amd.com/gpu: 0}}}]"));
-  EXPECT_THAT(shape.unplaceable,
-              ElementsAre(cluster::Unplaceable{"resources.limits[hugepages-2Mi]",
-                                               "Kerf does not plan for hugepages-2Mi"},
-                          cluster::Unplaceable{"resources.limits[vpc.amazonaws.com/efa]",
-                                               "Kerf does not plan for vpc.amazonaws.com/efa"}));
+  EXPECT_THAT(
+      shape.unplaceable,
+      ElementsAre(cluster::Unplaceable{"resources.limits[hugepages-2Mi]",
+                                       "Kerf does not plan for hugepages-2Mi; remove it to "
+                                       "have the pod planned without it"},
+                  cluster::Unplaceable{"resources.limits[vpc.amazonaws.com/efa]",
+                                       "Kerf does not plan for vpc.amazonaws.com/efa; remove "
+                                       "it to have the pod planned without it"}));
 }
 
 TEST(EffectiveRequests, KeepPodsThatWantAnotherDevice) {

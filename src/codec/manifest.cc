@@ -70,8 +70,12 @@ class ManifestReader {
       ++notes_.autoscalers;
     }
     if (object.kind == "LimitRange" && object.group.empty()) ++notes_.limit_ranges;
-    const std::string name = object.kind.substr(0, 64);
     const bool gpus = asks_for_gpus(object);
+    std::string name = object.kind.substr(0, 64);
+    if (gpus && is_pod_kind_elsewhere(object)) {
+      name += fmt::format(" of {}{}", object.group.empty() ? "" : object.group.substr(0, 64) + "/",
+                          object.version.substr(0, 64));
+    }
     if (gpus) ++notes_.unread_with_gpus[name];
     const std::string kind = " of kind " + name;
     notes_.leave_out("object" + kind, "objects" + kind,

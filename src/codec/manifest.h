@@ -17,11 +17,11 @@ struct ManifestOptions {
   bool daemonset_overhead = true;  ///< DaemonSets of the input count as overhead of every GPU node
 };
 
-/// Adds the pods of all documents to `demand`. Kinds: Pod, Deployment, StatefulSet, ReplicaSet, Job,
-/// CronJob, DaemonSet, ReplicationController, LeaderWorkerSet, and List of these. Kinds without pods
-/// are counted in left_out. PersistentVolumes, PersistentVolumeClaims and StorageClasses in the
-/// input bind pods to zones; PriorityClasses give priorities. Errors: file:line:column, field path,
-/// what was expected. An override that names nothing is an error.
+/// Adds the pods of all documents to `demand`. Kinds: Pod, Deployment, StatefulSet, ReplicaSet,
+/// Job, CronJob, DaemonSet, ReplicationController, LeaderWorkerSet, and List of these. Kinds
+/// without pods are counted in left_out. PersistentVolumes, PersistentVolumeClaims and
+/// StorageClasses in the input bind pods to zones; PriorityClasses give priorities. Errors:
+/// file:line:column, field path, what was expected. An override that names nothing is an error.
 Result<void> read_manifests(const std::vector<Document>& documents, const ManifestOptions& options,
                             const gpu::Catalogue& gpus, cluster::Demand& demand);
 

@@ -59,14 +59,23 @@ Result<bool> ManifestInput::is_repeated(const KubeObject& object) {
 Result<bool> ManifestInput::counted_elsewhere(const KubeObject& object) const {
   KERF_TRY(const auto owner, controller_of(object));
   if (!owner) return false;
+  if (owner->kind == "CronJob") return runs_cron_job(object.ns, owner->name);
   if (has(owner->kind, object.ns, owner->name)) return true;
   KERF_TRY(const Labels labels, object.labels(object.metadata(), "labels"));
   if (owner->kind == "ReplicaSet") {
     return has("Deployment", object.ns, deployment_of(owner->name, labels));
   }
-  if (owner->kind == "Job") return has("CronJob", object.ns, cron_job_of(owner->name));
+  if (owner->kind == "Job") return runs_cron_job(object.ns, cron_job_of(owner->name));
   const auto group = labels.find("leaderworkerset.sigs.k8s.io/name");
   return group != labels.end() && has("LeaderWorkerSet", object.ns, group->second);
+}
+
+bool ManifestInput::runs_cron_job(const std::string& ns, const std::string& name) const {
+  const auto found = workloads_.find({"CronJob", ns, name});
+  if (found == workloads_.end()) return false;
+  const Node* spec = found->second.root->find("spec");
+  const Node* suspend = spec == nullptr ? nullptr : spec->find("suspend");
+  return suspend == nullptr || suspend->kind != Node::Kind::Bool || !suspend->boolean;
 }
 
 std::string deployment_of(const std::string& replica_set, const Labels& pod_labels) {

@@ -41,6 +41,9 @@ class ManifestInput {
   Result<void> take(std::string_view file, const Node& root, std::string_view kind,
                     std::string_view api_version);
   Result<bool> is_repeated(const KubeObject& object);
+  /// True if such a CronJob is in the input and not suspended: it stands for the Jobs it makes. A
+  /// suspended one is left out, and Jobs that were made by hand from it count themselves.
+  bool runs_cron_job(const std::string& ns, const std::string& name) const;
 
   using Key = std::tuple<std::string, std::string, std::string>;  ///< kind, namespace, name
   std::vector<InputObject> objects_;

@@ -148,6 +148,12 @@ TEST(Manifest, TellsFirstWhichUnreadKindsAskForGpus) {
                           "them."));
 }
 
+TEST(Manifest, NamesTheGroupOfAKindThatIsReadOnlyOfAnother) {
+  const Demand demand = demand_of(object("app/v1", "Deployment", "a", std::string(kTemplate)) +
+                                  object("v1", "StatefulSet", "b", std::string(kTemplate)));
+  EXPECT_THAT(demand.notes, ElementsAre(HasSubstr("Deployment of app/v1, StatefulSet of v1.")));
+}
+
 TEST(Manifest, DoesNotSayLeftOutOfWhatItReads) {
   const Demand demand = demand_of(
       deployment("d", "1") + object("v1", "Namespace", "default", "") +
@@ -173,6 +179,13 @@ TEST(Manifest, TellsWhatItAssumes) {
                   "the current one.",
                   "1 LimitRange is in the input: default requests are not applied to pods.",
                   "1 suspended Job is planned as if running."));
+}
+
+TEST(Manifest, NamesPodsOfAJobWithAGeneratedName) {
+  EXPECT_THAT(names_of(demand_of("{apiVersion: batch/v1, kind: Job, metadata: {generateName: t-}, "
+                                 "spec: {" +
+                                 std::string(kTemplate) + "}}")),
+              ElementsAre("t-0"));
 }
 
 TEST(Manifest, LeavesOutWhatIsNoDemand) {
@@ -228,6 +241,22 @@ TEST(Manifest, CountsPodsOfAControllerInTheInputOnce) {
   EXPECT_THAT(names_of(demand_of(owned("s-0", "StatefulSet", "s") +
                                  object("apps/v1", "StatefulSet", "s", std::string(kTemplate)))),
               ElementsAre("s-0"));
+}
+
+TEST(Manifest, CountsJobsThatAreMadeByHandFromASuspendedCronJob) {
+  const auto cron = [](const char* suspend) {
+    return object("batch/v1", "CronJob", "c",
+                  std::string("suspend: ") + suspend + ", jobTemplate: {spec: {" +
+                      std::string(kTemplate) + "}}");
+  };
+  const std::string made =
+      "{apiVersion: batch/v1, kind: Job, metadata: {name: c-now, ownerReferences: [{kind: CronJob, "
+      "name: c, controller: true}]}, spec: {" +
+      std::string(kTemplate) + "}}\n---\n";
+  EXPECT_THAT(names_of(demand_of(cron("true") + made)), ElementsAre("c-now-0"));
+  EXPECT_THAT(names_of(demand_of(cron("false") + made)), ElementsAre("c-0"));
+  EXPECT_THAT(names_of(demand_of(cron("true") + owned("c-291-x", "Job", "c-291"))),
+              ElementsAre("c-291-x"));
 }
 
 TEST(Manifest, GroupsPodsOfAControllerThatIsNotInTheInput) {
@@ -319,7 +348,7 @@ TEST(Manifest, ReadsTheExamples) {
       {{"first-slice/pod.yaml"}, {"1 gpu-slice-workload: nvidia.com/mig-1g.5gb"}, 1},
       {{"inference/embeddings.yaml", "inference/llm.yaml"},
        {"9 embed: kerf.dev/gpu-5gi", "4 rerank: kerf.dev/gpu-4gi-shared",
-        "6 llama-8b: nvidia.com/mig-1g.20gb", "2 qwen-32b: kerf.dev/gpu-40gi",
+        "6 llama-8b: kerf.dev/gpu-20gi", "2 qwen-32b: kerf.dev/gpu-40gi",
         "4 whisper: kerf.dev/gpu-10gi"},
        25},
       {{"notebooks/notebooks.yaml"},

@@ -18,13 +18,35 @@ bool same_kind(std::string_view a, std::string_view b) {
                     [&](char x, char y) { return lower(x) == lower(y); });
 }
 
+/// The kind that a word names: kubectl's short and plural names ("deploy", "jobs"), or the word.
+std::string_view kind_named(std::string_view word) {
+  struct Names {
+    std::string_view kind, brief;
+  };
+  static constexpr Names kNames[] = {{"Deployment", "deploy"},
+                                     {"StatefulSet", "sts"},
+                                     {"ReplicaSet", "rs"},
+                                     {"ReplicationController", "rc"},
+                                     {"DaemonSet", "ds"},
+                                     {"LeaderWorkerSet", "lws"},
+                                     {"CronJob", "cj"},
+                                     {"Job", "job"},
+                                     {"Pod", "po"}};
+  for (const auto& [kind, brief] : kNames) {
+    const bool plural = !word.empty() && (word.back() == 's' || word.back() == 'S') &&
+                        same_kind(word.substr(0, word.size() - 1), kind);
+    if (plural || same_kind(word, brief)) return kind;
+  }
+  return word;
+}
+
 bool means(std::string_view key, const OverrideTarget& target) {
   const std::size_t slash = key.find('/');
   if (slash == std::string_view::npos) return key == target.name;
   const std::string_view first = key.substr(0, slash);
   const std::string_view rest = key.substr(slash + 1);
-  if (rest == target.name) return first == target.ns || same_kind(first, target.kind);
-  return same_kind(first, target.kind) && rest == target.ns + "/" + target.name;
+  if (rest == target.name) return first == target.ns || same_kind(kind_named(first), target.kind);
+  return same_kind(kind_named(first), target.kind) && rest == target.ns + "/" + target.name;
 }
 
 std::string listed(const std::vector<const OverrideTarget*>& targets) {

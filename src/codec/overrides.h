@@ -19,8 +19,9 @@ struct OverrideTarget {
   std::size_t object = 0;  ///< the caller's number
 };
 
-/// The one target that `key` names: "name", "namespace/name", "kind/name" (kind in any case) or
-/// "kind/namespace/name". NotFound lists what there is; several are InvalidArgument and listed.
+/// The one target that `key` names: "name", "namespace/name", "kind/name" (the kind in any case, or
+/// as kubectl abbreviates it: "deploy") or "kind/namespace/name". NotFound lists what there is;
+/// several are InvalidArgument and listed.
 Result<std::size_t> find_target(std::string_view option, std::string_view key,
                                 const std::vector<OverrideTarget>& targets);
 

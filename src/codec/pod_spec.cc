@@ -28,7 +28,8 @@ Result<void> read_unplaceable(const KubeObject& object, const Node& spec, bool r
   KERF_TRY(const std::string_view scheduler, object.text(&spec, "schedulerName"));
   if (!scheduler.empty() && scheduler != "default-scheduler") {
     add("spec.schedulerName",
-        fmt::format("it is placed by the scheduler {}, whose rules Kerf does not know",
+        fmt::format("it is placed by the scheduler {}, whose rules Kerf does not know; remove the "
+                    "field to have it planned as the default scheduler places pods",
                     quoted(scheduler)));
   }
   KERF_TRY(const Node* os, object.mapping(&spec, "os"));

@@ -100,6 +100,19 @@ TEST(PodSpec, ReadsSpreadThatMustHold) {
                           "are not planned for."));
 }
 
+TEST(PodSpec, CountsOnlyPodsThatMatchEveryAffinityTerm) {
+  const PodShape shape = shape_of(affinity(
+      "podAffinity: {" + std::string(kRequired) +
+      ": [{topologyKey: host, labelSelector: {matchLabels: {app: web}}}, "
+      "{topologyKey: zone, namespaces: [default, b], labelSelector: {matchLabels: {tier: a}}}]}"));
+  ASSERT_THAT(shape.affinity, SizeIs(2));
+  for (const cluster::AffinityTerm& term : shape.affinity) {
+    EXPECT_THAT(term.selector.labels, ElementsAre(Requirement{"app", Operator::In, {"web"}},
+                                                  Requirement{"tier", Operator::In, {"a"}}));
+    EXPECT_THAT(term.selector.namespaces, ElementsAre("default"));
+  }
+}
+
 TEST(PodSpec, ReadsPodAffinityWithItsNamespaces) {
   const auto term = [](std::string_view more) {
     return affinity("podAntiAffinity: {" + std::string(kRequired) +
@@ -156,7 +169,7 @@ TEST(PodSpec, SaysWhatPutsAPodOutOfReach) {
        "planned"},
       {"schedulerName: volcano",
        "spec.schedulerName: it is placed by the scheduler \"volcano\", whose rules Kerf does not "
-       "know"},
+       "know; remove the field to have it planned as the default scheduler places pods"},
       {"os: {name: windows}", "spec.os: it needs Windows; Kerf plans Linux nodes only"},
       {"resourceClaims: [{name: gpu, resourceClaimTemplateName: t}]",
        "spec.resourceClaims: it asks for devices by dynamic resource allocation, which Kerf does "

@@ -32,8 +32,8 @@ Result<OfferingName> read_offering_name(const Sample& sample) {
   KERF_TRY(const std::string capacity_text, label("capacity_type"));
   KERF_TRY(const CapacityType capacity, read_capacity_type(capacity_text));
   if (region_of(zone).empty()) {
-    return invalid(fmt::format("zone '{}': expected a zone's name, such as us-east-1a",
-                               zone.substr(0, 40)));
+    return invalid(
+        fmt::format("zone '{}': expected a zone's name, such as us-east-1a", zone.substr(0, 40)));
   }
   return OfferingName(std::move(type), std::move(zone), capacity);
 }
@@ -80,8 +80,12 @@ Result<PriceFile> read_price_page(std::string_view text, std::string_view file) 
       const Result<MicroUsdPerHour> price = read_price(sample.value);
       if (!price) return tl::unexpected(price_error(file, sample.line, price.error().message()));
       const auto& [type, zone, capacity] = *name;
-      out.lines.push_back({.line = sample.line, .type = type, .region = region_of(zone),
-                           .zone = zone, .capacity = capacity, .price = *price});
+      out.lines.push_back({.line = sample.line,
+                           .type = type,
+                           .region = region_of(zone),
+                           .zone = zone,
+                           .capacity = capacity,
+                           .price = *price});
       continue;
     }
     const Result<bool> available = read_available(sample.value);
@@ -91,9 +95,10 @@ Result<PriceFile> read_price_page(std::string_view text, std::string_view file) 
     const auto [entry, added] =
         availability.try_emplace(*std::move(name), Availability{*available, sample.line});
     if (!added && entry->second.available != *available) {
-      return tl::unexpected(price_error(
-          file, sample.line, fmt::format("another availability of this offering than on line {}",
-                                         entry->second.line)));
+      return tl::unexpected(
+          price_error(file, sample.line,
+                      fmt::format("another availability of this offering than on line {}",
+                                  entry->second.line)));
     }
   }
   if (out.lines.empty()) {

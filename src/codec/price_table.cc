@@ -56,8 +56,9 @@ Result<PriceLine> read_row(const CsvTable& table, const CsvRow& row, const Table
   if (!line.zone.empty()) {
     const std::string region = region_of(line.zone);
     if (region.empty()) {
-      return wrong("zone", "expected a zone's name, such as us-east-1a (its id, such as use1-az1, "
-                           "names another zone in every account)");
+      return wrong("zone",
+                   "expected a zone's name, such as us-east-1a (its id, such as use1-az1, "
+                   "names another zone in every account)");
     }
     if (line.region.empty()) line.region = region;
     if (line.region != region) {
@@ -96,9 +97,10 @@ Result<PriceFile> read_price_table(std::string text, std::string_view file) {
     } else if (rest.starts_with("region:")) {
       columns.stated_region = trim(rest.substr(7));
       if (!is_place_name(columns.stated_region)) {
-        return invalid(fmt::format("{}: comment 'region:': expected a region's name, such as "
-                                   "us-east-1",
-                                   file));
+        return invalid(
+            fmt::format("{}: comment 'region:': expected a region's name, such as "
+                        "us-east-1",
+                        file));
       }
     }
   }

@@ -36,15 +36,16 @@ Result<std::string> choose_region(const PriceFile& prices, std::string_view file
   }
   if (regions.empty()) return std::string(wanted);
   if (unstated != nullptr) {
-    return tl::unexpected(price_error(file, unstated->line,
-                                      fmt::format("no region here, while other lines are for {}",
-                                                  joined(regions))));
+    return tl::unexpected(
+        price_error(file, unstated->line,
+                    fmt::format("no region here, while other lines are for {}", joined(regions))));
   }
   if (wanted.empty()) {
     if (regions.size() == 1) return *regions.begin();
-    return invalid(fmt::format("{}: prices of several regions ({}); say which one with "
-                               "--price-region",
-                               file, joined(regions)));
+    return invalid(
+        fmt::format("{}: prices of several regions ({}); say which one with "
+                    "--price-region",
+                    file, joined(regions)));
   }
   if (regions.contains(std::string(wanted))) return std::string(wanted);
   return fail(ErrorCode::NotFound, fmt::format("{}: no prices for region {}; the file has {}", file,
@@ -101,8 +102,7 @@ class Collector {
       }
     }
     std::sort(offerings.begin(), offerings.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.type, a.zone, a.capacity_type) <
-             std::tie(b.type, b.zone, b.capacity_type);
+      return std::tie(a.type, a.zone, a.capacity_type) < std::tie(b.type, b.zone, b.capacity_type);
     });
     note.offerings = offerings.size();
     for (std::size_t i = 0; i < priced.size(); ++i) {
@@ -116,12 +116,12 @@ class Collector {
  private:
   tl::unexpected<Error> contradiction(const PriceLine& line, const PriceLine& earlier,
                                       std::string_view what) const {
-    return tl::unexpected(price_error(
-        file_, line.line,
-        fmt::format("{} {}{}{} {}: line {} says {}, line {} says {}", line.type,
-                    market::to_string(line.capacity), line.zone.empty() ? "" : " in ", line.zone,
-                    what, earlier.line, format_exact(earlier.price), line.line,
-                    format_exact(line.price))));
+    return tl::unexpected(
+        price_error(file_, line.line,
+                    fmt::format("{} {}{}{} {}: line {} says {}, line {} says {}", line.type,
+                                market::to_string(line.capacity), line.zone.empty() ? "" : " in ",
+                                line.zone, what, earlier.line, format_exact(earlier.price),
+                                line.line, format_exact(line.price))));
   }
 
   std::string_view file_;
@@ -137,9 +137,8 @@ class Collector {
 Result<PriceNote> load_prices(std::string text, std::string_view file,
                               std::string_view region_wanted, Market& market) {
   if (text.size() > kPriceFileBytesMax) {
-    return fail(ErrorCode::TooLarge,
-                fmt::format("{}: {} bytes; at most {} are read", file, text.size(),
-                            kPriceFileBytesMax));
+    return fail(ErrorCode::TooLarge, fmt::format("{}: {} bytes; at most {} are read", file,
+                                                 text.size(), kPriceFileBytesMax));
   }
   KERF_TRY(const PriceFile prices, PrometheusReader::recognizes(text)
                                        ? read_price_page(text, file)

@@ -22,8 +22,8 @@ struct PriceNote {
 ///  - a page of Karpenter's metrics (Prometheus text): ..._offering_price_estimate gives the price,
 ///    ..._offering_available 0 removes the offering. The region is the zones' ("us-east-1a"). 0 is
 ///    no price, except for reserved capacity.
-/// Recognised by content. At most 64 MiB and 1,000,000 lines (TooLarge). Errors say file and line: a
-/// negative or absurd price, two prices for one offering, an unknown capacity type, no series of
+/// Recognised by content. At most 64 MiB and 1,000,000 lines (TooLarge). Errors say file and line:
+/// a negative or absurd price, two prices for one offering, an unknown capacity type, no series of
 /// the right name at all, no type that Kerf knows. `region_wanted` empty: the file's only region; a
 /// region that the file lacks is NotFound, and the message names those it has; a file that names no
 /// region is taken to be for `region_wanted`. Types without a price go to `unpriced`. On an error

@@ -58,16 +58,18 @@ bool says(const Error& error, std::string_view part) {
 
 std::string price_line(std::string_view type, std::string_view zone, std::string_view capacity,
                        std::string_view value) {
-  return fmt::format("karpenter_cloudprovider_instance_type_offering_price_estimate"
-                     "{{capacity_type=\"{}\",instance_type=\"{}\",zone=\"{}\"}} {}\n",
-                     capacity, type, zone, value);
+  return fmt::format(
+      "karpenter_cloudprovider_instance_type_offering_price_estimate"
+      "{{capacity_type=\"{}\",instance_type=\"{}\",zone=\"{}\"}} {}\n",
+      capacity, type, zone, value);
 }
 
 std::string available_line(std::string_view type, std::string_view zone, std::string_view capacity,
                            std::string_view value) {
-  return fmt::format("karpenter_cloudprovider_instance_type_offering_available"
-                     "{{capacity_type=\"{}\",instance_type=\"{}\",zone=\"{}\"}} {}\n",
-                     capacity, type, zone, value);
+  return fmt::format(
+      "karpenter_cloudprovider_instance_type_offering_available"
+      "{{capacity_type=\"{}\",instance_type=\"{}\",zone=\"{}\"}} {}\n",
+      capacity, type, zone, value);
 }
 
 using Lines = std::vector<std::string>;
@@ -86,10 +88,9 @@ TEST(PriceTable, GivesOfferingsInOrderWithDateRegionAndSource) {
       "0.1,,m5.large,spot,\n",
       "dir/prices.csv", "", market);
   ASSERT_TRUE(note.has_value()) << note.error().message();
-  EXPECT_EQ(offerings_of(market), (Lines{"g6.xlarge - on-demand 0.8048",
-                                         "g6.xlarge eu-west-1a spot 0.25",
-                                         "g6.xlarge eu-west-1b spot 0.3",
-                                         "p4d.24xlarge - on-demand 21.957642"}));
+  EXPECT_EQ(offerings_of(market),
+            (Lines{"g6.xlarge - on-demand 0.8048", "g6.xlarge eu-west-1a spot 0.25",
+                   "g6.xlarge eu-west-1b spot 0.3", "p4d.24xlarge - on-demand 21.957642"}));
   EXPECT_EQ(note->offerings, 4u);
   EXPECT_EQ(note->unknown_types, 1u);
   EXPECT_EQ(note->unavailable, 0u);
@@ -132,10 +133,11 @@ TEST(PriceTable, KeepsOnlyTheRegionThatIsWanted) {
 
 TEST(PriceTable, ReadsTheRegionFromTheZone) {
   Market market = three_types();
-  ASSERT_TRUE(load_prices("instance_type,usd_per_hour,zone\n"
-                          "g6.xlarge,0.8,us-gov-west-1b\n"
-                          "p4d.24xlarge,21,us-gov-west-1-bos-1a\n",
-                          "p.csv", "us-gov-west-1", market));
+  ASSERT_TRUE(
+      load_prices("instance_type,usd_per_hour,zone\n"
+                  "g6.xlarge,0.8,us-gov-west-1b\n"
+                  "p4d.24xlarge,21,us-gov-west-1-bos-1a\n",
+                  "p.csv", "us-gov-west-1", market));
   EXPECT_EQ(market.region, "us-gov-west-1");
   EXPECT_EQ(market.zones(), (Lines{"us-gov-west-1-bos-1a", "us-gov-west-1b"}));
 }
@@ -203,8 +205,8 @@ TEST(PricePage, TakesPricesOfWhatIsAvailable) {
           price_line("m5.large", "us-east-1a", "on-demand", "0.096"),
       "saved/metrics.txt", "", market);
   ASSERT_TRUE(note.has_value()) << note.error().message();
-  EXPECT_EQ(offerings_of(market), (Lines{"g6.xlarge us-east-1a on-demand 0.8048",
-                                         "g6.xlarge us-east-1a spot 0.31"}));
+  EXPECT_EQ(offerings_of(market),
+            (Lines{"g6.xlarge us-east-1a on-demand 0.8048", "g6.xlarge us-east-1a spot 0.31"}));
   EXPECT_EQ(note->offerings, 2u);
   EXPECT_EQ(note->unavailable, 1u);
   EXPECT_EQ(note->unknown_types, 1u);
@@ -216,13 +218,12 @@ TEST(PricePage, TakesPricesOfWhatIsAvailable) {
 
 TEST(PricePage, TakesZeroForAnUnknownPriceUnlessTheCapacityIsReserved) {
   Market market = three_types();
-  const auto note = load_prices(
-      price_line("p5e.48xlarge", "us-east-1a", "on-demand", "0") +
-          available_line("p5e.48xlarge", "us-east-1a", "on-demand", "0") +
-          price_line("p5e.48xlarge", "us-east-1b", "spot", "0") +
-          price_line("g6.xlarge", "us-east-1a", "reserved", "8.048e-08") +
-          available_line("g6.xlarge", "us-east-1a", "reserved", "1"),
-      "metrics.txt", "us-east-1", market);
+  const auto note = load_prices(price_line("p5e.48xlarge", "us-east-1a", "on-demand", "0") +
+                                    available_line("p5e.48xlarge", "us-east-1a", "on-demand", "0") +
+                                    price_line("p5e.48xlarge", "us-east-1b", "spot", "0") +
+                                    price_line("g6.xlarge", "us-east-1a", "reserved", "8.048e-08") +
+                                    available_line("g6.xlarge", "us-east-1a", "reserved", "1"),
+                                "metrics.txt", "us-east-1", market);
   ASSERT_TRUE(note.has_value()) << note.error().message();
   EXPECT_EQ(offerings_of(market), Lines{"g6.xlarge us-east-1a reserved 0"});
   EXPECT_EQ(market.unpriced, (Lines{"p4d.24xlarge", "p5e.48xlarge"}));

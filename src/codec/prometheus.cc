@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <system_error>
 
+#include "base/quote.h"
+
 namespace kerf::codec {
 namespace {
 
@@ -17,17 +19,6 @@ bool is_name_start(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':';
 }
 bool is_name_char(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
-
-/// What stands in the line, for a message: printable and short.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kShownMax = 40;
-  std::string out;
-  for (const char c : text.substr(0, kShownMax)) {
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  }
-  if (text.size() > kShownMax) out += "...";
-  return out;
-}
 
 /// A number as Go's ParseFloat takes it from a page: decimal, NaN, Inf.
 bool is_value(std::string_view text) {
@@ -70,9 +61,8 @@ class LineScanner {
 
  private:
   static tl::unexpected<Error> expected(std::string_view what, std::string_view found) {
-    return invalid(found.empty()
-                       ? fmt::format("expected {}, but the line ends there", what)
-                       : fmt::format("expected {}, got '{}'", what, shown(found)));
+    return invalid(found.empty() ? fmt::format("expected {}, but the line ends there", what)
+                                 : fmt::format("expected {}, got '{}'", what, shown(found)));
   }
 
   void skip_blanks() {

@@ -50,8 +50,8 @@ TEST(PrometheusReader, UndoesTheThreeEscapes) {
 }
 
 TEST(PrometheusReader, TakesEveryNumberThatThePageMayHold) {
-  for (const std::string value : {"0", "-1", "+1", "1.5", "1e+06", "4.2E-7", "NaN", "+Inf", "-Inf",
-                                  "1e999"}) {
+  for (const std::string value :
+       {"0", "-1", "+1", "1.5", "1e+06", "4.2E-7", "NaN", "+Inf", "-Inf", "1e999"}) {
     EXPECT_EQ(read("m " + value), (Lines{"m||" + value}));
   }
 }

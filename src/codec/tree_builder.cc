@@ -77,9 +77,9 @@ bool TreeBuilder::key(std::string text, Position at, bool merge) {
   KERF_ASSERT(expects_key(), "a key stands in a mapping, before its value");
   if (failed_) return false;
   if (text.size() > limits_.scalar_bytes) {
-    return fail(ErrorCode::TooLarge, at,
-                fmt::format("a key of {} bytes: at most {} are read", text.size(),
-                            limits_.scalar_bytes));
+    return fail(
+        ErrorCode::TooLarge, at,
+        fmt::format("a key of {} bytes: at most {} are read", text.size(), limits_.scalar_bytes));
   }
   Frame& frame = frames_.back();
   frame.size.bytes += text.size();
@@ -212,13 +212,13 @@ bool TreeBuilder::keys_distinct(std::size_t first_child) {
   order.reserve(count);
   for (std::size_t i = 0; i < count; ++i) order.emplace_back(key_of(i), i);
   std::sort(order.begin(), order.end());
-  const auto same = std::adjacent_find(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return a.first == b.first;
-  });
+  const auto same = std::adjacent_find(
+      order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
   return same == order.end() || duplicate(same->second, (same + 1)->second);
 }
 
-/// YAML 1.1 merge: keys of the mapping itself win, then those of earlier sources. (go-yaml v2 lets a
+/// YAML 1.1 merge: keys of the mapping itself win, then those of earlier sources. (go-yaml v2 lets
+/// a
 /// `<<` that stands below a key of the same name win; the YAML type repository does not.)
 bool TreeBuilder::merge(Node source, Node& target) {
   std::vector<Node> sources;

@@ -81,6 +81,7 @@ class WorkloadReader {
 
  private:
   void run(std::size_t pod, std::string prefix, std::int64_t first, std::int64_t count) {
+    if (prefix.ends_with('-')) prefix.pop_back();  // a generateName: "trial-"
     if (count > 0) out_.runs.push_back({pod, std::move(prefix), first, count});
   }
 
@@ -115,9 +116,7 @@ class WorkloadReader {
       run(0, object_.name, -1, 1);
       return {};
     }
-    std::string prefix = object_.name;  // generateName ends in '-': "trial-"
-    if (prefix.ends_with('-')) prefix.pop_back();
-    run(0, prefix, 0, replicas_.value_or(1));
+    run(0, object_.name, 0, replicas_.value_or(1));
     return {};
   }
 
@@ -197,6 +196,12 @@ std::optional<PodKind> pod_kind(const KubeObject& object) {
     if (known.group == object.group || known.old_group == object.group) return known.pods;
   }
   return std::nullopt;
+}
+
+bool is_pod_kind_elsewhere(const KubeObject& object) {
+  return !pod_kind(object) &&
+         std::any_of(std::begin(kKinds), std::end(kKinds),
+                     [&](const KnownKind& known) { return known.kind == object.kind; });
 }
 
 bool is_outdated(const KubeObject& object) {

@@ -25,6 +25,8 @@ enum class PodKind : std::uint8_t {
 
 /// nullopt for every other kind; also for one of these names in a group that is not its own.
 std::optional<PodKind> pod_kind(const KubeObject& object);
+/// True for a kind of that name in another API group: apiVersion v1 for a Deployment, by mistake.
+bool is_pod_kind_elsewhere(const KubeObject& object);
 /// True for versions that API servers no longer serve (extensions/v1beta1, apps/v1beta1 ...).
 bool is_outdated(const KubeObject& object);
 /// True if somewhere in the object there is a list of containers: the kind holds pods after all.

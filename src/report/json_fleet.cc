@@ -17,8 +17,8 @@ Node json_slice(const plan::SlicePlan& slice, const gpu::Model& model,
   Node node = Node::mapping();
   set_form(node, model, slice.form);
   node.set("start", json_count(slice.start));
-  node.set("memory_mib", slice.form.memory_mib > 0 ? json_count(slice.form.memory_mib)
-                                                   : Node::null());
+  node.set("memory_mib",
+           slice.form.memory_mib > 0 ? json_count(slice.form.memory_mib) : Node::null());
   node.set("headroom", Node::of(slice.headroom));
   if (slice.pod != plan::kNoPod) {
     set_pod(node, demand, slice.pod);
@@ -94,7 +94,9 @@ Node json_placements(const plan::Plan& plan, const cluster::Demand& demand,
     Node node = Node::mapping();
     set_pod(node, demand, placement.pod);
     node.set("node", Node::of(node_name(placement.node)));
-    set_form(node, model_of(market, plan.nodes.at(placement.node)), placement.form);
+    const gpu::Model& model = model_of(market, plan.nodes.at(placement.node));
+    set_form(node, model, placement.form);
+    node.set("devices", json_text(gpu::full_name(model, plan::devices_of(placement))));
     node.set("usd_per_hour", json_usd(placement.cost));
     node.set("reason", json_reason(placement.reason));
     list.push(std::move(node));
@@ -117,7 +119,7 @@ Node json_workloads(const plan::Plan& plan, const cluster::Demand& demand,
     const gpu::Model& model = model_of(market, plan.nodes.at(placement.node));
     ++sum.placed;
     sum.cost += placement.cost;
-    ++sum.forms[{gpu::describe(model, placement.form), model.key}];
+    ++sum.forms[{gpu::full_name(model, plan::devices_of(placement)), model.key}];
   }
   Node list = Node::sequence();
   for (std::size_t w = 0; w < demand.workloads.size(); ++w) {
@@ -140,9 +142,8 @@ Node json_workloads(const plan::Plan& plan, const cluster::Demand& demand,
     node.set("pods", json_count(sums[w].pods));
     node.set("placed", json_count(sums[w].placed));
     node.set("transient", Node::of(workload.transient));
-    node.set("hours_per_month",
-             Node::of(workload.transient ? workload.hours_per_month
-                                         : static_cast<double>(kHoursPerMonth)));
+    node.set("hours_per_month", Node::of(workload.transient ? workload.hours_per_month
+                                                            : static_cast<double>(kHoursPerMonth)));
     node.set("usd_per_hour", json_usd(sums[w].cost));
     node.set("usd_per_month", json_usd({plan.workloads.at(w).month_micro_usd}));
     node.set("forms", json_forms(sums[w].forms));

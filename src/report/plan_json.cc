@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "report/assumptions.h"
 #include "report/figures.h"
 #include "report/json_parts.h"
 
@@ -21,7 +22,7 @@ Node texts(const std::vector<std::string>& list) {
 Node json_demand(const cluster::Demand& demand) {
   Node overhead = Node::mapping();
   overhead.set("daemonsets", json_resources(demand.overhead.daemonsets));
-  overhead.set("source", json_text(demand.overhead.source));
+  overhead.set("source", json_text(overhead_source(demand)));
   overhead.set("root_volume_gib", json_count(demand.overhead.root_volume_gib));
   Node node = Node::mapping();
   node.set("described", json_text(demand.described));
@@ -171,6 +172,7 @@ Node plan_json(const plan::Plan& plan, const cluster::Demand& demand, const mark
                const cluster::Policy& policy, const char* solver_version) {
   std::vector<std::string> notes = plan.notes;
   notes.insert(notes.end(), demand.notes.begin(), demand.notes.end());
+  for (std::string& note : assumptions(plan, demand, policy)) notes.push_back(std::move(note));
   Node root = Node::mapping();
   root.set("apiVersion", Node::of("kerf.dev/plan/v1alpha1"));
   root.set("kind", Node::of("Plan"));

@@ -47,6 +47,14 @@ TEST(PlanJson, SaysWhichVersionItIs) {
   EXPECT_EQ(at(root, "solver").text, "CLP 1.17.7");
 }
 
+TEST(PlanJson, SaysWhereTheRoomForDaemonSetsIsFrom) {
+  Example e = small();
+  EXPECT_EQ(at(json(e), "demand.node_overhead.source").text, "none given");
+  EXPECT_EQ(at(json(e), "notes.0").text.substr(0, 23), "DaemonSets: none given ");
+  e.demand.overhead.source = "--daemonsets";
+  EXPECT_EQ(at(json(e), "demand.node_overhead.source").text, "--daemonsets");
+}
+
 TEST(PlanJson, HasTheFieldsThatArePromised) {
   Example e = small();
   e.plan.unplaced.push_back({2, {plan::ReasonCode::NoZone, {"zone spread"}}});

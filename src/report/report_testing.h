@@ -82,7 +82,7 @@ struct Example {
     node.pods.push_back(pod);
     const auto index = static_cast<std::uint32_t>(plan.nodes.size() - 1);
     const plan::Reason reason{plan::ReasonCode::OnlyForm, {"1g.5gb", "$1.0000"}};
-    plan.placements.push_back({pod, index, form, cost, reason});
+    plan.placements.push_back({pod, index, form, {}, cost, reason});
     plan::WorkloadCost& account = plan.workloads.at(demand.pods.at(pod).workload);
     account.per_hour += cost;
     account.month_micro_usd += cost.micro * kHoursPerMonth;
@@ -125,8 +125,12 @@ inline Example small() {
   e.seat(2, 0, one, 2, {1'400'000});
   e.plan.nodes.back().gpus[0].slices.push_back({e.slice_form("A100-40", "3g.20gb"), 4});
   e.seat(3, 1, gpu::Form{}, 0, {18'200'000});
-  e.plan.actions.push_back({plan::ActionKind::Buy, 1, e.plan.nodes.back().type,
-                            market::CapacityType::OnDemand, {0}, {22'400'000}});
+  e.plan.actions.push_back({plan::ActionKind::Buy,
+                            1,
+                            e.plan.nodes.back().type,
+                            market::CapacityType::OnDemand,
+                            {0},
+                            {22'400'000}});
   e.plan.bound = {{20'000'000}, "aggregated-lp", false, {}, 12};
   e.baseline("whole-gpu", {30'000'000}, 2);
   e.baseline("static-mig", {25'000'000}, 1);

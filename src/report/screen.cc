@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kMicro = 1'000'000;
 constexpr std::int64_t kWholeDollarsFrom = 1000 * kMicro;  ///< monthly bill; below it cents count
-constexpr std::size_t kGap = 2;  ///< blanks between columns
+constexpr std::size_t kGap = 2;                            ///< blanks between columns
 
 std::string_view escape(Style style) {
   switch (style) {

@@ -55,6 +55,12 @@ std::string next_best(const Reason& reason) {
   return fmt::format("; the next best, {}, would cost {}/h", arg(reason, 2), arg(reason, 3));
 }
 
+/// "; by itself, whole T4 would cost $0.5260/h", or nothing.
+std::string by_itself(const Reason& reason) {
+  if (arg(reason, 2).empty() || arg(reason, 3).empty()) return {};
+  return fmt::format("; by itself, {} would cost {}/h", arg(reason, 2), arg(reason, 3));
+}
+
 std::string unknown_profile(const Reason& reason) {
   if (arg(reason, 1).empty())
     return fmt::format(
@@ -62,8 +68,8 @@ std::string unknown_profile(const Reason& reason) {
         "that can (--types, --policy).",
         arg(reason, 0));
   return fmt::format(
-      "No instance type that may be bought can serve {}. Profiles on offer: {}. Ask for one of "
-      "these, or allow types that have it (--types, --policy).",
+      "No instance type that may be bought can serve {}. The nearest that can be had: {}. Ask for "
+      "one of these, or allow types that have it (--types, --policy).",
       arg(reason, 0), arg(reason, 1));
 }
 
@@ -91,8 +97,8 @@ std::string label_advice(std::string_view rule) {
     return "Change that, or allow this capacity (--capacity-types), with its prices (--prices).";
   if (key == "kubernetes.io/hostname") return "Planned nodes have no names yet: leave it out.";
   if (market::is_well_known_label(key)) return std::string(kOther);
-  return "Nodes of today's cluster may carry this label, planned ones do not: leave it out, or give "
-         "it to all planned nodes by nodeLabels in a policy (--policy).";
+  return "Nodes of today's cluster may carry this label, planned ones do not: leave it out, or "
+         "give it to all planned nodes by nodeLabels in a policy (--policy).";
 }
 
 std::string too_large(const Reason& reason) {
@@ -110,10 +116,13 @@ std::string too_large(const Reason& reason) {
         "It asks for {}, and DaemonSets leave no {} on any node that it may run on. Say what they "
         "really take of a GPU node with --daemonsets.",
         asked, name);
+  // The disk of a node is its root volume: no larger type has more.
   return fmt::format(
       "It asks for more {} than any node that it may run on can give: {} of at most {}. Ask for "
-      "less, or allow larger types (--types, --policy).",
-      name, asked, most);
+      "less, or {}.",
+      name, asked, most,
+      what == "disk" ? "plan nodes with a larger root volume (--root-volume)"
+                     : "allow larger types (--types, --policy)");
 }
 
 }  // namespace
@@ -127,14 +136,11 @@ std::string sentence(const Reason& reason) {
       return fmt::format("{} is the only form on offer that serves the request: {}/h.",
                          arg(reason, 0), arg(reason, 1));
     case ReasonCode::FillsRoom:
-      if (arg(reason, 2).empty())
-        return fmt::format("{} uses room on a node that is bought anyway: {}/h of that node.",
-                           arg(reason, 0), arg(reason, 1));
-      return fmt::format(
-          "{} uses room on a node that is bought anyway: {}/h of that node; bought for itself, {} "
-          "would be cheapest{}.",
-          arg(reason, 0), arg(reason, 1), arg(reason, 2),
-          arg(reason, 3).empty() ? "" : fmt::format(" at {}/h", arg(reason, 3)));
+      return fmt::format("{} for {}/h, in room of a node that other pods need too{}.",
+                         arg(reason, 0), arg(reason, 1), by_itself(reason));
+    case ReasonCode::PartOfFleet:
+      return fmt::format("{} for {}/h, as the cheapest fleet found for all pods has it{}.",
+                         arg(reason, 0), arg(reason, 1), by_itself(reason));
     case ReasonCode::Unsupported:
       return fmt::format("{}: {}", arg(reason, 0), closed(arg(reason, 1)));
     case ReasonCode::UnknownProfile: return unknown_profile(reason);

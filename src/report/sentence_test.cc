@@ -29,18 +29,22 @@ const std::vector<Case>& cases() {
        "whole H200 is the only form on offer that serves the request: $4.9000/h."},
       {ReasonCode::FillsRoom,
        {"1g.10gb", "$0.9000", "whole T4", "$0.5260"},
-       "1g.10gb uses room on a node that is bought anyway: $0.9000/h of that node; bought for "
-       "itself, whole T4 would be cheapest at $0.5260/h."},
-      {ReasonCode::FillsRoom,
-       {"1g.10gb", "$0.9000"},
-       "1g.10gb uses room on a node that is bought anyway: $0.9000/h of that node."},
+       "1g.10gb for $0.9000/h, in room of a node that other pods need too; by itself, whole T4 "
+       "would "
+       "cost $0.5260/h."},
+      {ReasonCode::PartOfFleet,
+       {"1g.10gb", "$0.9000", "whole T4", "$0.5260"},
+       "1g.10gb for $0.9000/h, as the cheapest fleet found for all pods has it; by itself, whole "
+       "T4 "
+       "would cost $0.5260/h."},
       {ReasonCode::Unsupported,
        {"spec.nodeName", "The pod is bound to a node already"},
        "spec.nodeName: The pod is bound to a node already."},
       {ReasonCode::UnknownProfile,
-       {"nvidia.com/mig-1g.7gb", "1g.5gb, 1g.10gb"},
-       "No instance type that may be bought can serve nvidia.com/mig-1g.7gb. Profiles on offer: "
-       "1g.5gb, 1g.10gb. Ask for one of these, or allow types that have it (--types, --policy)."},
+       {"nvidia.com/mig-1g.7gb", "1g.5gb (A100-40), 1g.10gb (A100-80, H100-80)"},
+       "No instance type that may be bought can serve nvidia.com/mig-1g.7gb. The nearest that can "
+       "be had: 1g.5gb (A100-40), 1g.10gb (A100-80, H100-80). Ask for one of these, or allow types "
+       "that have it (--types, --policy)."},
       {ReasonCode::UnknownProfile,
        {"nvidia.com/mig-1g.5gb", ""},
        "No instance type that may be bought can serve nvidia.com/mig-1g.5gb: none of them can be "
@@ -60,8 +64,9 @@ const std::vector<Case>& cases() {
        "all planned nodes by nodeLabels in a policy (--policy)."},
       {ReasonCode::NoTypeMatches,
        {"node affinity eks.amazonaws.com/nodegroup in (a, b)"},
-       "No instance type that may be bought meets: node affinity eks.amazonaws.com/nodegroup in (a, "
-       "b). Nodes of today's cluster may carry this label, planned ones do not: leave it out, or "
+       "No instance type that may be bought meets: node affinity eks.amazonaws.com/nodegroup in "
+       "(a, b). Nodes of today's cluster may carry this label, planned ones do not: leave it out, "
+       "or "
        "give it to all planned nodes by nodeLabels in a policy (--policy)."},
       {ReasonCode::NoTypeMatches,
        {"node selector karpenter.sh/capacity-type=spot"},
@@ -83,8 +88,8 @@ const std::vector<Case>& cases() {
        "leave it out, and ask for the slice by its name, nvidia.com/mig-1g.5gb."},
       {ReasonCode::TooLargeForNode,
        {"cpu", "2000m", "0m"},
-       "It asks for 2 CPU, and DaemonSets leave no CPU on any node that it may run on. Say what they "
-       "really take of a GPU node with --daemonsets."},
+       "It asks for 2 CPU, and DaemonSets leave no CPU on any node that it may run on. Say what "
+       "they really take of a GPU node with --daemonsets."},
       {ReasonCode::TooLargeForNode,
        {"cpu", "400500m", "189720m"},
        "It asks for more CPU than any node that it may run on can give: 400.5 CPU of at most "
@@ -96,7 +101,7 @@ const std::vector<Case>& cases() {
       {ReasonCode::TooLargeForNode,
        {"disk", "307712Mi", "180000Mi"},
        "It asks for more ephemeral storage than any node that it may run on can give: 300.5 GiB of "
-       "at most 175.8 GiB. Ask for less, or allow larger types (--types, --policy)."},
+       "at most 175.8 GiB. Ask for less, or plan nodes with a larger root volume (--root-volume)."},
       {ReasonCode::TooLargeForNode,
        {"gpus", "16 x nvidia.com/gpu", "8 GPUs"},
        "No node has room for it whole: it asks for 16 x nvidia.com/gpu, and the largest node that "
@@ -123,8 +128,7 @@ const std::vector<Case>& cases() {
 }
 
 TEST(Sentence, SaysWhatIsSoAndWhatToDo) {
-  for (const Case& c : cases())
-    EXPECT_EQ(sentence({c.code, c.args}), c.text) << to_string(c.code);
+  for (const Case& c : cases()) EXPECT_EQ(sentence({c.code, c.args}), c.text) << to_string(c.code);
 }
 
 TEST(Sentence, CoversEveryCode) {

@@ -11,7 +11,7 @@
 namespace kerf::report {
 namespace {
 
-constexpr std::size_t kSlotColumns = 9;   ///< with one border: room for "1g.10gb"
+constexpr std::size_t kSlotColumns = 9;    ///< with one border: room for "1g.10gb"
 constexpr std::size_t kWholeColumns = 24;  ///< inside of a GPU that is not cut
 constexpr std::size_t kReplicaColumns = 9;
 

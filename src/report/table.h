@@ -12,8 +12,8 @@ namespace kerf::report {
 
 struct TableOptions {
   bool colour = false;
-  bool unicode = true;   ///< slot bars with box characters; else ASCII
-  bool all = false;      ///< every workload and node group instead of the first screen
+  bool unicode = true;  ///< slot bars with box characters; else ASCII
+  bool all = false;     ///< every workload and node group instead of the first screen
 };
 
 /// First line: region and price date. Then what it costs as whole GPUs, what it would cost, how far

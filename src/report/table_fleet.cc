@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kGroupsFirst = 10;  ///< groups on the first screen, if these are all
 constexpr std::size_t kGroupsOfMany = 5;  ///< else so many, below a summary by type
 constexpr std::size_t kTypesFirst = 10;
-constexpr std::size_t kBarsFirst = 4;     ///< different GPUs of a group there
+constexpr std::size_t kBarsFirst = 4;  ///< different GPUs of a group there
 
 /// Nodes that are bought alike and cut alike.
 struct Group {
@@ -80,18 +80,16 @@ constexpr std::size_t kNameMax = 28;  ///< a type's or GPU's name
 
 std::string price_of(const plan::NodePlan& node) { return format_usd(node.price, 3) + "/h each"; }
 
-std::string total_of(const Screen& screen, const Group& group) {
-  return screen.hour(total(group));
-}
+std::string total_of(const Screen& screen, const Group& group) { return screen.hour(total(group)); }
 
 void write_group(Screen& screen, const Group& group, const Widths& widths) {
   const market::InstanceType& type = screen.market.types[group.node->type];
-  std::string text = fmt::format(
-      "  {} x {}  {}  {}  {}", padded_left(with_thousands(group.count), widths.count),
-      padded(screen.elide(screen.safe(type.name), kNameMax), widths.type),
-      padded(screen.elide(screen.safe(gpus_of(type)), kNameMax), widths.gpus),
-      padded_left(price_of(*group.node), widths.price),
-      padded_left(group.count == 1 ? "" : total_of(screen, group), widths.total));
+  std::string text =
+      fmt::format("  {} x {}  {}  {}  {}", padded_left(with_thousands(group.count), widths.count),
+                  padded(screen.elide(screen.safe(type.name), kNameMax), widths.type),
+                  padded(screen.elide(screen.safe(gpus_of(type)), kNameMax), widths.gpus),
+                  padded_left(price_of(*group.node), widths.price),
+                  padded_left(group.count == 1 ? "" : total_of(screen, group), widths.total));
   const std::string terms = screen.safe(terms_of(*group.node));
   if (!terms.empty()) {
     const std::size_t used = columns(text) + 2;
@@ -140,9 +138,8 @@ void write_legend(Screen& screen, const std::vector<Group>& groups, std::size_t 
     for (const auto& [bar, count] : groups[i].bars) {
       vacant = vacant || bar.find(free_sign(true)) != std::string::npos ||
                bar.find("free") != std::string::npos || bar.find("idle") != std::string::npos;
-      const std::string uncut_cell =
-          std::string(uncut_sign(screen.options.unicode)) +
-          std::string(uncut_sign(screen.options.unicode));
+      const std::string uncut_cell = std::string(uncut_sign(screen.options.unicode)) +
+                                     std::string(uncut_sign(screen.options.unicode));
       uncut = uncut || bar.find(uncut_cell) != std::string::npos;
     }
   if (!vacant && !uncut) return;
@@ -164,9 +161,8 @@ void write_types(Screen& screen) {
     sums[node.type].rate += node.price;
   }
   std::vector<std::pair<std::uint32_t, Sum>> order(sums.begin(), sums.end());
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return a.second.rate > b.second.rate;
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.second.rate > b.second.rate; });
   const std::size_t shown = order.size() <= kTypesFirst + 1 ? order.size() : kTypesFirst;
   Grid grid({{"", true, 0}, {"", false, 12}, {"", false, 8}, {"", true, 0}});
   for (std::size_t i = 0; i < shown; ++i) {

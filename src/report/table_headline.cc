@@ -34,11 +34,10 @@ void write_inputs(Screen& screen) {
   const std::string source =
       market.price_source.empty() ? "" : fmt::format(" ({})", market.price_source);
   // A source without a date says so in words.
-  const bool dated = !market.price_date.empty() && market.price_date[0] >= '0' &&
-                     market.price_date[0] <= '9';
-  screen.paragraph(fmt::format("{}, {} prices{}{}{}", market.region,
-                               capacity_types(screen.policy), dated ? " of " : ", ",
-                               market.price_date, source));
+  const bool dated =
+      !market.price_date.empty() && market.price_date[0] >= '0' && market.price_date[0] <= '9';
+  screen.paragraph(fmt::format("{}, {} prices{}{}{}", market.region, capacity_types(screen.policy),
+                               dated ? " of " : ", ", market.price_date, source));
   const cluster::Demand& demand = screen.demand;
   std::string read = demand.described.empty() ? "" : demand.described + ": ";
   const auto pods = static_cast<std::int64_t>(demand.pods.size());
@@ -112,10 +111,33 @@ std::string how_much_more(const Amounts& both) {
 /// True if Jobs make up a part of the bill, here or in a baseline.
 bool has_jobs(const Screen& screen) {
   return screen.plan.transient_part.micro > 0 ||
-         std::any_of(screen.plan.baselines.begin(), screen.plan.baselines.end(),
-                     [](const plan::Baseline& baseline) {
-                       return baseline.transient_part.micro > 0;
-                     });
+         std::any_of(
+             screen.plan.baselines.begin(), screen.plan.baselines.end(),
+             [](const plan::Baseline& baseline) { return baseline.transient_part.micro > 0; });
+}
+
+/// "whole GPUs", as a sentence names it.
+std::string noun_of(const plan::Baseline& baseline) {
+  if (baseline.name == "whole-gpu") return "whole GPUs";
+  if (baseline.name == "whole-gpu-best") return "whole GPUs of the best types";
+  return "fixed MIG node pools";
+}
+
+/// The way other than the plan that costs least, of those that serve the same pods; else `whole`.
+const plan::Baseline& cheapest_other(const Screen& screen, const plan::Baseline& whole) {
+  const plan::Baseline* best = &whole;
+  for (const plan::Baseline& baseline : screen.plan.baselines)
+    if (comparable(screen.plan, baseline) &&
+        amounts(screen, baseline).theirs < amounts(screen, *best).theirs)
+      best = &baseline;
+  return *best;
+}
+
+/// The month leaves out Jobs, or most of them: then the peak stands beside it.
+std::string peak_words(const Screen& screen, const plan::Baseline& other) {
+  if (!amounts(screen, other).by_month || !has_jobs(screen)) return "";
+  return fmt::format(" At peak, while all Jobs run: {} instead of {}.",
+                     screen.hour(screen.plan.bill), screen.hour(other.per_hour));
 }
 
 /// The first line that people read.
@@ -136,25 +158,28 @@ std::string verdict(const Screen& screen, const plan::Baseline* whole) {
         "This plan costs {}. As whole GPUs {} more could be served, so the costs do not compare.",
         cost, counted(here - there, "pod", "pods"));
   }
-  const Amounts both = amounts(screen, *whole);
-  // The month leaves out Jobs, or most of them: then the peak stands beside it.
-  const std::string peak =
-      both.by_month && has_jobs(screen)
-          ? fmt::format(" At peak, while all Jobs run: {} instead of {}.", screen.hour(plan.bill),
-                        screen.hour(whole->per_hour))
-          : "";
-  const std::int64_t saving = saving_tenths(both.theirs, both.mine);
+  const plan::Baseline& rival = cheapest_other(screen, *whole);
+  const Amounts both = amounts(screen, rival);
   const std::string mine = cost_words(screen, both.mine, both.by_month);
   const std::string theirs = amount(screen, both.theirs, both.by_month);
   if (both.mine == both.theirs)
-    return fmt::format("This plan costs {}, the same as whole GPUs.{}", mine, peak);
+    return fmt::format("This plan costs {}, the same as {}.{}", mine, noun_of(rival),
+                       peak_words(screen, rival));
   if (both.mine > both.theirs)
-    return fmt::format("{} costs MORE than whole GPUs here: {} instead of {}{}.{}",
-                       cuts(plan) ? "Slicing" : "This plan", mine, theirs, how_much_more(both),
-                       peak);
-  return fmt::format("This plan saves {} ({}): {} instead of {} as whole GPUs.{}",
-                     cost_words(screen, both.theirs - both.mine, both.by_month), percent(saving),
-                     amount(screen, both.mine, both.by_month), theirs, peak);
+    return fmt::format("{} costs MORE than {} here: {} instead of {}{}.{}",
+                       cuts(plan) && rival.name != "static-mig" ? "Slicing" : "This plan",
+                       noun_of(rival), mine, theirs, how_much_more(both),
+                       peak_words(screen, rival));
+  const Amounts against = amounts(screen, *whole);
+  std::string text =
+      fmt::format("This plan saves {} ({}): {} instead of {} as whole GPUs.",
+                  cost_words(screen, against.theirs - against.mine, against.by_month),
+                  percent(saving_tenths(against.theirs, against.mine)),
+                  amount(screen, against.mine, against.by_month),
+                  amount(screen, against.theirs, against.by_month));
+  if (&rival != whole)
+    text += fmt::format(" The cheapest other way, {}, costs {}.", noun_of(rival), theirs);
+  return text + peak_words(screen, *whole);
 }
 
 std::string proof(const Screen& screen) {
@@ -174,8 +199,9 @@ std::string proof(const Screen& screen) {
 }
 
 std::string label_of(const plan::Baseline& baseline) {
-  if (baseline.name == "whole-gpu") return "as whole GPUs";
-  if (baseline.name == "static-mig") return "as node pools of one fixed MIG layout";
+  if (baseline.name == "whole-gpu") return "as whole GPUs, packed by Karpenter";
+  if (baseline.name == "whole-gpu-best") return "as whole GPUs of the best types";
+  if (baseline.name == "static-mig") return "as fixed MIG node pools";
   return "as " + baseline.name;
 }
 
@@ -242,23 +268,27 @@ void advise_apart(Screen& screen) {
     if (month >= screen.plan.month_micro_usd) return;
     when = fmt::format("{} in all", screen.month(month));
   } else {
-    const double even = all_month * static_cast<double>((screen.plan.bill - apart->always_on).micro) /
+    const double even = all_month *
+                        static_cast<double>((screen.plan.bill - apart->always_on).micro) /
                         static_cast<double>(apart->jobs.micro);
     when = fmt::format("less than this plan unless they run more than {:.0f} hours a month",
                        std::floor(even));
   }
-  screen.paragraph(fmt::format("Here Jobs share nodes that are paid for all month. Planned apart "
-                               "(--jobs apart), what is always on costs {} a month and the Jobs {} "
-                               "while they run: {}.",
-                               screen.month(always_on), screen.hour(apart->jobs), when));
+  screen.paragraph(
+      fmt::format("Here Jobs share nodes that are paid for all month. Planned apart "
+                  "(--jobs apart), what is always on costs {} a month and the Jobs {} "
+                  "while they run: {}.",
+                  screen.month(always_on), screen.hour(apart->jobs), when));
 }
 
 void write_advice(Screen& screen, const plan::Baseline* whole) {
   const Plan& plan = screen.plan;
   advise_apart(screen);
   if (whole != nullptr && comparable(plan, *whole)) {
-    const Amounts both = amounts(screen, *whole);
-    if (both.mine > both.theirs && asks(screen, cluster::GpuRequestKind::Slice)) {
+    const plan::Baseline& rival = cheapest_other(screen, *whole);
+    const Amounts both = amounts(screen, rival);
+    if (both.mine > both.theirs && rival.name != "static-mig" &&
+        asks(screen, cluster::GpuRequestKind::Slice)) {
       screen.paragraph(
           fmt::format("These pods name MIG profiles, so only GPUs that can be cut may serve them. "
                       "Ask for memory instead{}, and whole GPUs serve them where that is cheaper.",

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "report/assumptions.h"
 #include "report/screen.h"
 #include "report/sentence.h"
 
@@ -31,9 +32,8 @@ std::string pod_name(const Screen& screen, std::uint32_t index) {
 /// The first of many names, and how many more there are.
 std::string listed(const Screen& screen, const std::vector<std::string>& names) {
   std::string out;
-  const std::size_t named = screen.options.all || names.size() <= kNamesFirst + 1
-                                ? names.size()
-                                : kNamesFirst;
+  const std::size_t named =
+      screen.options.all || names.size() <= kNamesFirst + 1 ? names.size() : kNamesFirst;
   for (std::size_t i = 0; i < named; ++i) out += (i == 0 ? "" : ", ") + names[i];
   if (named < names.size()) out += fmt::format(" and {} more", names.size() - named);
   return out;
@@ -59,14 +59,6 @@ std::string given_labels(const Screen& screen) {
       counted(nodes, "node needs", "nodes need"), listed(screen, {labels.begin(), labels.end()}));
 }
 
-std::string daemonsets(const Screen& screen) {
-  const market::NodeOverhead& overhead = screen.demand.overhead;
-  const Resources& taken = overhead.daemonsets;
-  if (overhead.source.empty() || (taken.cpu_milli == 0 && taken.memory_mib == 0)) return {};
-  return fmt::format("Of every node {}m CPU and {} MiB are kept for DaemonSets ({}).",
-                     taken.cpu_milli, taken.memory_mib, overhead.source);
-}
-
 /// Objects that are left out for one reason are told in one line.
 std::vector<std::string> left_out(const Screen& screen) {
   std::vector<std::string> reasons;
@@ -90,10 +82,10 @@ void write_use(Screen& screen) {
   const plan::Utilisation& use = screen.plan.utilisation;
   if (screen.plan.nodes.empty()) return;
   screen.blank();
-  screen.line(fmt::format("Use: {} of GPU memory, {} of CPU, {} of memory",
-                          whole_percent(use.gpu_memory), whole_percent(use.cpu),
-                          whole_percent(use.memory)),
-              Style::Bold);
+  screen.line(
+      fmt::format("Use: {} of GPU memory, {} of CPU, {} of memory", whole_percent(use.gpu_memory),
+                  whole_percent(use.cpu), whole_percent(use.memory)),
+      Style::Bold);
   if (use.idle.micro == 0) return;
   screen.line(fmt::format("  {} of the fleet's {} buys GPU room that no pod holds:",
                           screen.hour(use.idle), screen.hour(screen.plan.bill)));
@@ -119,15 +111,14 @@ void write_unplaced(Screen& screen) {
     if (fresh) groups.emplace_back(std::move(why), std::vector<std::uint32_t>());
     groups[it->second].second.push_back(entry.pod);
   }
-  std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) {
-    return a.second.size() > b.second.size();
-  });
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
   screen.blank();
-  screen.line(fmt::format("Not placed: {} of {}",
-                          with_thousands(static_cast<std::int64_t>(unplaced.size())),
-                          counted(static_cast<std::int64_t>(screen.demand.pods.size()), "pod",
-                                  "pods")),
-              Style::Alarm);
+  screen.line(
+      fmt::format("Not placed: {} of {}",
+                  with_thousands(static_cast<std::int64_t>(unplaced.size())),
+                  counted(static_cast<std::int64_t>(screen.demand.pods.size()), "pod", "pods")),
+      Style::Alarm);
   const std::size_t shown =
       screen.options.all || groups.size() <= kReasonsFirst + 1 ? groups.size() : kReasonsFirst;
   for (std::size_t g = 0; g < shown; ++g) {
@@ -144,8 +135,7 @@ void write_unplaced(Screen& screen) {
                            with_thousands(static_cast<std::int64_t>(pods.size() - named)));
     screen.paragraph(names, Style::Dim, 6);
   }
-  if (shown < groups.size())
-    screen.more(fmt::format("{} more reasons", groups.size() - shown));
+  if (shown < groups.size()) screen.more(fmt::format("{} more reasons", groups.size() - shown));
 }
 
 void write_notes(Screen& screen) {
@@ -154,13 +144,13 @@ void write_notes(Screen& screen) {
   const auto add = [&](const std::string& note) {
     if (!note.empty() && seen.insert(note).second) notes.push_back(note);
   };
+  for (const std::string& note : assumptions(screen.plan, screen.demand, screen.policy)) add(note);
   for (const std::string& note : screen.plan.notes) add(note);
   for (const std::string& note : screen.demand.notes) add(note);
   const auto limit = [&](std::size_t n, std::size_t first) {
     return screen.options.all || n <= first + 1 ? n : first;
   };
   add(given_labels(screen));
-  add(daemonsets(screen));
   const std::vector<std::string>& unpriced = screen.market.unpriced;
   if (!unpriced.empty()) {
     add(fmt::format("The prices leave out {}, which {} not considered: {}.",

@@ -14,9 +14,9 @@
 namespace kerf::report {
 namespace {
 
+using testing::Example;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::Example;
 using testing::reprice;
 using testing::small;
 
@@ -78,9 +78,8 @@ TEST(Table, StatesTheSavingAndTheProof) {
 
 TEST(Table, NeverUnderstatesTheGap) {
   Example e = small();
-  const std::pair<std::int64_t, const char*> cases[] = {{22'399'999, "at most 0.1 %"},
-                                                        {22'222'222, "at most 0.9 %"},
-                                                        {22'200'000, "at most 1.0 %"}};
+  const std::pair<std::int64_t, const char*> cases[] = {
+      {22'399'999, "at most 0.1 %"}, {22'222'222, "at most 0.9 %"}, {22'200'000, "at most 1.0 %"}};
   for (const auto& [bound, words] : cases) {
     e.plan.bound.per_hour = {bound};
     EXPECT_THAT(table(e), HasSubstr(words));
@@ -114,8 +113,9 @@ TEST(Table, SaysFirstThatSlicingCostsMore) {
   e.demand.shapes[0].gpu[0].profile = "1g.5gb";
   reprice(e.plan.baselines[0], {20'000'000});
   const std::vector<std::string> lines = lines_of(table(e));
-  EXPECT_EQ(lines.at(3), "Slicing costs MORE than whole GPUs here: $16,352 a month instead of "
-                         "$14,600 (+12.0 %).");
+  EXPECT_EQ(lines.at(3),
+            "Slicing costs MORE than whole GPUs here: $16,352 a month instead of "
+            "$14,600 (+12.0 %).");
   EXPECT_THAT(joined(table(e)), HasSubstr("Ask for memory instead (kerf.dev/gpu-5gi)"));
   reprice(e.plan.baselines[0], {2'000'000});
   EXPECT_THAT(table(e), HasSubstr("$16,352 a month instead of $1,460 (11.2 times as much)."));
@@ -142,7 +142,9 @@ TEST(Table, KeepsJobsApart) {
   EXPECT_THAT(text, HasSubstr("+ while Jobs run"));
   EXPECT_THAT(text, HasSubstr("$4.20/h"));
   EXPECT_THAT(text, HasSubstr("$18.20/h"));
-  EXPECT_THAT(joined(text), HasSubstr("the month counts the nodes that only they hold for the hours given (--hours)"));
+  EXPECT_THAT(
+      joined(text),
+      HasSubstr("the month counts the nodes that only they hold for the hours given (--hours)"));
   EXPECT_THAT(joined(text), HasSubstr("With every node kept all month this plan costs $16,352."));
   EXPECT_THAT(joined(text),
               HasSubstr("At peak, while all Jobs run: $22.40/h instead of $30.00/h."));
@@ -214,11 +216,10 @@ TEST(Table, SumsUpLargeFleetsByType) {
 
 TEST(Table, ShowsAFirstScreenOrAll) {
   Example e;
-  for (int w = 0; w < 10'000; ++w)
-    e.workload("w" + std::to_string(w), 1, "nvidia.com/mig-1g.5gb");
+  for (int w = 0; w < 10'000; ++w) e.workload("w" + std::to_string(w), 1, "nvidia.com/mig-1g.5gb");
   e.node("p4d.24xlarge", {22'400'000});
   for (std::uint32_t pod = 0; pod < 10'000; ++pod)
-    e.plan.placements.push_back({pod, 0, e.slice_form("A100-40", "1g.5gb"), {pod}, {}});
+    e.plan.placements.push_back({pod, 0, e.slice_form("A100-40", "1g.5gb"), {}, {pod}, {}});
   const std::string first = table(e);
   EXPECT_LT(lines_of(first).size(), 60U);
   EXPECT_THAT(first, HasSubstr("… and 9,985 more"));
@@ -258,16 +259,61 @@ TEST(Table, TamesWhateverComesIn) {
 
 TEST(Table, TellsWhatNodesKeepAndCarry) {
   Example e = small();
-  EXPECT_THAT(joined(table(e)), Not(HasSubstr("DaemonSets")));
+  EXPECT_THAT(joined(table(e)), HasSubstr("Notes DaemonSets: none given (--daemonsets CPU,MEMORY "
+                                          "takes their part off every node)."));
   e.demand.overhead.daemonsets = {655, 993, 0, 9};
   e.demand.overhead.source = "DaemonSets in the input (9)";
   e.plan.nodes[0].labels = {{"accelerator", "l4"}, {"team", "a"}};
   e.policy.node_labels = {{"team", "a"}};
   const std::string text = joined(table(e));
-  EXPECT_THAT(text, HasSubstr("Of every node 655m CPU and 993 MiB are kept for DaemonSets "
-                              "(DaemonSets in the input (9))."));
+  EXPECT_THAT(text, HasSubstr("DaemonSets in the input (9): 655m CPU and 993 MiB of every node."));
   EXPECT_THAT(text, HasSubstr("1 node needs labels that pods select by and that node pools have to "
                               "set: accelerator=l4. Kerf does not know what they mean"));
+}
+
+TEST(Table, TellsWhatNoDaemonSetAndNoRequestLeavesOut) {
+  Example e = small();
+  e.demand.overhead.source = "--daemonsets";
+  e.demand.shapes[0].requests = {0, 1024, 0, 1};
+  e.demand.shapes[1].requests = {4000, 8192, 0, 1};
+  EXPECT_THAT(joined(table(e)),
+              HasSubstr("--daemonsets: 0m CPU and 0 MiB of every node. 3 pods state no CPU or no "
+                        "memory request: what is missing counts as 0"));
+  e.demand.shapes[0].requests.cpu_milli = 500;
+  EXPECT_THAT(joined(table(e)), Not(HasSubstr("no memory request")));
+}
+
+TEST(Table, TellsThatLimitsBindOnlyThePlan) {
+  Example e = small();
+  const char* kLine = "The policy's limits bind this plan only";
+  EXPECT_THAT(joined(table(e)), Not(HasSubstr(kLine)));
+  e.policy.limit_gpus = 8;
+  EXPECT_THAT(joined(table(e)), HasSubstr(kLine));
+  e.policy.limit_gpus.reset();
+  e.policy.limit_per_hour = MicroUsdPerHour{1'000'000};
+  EXPECT_THAT(joined(table(e)), HasSubstr(kLine));
+  e.plan.baselines.clear();
+  EXPECT_THAT(joined(table(e)), Not(HasSubstr(kLine)));
+}
+
+TEST(Table, PutsNoPriceOnWhatIsNotServed) {
+  Example e = small();
+  e.workload("huge", 2, "nvidia.com/mig-9g.1gb");
+  e.plan.unplaced = {{4, {plan::ReasonCode::UnknownProfile, {"nvidia.com/mig-9g.1gb", ""}}},
+                     {5, {plan::ReasonCode::UnknownProfile, {"nvidia.com/mig-9g.1gb", ""}}}};
+  e.plan.baselines[0].per_workload.resize(3);
+  e.plan.baselines[0].months.resize(3);
+  e.plan.baselines[0].unplaced = {3, 4, 5};
+  const auto row = [&](const char* name) {
+    for (const std::string& line : lines_of(table(e)))
+      if (line.find(name) != std::string::npos) return joined(line);
+    return std::string();
+  };
+  EXPECT_THAT(row("team/huge"), HasSubstr("not placed - -"));
+  EXPECT_THAT(row("team/train"), HasSubstr("$13,286 -")) << "whole GPUs do not serve it";
+  e.plan.baselines[0].unplaced.clear();
+  EXPECT_THAT(row("team/huge"), HasSubstr("not placed - -"));
+  EXPECT_THAT(row("team/train"), Not(HasSubstr("$13,286 -")));
 }
 
 TEST(Table, TellsInOneLineWhatIsLeftOutForOneReason) {

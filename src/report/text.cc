@@ -102,7 +102,9 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   std::string line;
   std::size_t used = 0;
   while (!text.empty()) {
-    const std::size_t blank = text.find(' ');
+    std::size_t blank = text.find(' ');
+    if (blank != std::string_view::npos && text.substr(blank + 1).starts_with('%'))
+      blank = text.find(' ', blank + 1);  // "12.3 %" stays together
     std::string_view word = text.substr(0, blank);
     text = blank == std::string_view::npos ? std::string_view() : text.substr(blank + 1);
     std::size_t length = columns(word);

@@ -12,18 +12,20 @@ TEST(Printable, KeepsWhatIsOneColumnWide) {
 }
 
 TEST(Printable, EscapesWhatATerminalWouldObeyOrCannotMeasure) {
-  const std::pair<std::string_view, std::string_view> cases[] = {
-      {"\x1b[31mred", "\\x1b[31mred"}, {"a\r\nb\tc", "a\\r\\nb\\tc"},
-      {"\xff\xc0", "\\xff\\xc0"},      {"\xc2\x9b", "\\x9b"},
-      {"\xe4\xb8\xad", "\\u{4e2d}"},   {"\xe2\x80\xae", "\\u{202e}"},
-      {"e\xcc\x81", "e\\u{301}"},      {"\xf0\x9f\x98\x80", "\\u{1f600}"},
-      {"\x7f", "\\x7f"},               {"\xc2\xad", "\\xad"}};
+  const std::pair<std::string_view, std::string_view> cases[] = {{"\x1b[31mred", "\\x1b[31mred"},
+                                                                 {"a\r\nb\tc", "a\\r\\nb\\tc"},
+                                                                 {"\xff\xc0", "\\xff\\xc0"},
+                                                                 {"\xc2\x9b", "\\x9b"},
+                                                                 {"\xe4\xb8\xad", "\\u{4e2d}"},
+                                                                 {"\xe2\x80\xae", "\\u{202e}"},
+                                                                 {"e\xcc\x81", "e\\u{301}"},
+                                                                 {"\xf0\x9f\x98\x80", "\\u{1f600}"},
+                                                                 {"\x7f", "\\x7f"},
+                                                                 {"\xc2\xad", "\\xad"}};
   for (const auto& [in, out] : cases) EXPECT_EQ(printable(in, true), out);
 }
 
-TEST(Printable, IsAsciiWhereAsked) {
-  EXPECT_EQ(printable("größe…", false), "gr\\xf6\\xdfe...");
-}
+TEST(Printable, IsAsciiWhereAsked) { EXPECT_EQ(printable("größe…", false), "gr\\xf6\\xdfe..."); }
 
 TEST(Elided, LetsTheMiddleGiveWay) {
   EXPECT_EQ(elided("notebook-large-0", 9, true), "note…ge-0");
@@ -57,6 +59,10 @@ TEST(Text, WritesCounts) {
 }
 
 TEST(ValidUtf8, ReplacesStrayBytes) { EXPECT_EQ(valid_utf8("a\xff\xc3"), "a\uFFFD\uFFFD"); }
+
+TEST(Wrapped, KeepsANumberWithItsPercentSign) {
+  EXPECT_EQ(wrapped("saves 12.3 % now", 10), (std::vector<std::string>{"saves", "12.3 % now"}));
+}
 
 }  // namespace
 }  // namespace kerf::report

@@ -42,8 +42,7 @@ class ClpSession final : public LpSession {
     const std::vector<double> col_upper = bounds(program.col_upper);
     simplex_.loadProblem(program.columns(), program.rows(), program.column_start.data(),
                          program.entry_row.data(), program.entry_value.data(), col_lower.data(),
-                         col_upper.data(), program.cost.data(), row_lower.data(),
-                         row_upper.data());
+                         col_upper.data(), program.cost.data(), row_lower.data(), row_upper.data());
     simplex_.setRandomSeed(1);
   }
 

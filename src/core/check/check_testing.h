@@ -202,7 +202,7 @@ struct World {
     if (pod != plan::kNoPod &&
         std::find(target.pods.begin(), target.pods.end(), pod) == target.pods.end()) {
       target.pods.push_back(pod);
-      plan.placements.push_back({pod, node, form, {}, {plan::ReasonCode::OnlyForm, {}}});
+      plan.placements.push_back({pod, node, form, {}, {}, {plan::ReasonCode::OnlyForm, {}}});
     }
   }
   void leave_out(std::uint32_t pod) {

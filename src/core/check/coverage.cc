@@ -10,7 +10,7 @@ using plan::ReasonCode;
 
 bool is_placed_reason(ReasonCode code) {
   return code == ReasonCode::CheapestForm || code == ReasonCode::OnlyForm ||
-         code == ReasonCode::FillsRoom;
+         code == ReasonCode::FillsRoom || code == ReasonCode::PartOfFleet;
 }
 
 /// Demand and market agree with themselves.

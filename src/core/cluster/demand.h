@@ -35,13 +35,13 @@ struct LeftOut {
 struct Demand {
   std::vector<PodShape> shapes;
   std::vector<Workload> workloads;
-  std::vector<Pod> pods;               ///< pods with a GPU request only
-  std::int64_t cpu_only_pods = 0;      ///< reported, not planned
-  std::int64_t cpu_only_milli = 0;     ///< their CPU
+  std::vector<Pod> pods;            ///< pods with a GPU request only
+  std::int64_t cpu_only_pods = 0;   ///< reported, not planned
+  std::int64_t cpu_only_milli = 0;  ///< their CPU
   std::vector<LeftOut> left_out;
-  std::vector<std::string> notes;      ///< assumptions made while reading, one sentence each
-  market::NodeOverhead overhead;       ///< DaemonSets of the input
-  std::string described;               ///< one phrase: "4 files", "trace default.csv, map memory"
+  std::vector<std::string> notes;  ///< assumptions made while reading, one sentence each
+  market::NodeOverhead overhead;   ///< DaemonSets of the input
+  std::string described;           ///< one phrase: "4 files", "trace default.csv, map memory"
 
   /// The index of an equal shape, added if new.
   std::uint32_t intern(PodShape shape);

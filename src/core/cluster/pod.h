@@ -28,11 +28,11 @@ enum class GpuRequestKind : std::uint8_t {
 /// One extended resource that the pod asks for, summed over its containers.
 struct GpuRequest {
   GpuRequestKind kind = GpuRequestKind::Whole;
-  std::string profile;         ///< Slice: as nvidia-smi names it, "1g.5gb+me"
-  std::int32_t gib = 0;        ///< Portable: M; Whole: least nominal GB of the GPU (0 = any)
+  std::string profile;   ///< Slice: as nvidia-smi names it, "1g.5gb+me"
+  std::int32_t gib = 0;  ///< Portable: M; Whole: least nominal GB of the GPU (0 = any)
   Isolation isolation = Isolation::Enforced;  ///< Portable only
-  std::int32_t share_milli = 0;  ///< ShareOf*: thousandths of one GPU, 1..999
-  std::int64_t count = 1;        ///< >= 1
+  std::int32_t share_milli = 0;               ///< ShareOf*: thousandths of one GPU, 1..999
+  std::int64_t count = 1;                     ///< >= 1
   auto operator<=>(const GpuRequest&) const = default;
 };
 
@@ -52,10 +52,10 @@ bool matches(const Requirement& requirement, const std::map<std::string, std::st
 using Requirements = std::vector<Requirement>;
 
 struct Toleration {
-  std::string key;       ///< empty with exists: every taint
-  bool exists = false;   ///< operator Exists; else Equal
+  std::string key;      ///< empty with exists: every taint
+  bool exists = false;  ///< operator Exists; else Equal
   std::string value;
-  std::string effect;    ///< empty: every effect
+  std::string effect;  ///< empty: every effect
   auto operator<=>(const Toleration&) const = default;
 };
 
@@ -113,8 +113,8 @@ struct PodShape {
   /// Effective requests: max over init phases, sum over containers and sidecars, plus overhead;
   /// pods = 1.
   Resources requests;
-  std::vector<GpuRequest> gpu;  ///< sorted, merged; empty = CPU-only
-  Requirements node_selector;   ///< spec.nodeSelector as In requirements; all must hold
+  std::vector<GpuRequest> gpu;              ///< sorted, merged; empty = CPU-only
+  Requirements node_selector;               ///< spec.nodeSelector as In requirements; all must hold
   std::vector<Requirements> node_affinity;  ///< required terms, one must hold; empty = none asked
   std::vector<Toleration> tolerations;
   std::vector<SpreadConstraint> spread;

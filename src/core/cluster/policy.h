@@ -23,9 +23,9 @@ struct Headroom {
 
 /// The planning part of a SlicePolicy. Empty list = no restriction, unless said otherwise.
 struct Policy {
-  std::string name;                        ///< "" = none given
-  std::vector<std::string> instance_types;  ///< names or globs with '*': "g7e.*"
-  std::vector<std::string> families;        ///< "p4d", "g6"
+  std::string name;                                    ///< "" = none given
+  std::vector<std::string> instance_types;             ///< names or globs with '*': "g7e.*"
+  std::vector<std::string> families;                   ///< "p4d", "g6"
   std::vector<std::string> architectures = {"amd64"};  ///< a pod that names one overrides it
   std::vector<std::string> zones;
   std::vector<market::CapacityType> capacity_types = {market::CapacityType::OnDemand};

@@ -102,6 +102,20 @@ std::string full_name(const Model& model, const Form& form) {
   return "?";
 }
 
+std::string full_name(const Model& model, const Devices& devices) {
+  if (devices.size() == 1 && devices[0].second == 1) return full_name(model, devices[0].first);
+  const bool slices = std::all_of(devices.begin(), devices.end(), [](const auto& entry) {
+    return entry.first.kind == FormKind::Slice;
+  });
+  std::string text;
+  for (const auto& [form, count] : devices) {
+    if (!text.empty()) text += " + ";
+    if (count > 1) text += fmt::format("{} x ", count);
+    text += slices ? describe(model, form) : full_name(model, form);
+  }
+  return slices ? text + " " + model.key : text;
+}
+
 bool dominates(const Model& model, const Form& a, const Form& b) {
   if (a.kind != FormKind::Slice || b.kind != FormKind::Slice) return false;
   if (a.profile == b.profile) return true;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/gpu/model.h"
@@ -50,6 +51,11 @@ std::string describe(const Model& model, const Form& form);
 
 /// The same with the model in every case: "1g.10gb A100-80", "whole T4", "1/4 T4, time-sliced".
 std::string full_name(const Model& model, const Form& form);
+
+/// Forms of one model and how many of each.
+using Devices = std::vector<std::pair<Form, std::int64_t>>;
+/// full_name() of all of them: "whole T4", "4 x whole H100-80", "1g.10gb + 2 x 2g.20gb A100-80".
+std::string full_name(const Model& model, const Devices& devices);
 
 /// True if holding `a` instead of `b` on the same GPU never takes room that `b` would leave: same
 /// starts or more, no wider, no more engines. Used to drop forms that are never the better choice.

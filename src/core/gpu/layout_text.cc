@@ -5,6 +5,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "base/quote.h"
 #include "core/gpu/geometry.h"
 #include "core/gpu/legality.h"
 
@@ -12,16 +13,6 @@ namespace kerf::gpu {
 namespace {
 
 constexpr std::size_t kTextBytesMax = 4096;
-
-std::string shown(std::string_view text) {
-  constexpr std::size_t kShownMax = 40;
-  std::string out;
-  for (const char c : text.substr(0, kShownMax)) {
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  }
-  if (text.size() > kShownMax) out += "...";
-  return out;
-}
 
 std::string lowered(std::string_view text) {
   std::string out(text);

@@ -35,7 +35,8 @@ struct Profile {
   std::uint8_t max_instances = 0;
   std::int32_t memory_mib = 0;  ///< usable, driver-dependent; 0 = unknown
   std::int32_t nominal_gb = 0;  ///< what the name says; portable requests are met by this
-  std::int32_t sm_count = 0;    ///< streaming multiprocessors, not proportional to slices; 0 = unknown
+  std::int32_t sm_count =
+      0;  ///< streaming multiprocessors, not proportional to slices; 0 = unknown
   Engines engines;
   std::vector<std::uint8_t> starts;  ///< legal first slots, ascending; empty = unknown
   Status status = Status::Unverified;

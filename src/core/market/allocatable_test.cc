@@ -18,8 +18,8 @@ struct Published {
   std::int64_t pods;
 };
 
-// "Resources" of each type in the instance type reference of Karpenter's AWS provider v1.14, page of
-// 2026-07-11 (p3.2xlarge, p3.8xlarge, p3.16xlarge: v1.12): what its own code gives with default
+// "Resources" of each type in the instance type reference of Karpenter's AWS provider v1.14, page
+// of 2026-07-11 (p3.2xlarge, p3.8xlarge, p3.16xlarge: v1.12): what its own code gives with default
 // settings. Every type shows ephemeral-storage 17Gi there, of a root volume of 20 GiB.
 constexpr Published kPublished[] = {
     {"g4dn.xlarge", 3920, 14481, 29},
@@ -109,7 +109,8 @@ TEST(Allocatable, IsWhatKarpenterPublishesForEveryShippedType) {
   for (const Published& published : kPublished) {
     const InstanceType* type = market->type_named(published.type);
     ASSERT_NE(type, nullptr) << published.type;
-    const Resources got = allocatable(*type, {.daemonsets = {}, .source = {}, .root_volume_gib = 20});
+    const Resources got =
+        allocatable(*type, {.daemonsets = {}, .source = {}, .root_volume_gib = 20});
     EXPECT_EQ(got.cpu_milli, published.cpu_milli) << published.type;
     EXPECT_EQ(got.memory_mib, published.memory_mib) << published.type;
     EXPECT_EQ(got.pods, published.pods) << published.type;
@@ -123,8 +124,8 @@ TEST(Allocatable, ReservesCpuByTheNumberOfCores) {
     std::int32_t vcpu;
     std::int64_t reserved_milli;
   };
-  const Case cases[] = {{1, 60},  {2, 70},   {3, 75},   {4, 80},    {5, 82},
-                        {8, 90},  {16, 110}, {32, 150}, {48, 190},  {64, 230},
+  const Case cases[] = {{1, 60},   {2, 70},    {3, 75},   {4, 80},   {5, 82},
+                        {8, 90},   {16, 110},  {32, 150}, {48, 190}, {64, 230},
                         {96, 310}, {128, 390}, {192, 550}};
   for (const Case& c : cases) {
     EXPECT_EQ(allocatable(small(c.vcpu)).cpu_milli, c.vcpu * 1000 - c.reserved_milli) << c.vcpu;
@@ -162,14 +163,13 @@ TEST(Allocatable, LeavesRoomForDaemonSets) {
 }
 
 TEST(Allocatable, IsNeverNegative) {
-  const Resources huge = {.cpu_milli = 1 << 30, .memory_mib = 1 << 30, .disk_mib = 1 << 30,
-                          .pods = 1 << 30};
+  const Resources huge = {
+      .cpu_milli = 1 << 30, .memory_mib = 1 << 30, .disk_mib = 1 << 30, .pods = 1 << 30};
   EXPECT_EQ(allocatable(small(4), {.daemonsets = huge, .source = {}}), Resources{});
 
   InstanceType tiny = small(1);
   tiny.memory_mib = 512;
-  const Resources got =
-      allocatable(tiny, {.daemonsets = {}, .source = {}, .root_volume_gib = 0});
+  const Resources got = allocatable(tiny, {.daemonsets = {}, .source = {}, .root_volume_gib = 0});
   EXPECT_EQ(got.memory_mib, 0);
   EXPECT_EQ(got.disk_mib, 0);
   EXPECT_EQ(got.cpu_milli, 940);

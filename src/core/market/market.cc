@@ -15,8 +15,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// "g" of "g6e", "gr" of "gr6f", "p" of "p6-b200": the letters that open the name.
 std::string category_of(const std::string& name) {
-  return name.substr(0, static_cast<std::size_t>(
-                            std::find_if(name.begin(), name.end(), is_digit) - name.begin()));
+  return name.substr(
+      0, static_cast<std::size_t>(std::find_if(name.begin(), name.end(), is_digit) - name.begin()));
 }
 
 /// "6" of "g6e": the first number in the name.

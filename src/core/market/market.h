@@ -17,17 +17,17 @@ namespace kerf::market {
 
 /// One EC2 instance type with NVIDIA GPUs.
 struct InstanceType {
-  std::string name;    ///< "p4d.24xlarge"
-  std::string arch;    ///< "amd64" or "arm64"
+  std::string name;  ///< "p4d.24xlarge"
+  std::string arch;  ///< "amd64" or "arm64"
   std::int32_t vcpu = 0;
-  std::int64_t memory_mib = 0;   ///< as EC2 states it, before any overhead
-  std::string gpu_model;         ///< key in the catalogue: "A100-40"
-  std::int32_t gpu_count = 0;    ///< devices a pod can be given; 1 on a fractional instance
-  std::uint8_t gpu_fraction = 1;  ///< 1 = whole GPUs; 8 = each device is 1/8 of the physical GPU
+  std::int64_t memory_mib = 0;      ///< as EC2 states it, before any overhead
+  std::string gpu_model;            ///< key in the catalogue: "A100-40"
+  std::int32_t gpu_count = 0;       ///< devices a pod can be given; 1 on a fractional instance
+  std::uint8_t gpu_fraction = 1;    ///< 1 = whole GPUs; 8 = each device is 1/8 of the physical GPU
   std::int32_t gpu_memory_mib = 0;  ///< of one device as AWS states it
-  std::int32_t nominal_gb = 0;   ///< of one device: the model's, or its fraction
+  std::int32_t nominal_gb = 0;      ///< of one device: the model's, or its fraction
   std::int64_t local_nvme_gb = 0;
-  double network_gbps = 0;       ///< baseline
+  double network_gbps = 0;  ///< baseline
   std::int32_t max_pods = 0;
   bool bare_metal = false;
   std::string gpu_label;  ///< karpenter.k8s.aws/instance-gpu-name: "a100"
@@ -69,8 +69,8 @@ struct Market {
 
 /// What the node itself takes before the first pod of the user.
 struct NodeOverhead {
-  Resources daemonsets;   ///< sum of requests of the DaemonSet pods of every GPU node
-  std::string source;     ///< "none given", "--daemonsets", "DaemonSets in the input"
+  Resources daemonsets;  ///< sum of requests of the DaemonSet pods of every GPU node
+  std::string source;    ///< "none given", "--daemonsets", "DaemonSets in the input"
   /// Size of the node's root volume, which ephemeral storage comes from; at least 0. Assumed:
   /// Karpenter's default of 20 GiB is too small for GPU images (docs/allocatable.md).
   std::int64_t root_volume_gib = 200;

@@ -31,6 +31,14 @@ double slots_held(const gpu::Model& model, const gpu::Form& form) {
   return 1.0 / form.replicas;
 }
 
+/// One order of forms for every list that is named.
+void in_order(gpu::Devices& devices) {
+  std::sort(devices.begin(), devices.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.first.kind, a.first.profile, a.first.replicas) <
+           std::tie(b.first.kind, b.first.profile, b.first.replicas);
+  });
+}
+
 std::int64_t part(std::int64_t need, std::int64_t total) {
   return total <= 0 ? 0 : static_cast<std::int64_t>(Int128{need} * kWeightScale / total);
 }
@@ -72,55 +80,73 @@ class Accountant {
     return market_.model_of(market_.types[node.type]);
   }
 
-  void place(std::uint32_t n) {
-    const NodePlan& node = plan_.nodes[n];
-    plan_.bill += node.price;
-    std::map<std::uint32_t, std::pair<gpu::Form, std::int64_t>> held;  // pod: first form, weight
-    bool headroom = false;
+  /// What a pod holds on its node.
+  struct Held {
+    gpu::Devices devices;  ///< by form
+    std::int64_t weight = 0;
+  };
+
+  std::map<std::uint32_t, Held> held_on(const NodePlan& node, bool& headroom) const {
+    std::map<std::uint32_t, Held> held;
     for (const GpuPlan& gpu : node.gpus)
       for (const SlicePlan& slice : gpu.slices) {
         headroom = headroom || slice.headroom;
         if (slice.pod == kNoPod) continue;
-        auto [it, fresh] = held.try_emplace(slice.pod, slice.form, 0);
-        it->second.second += form_weight(model(node), slice.form);
+        Held& mine = held[slice.pod];
+        mine.weight += form_weight(model(node), slice.form);
+        const auto known = std::find_if(mine.devices.begin(), mine.devices.end(),
+                                        [&](const auto& e) { return e.first == slice.form; });
+        if (known == mine.devices.end()) mine.devices.emplace_back(slice.form, 1);
+        else ++known->second;
       }
+    for (auto& [pod, mine] : held) in_order(mine.devices);
+    return held;
+  }
+
+  void place(std::uint32_t n) {
+    const NodePlan& node = plan_.nodes[n];
+    plan_.bill += node.price;
+    bool headroom = false;
+    const std::map<std::uint32_t, Held> held = held_on(node, headroom);
     std::vector<std::int64_t> weights;
     for (std::uint32_t pod : node.pods) {
       const Resources& need = demand_.shapes[demand_.pods[pod].shape].requests;
       weights.push_back(std::max({part(need.cpu_milli, node.allocatable.cpu_milli),
                                   part(need.memory_mib, node.allocatable.memory_mib),
-                                  part(held[pod].second, std::int64_t{GpuKind::kWholeWeight} *
-                                                             std::int64_t(node.gpus.size()))}));
+                                  part(held.at(pod).weight, std::int64_t{GpuKind::kWholeWeight} *
+                                                                std::int64_t(node.gpus.size()))}));
     }
     const std::vector<MicroUsdPerHour> costs = split(node.price, weights);
+    const bool shared = headroom || std::any_of(node.pods.begin(), node.pods.end(), [&](auto pod) {
+                          return class_of_[pod] != class_of_[node.pods[0]];
+                        });
     std::vector<NodePart> parts;
     for (std::size_t i = 0; i < node.pods.size(); ++i) {
       const std::uint32_t pod = node.pods[i];
       const std::uint32_t workload = demand_.pods[pod].workload;
-      const gpu::Form& form = held[pod].first;
-      const std::string name = gpu::full_name(model(node), form);
-      parts.push_back({workload, costs[i]});
-      plan_.placements.push_back({pod, n, form, costs[i], reason(class_of_[pod], name, costs[i])});
+      const gpu::Devices& devices = held.at(pod).devices;
+      const std::string name = gpu::full_name(model(node), devices);
+      plan_.placements.push_back({pod, n, devices[0].first, devices, costs[i],
+                                  reason(class_of_[pod], name, costs[i], shared)});
       plan_.workloads[workload].per_hour += costs[i];
       ++plan_.workloads[workload].placed;
       ++forms_[workload][name];
+      parts.push_back({workload, costs[i]});
     }
     month_.add(node.price, parts, headroom);
   }
 
-  Reason reason(std::uint32_t cls, const std::string& form, MicroUsdPerHour cost) {
+  Reason reason(std::uint32_t cls, const std::string& form, MicroUsdPerHour cost, bool shared) {
     auto [it, fresh] = prices_.try_emplace(cls);
     if (fresh) it->second = form_prices(problem_, cls);
     const std::string paid = format_usd(cost, 4);
-    const FormPrice* next = nullptr;
-    MicroUsdPerHour own;
-    for (const FormPrice& price : it->second) {
-      if (price.form == form) own = price.per_item;
-      else if (next == nullptr) next = &price;
-    }
-    if (next == nullptr) return {ReasonCode::OnlyForm, {form, paid}};
-    return {own <= next->per_item ? ReasonCode::CheapestForm : ReasonCode::FillsRoom,
-            {form, paid, next->form, format_usd(next->per_item, 4)}};
+    const auto next = std::find_if(it->second.begin(), it->second.end(),
+                                   [&](const FormPrice& price) { return price.form != form; });
+    if (next == it->second.end()) return {ReasonCode::OnlyForm, {form, paid}};
+    const ReasonCode code = cost <= next->per_item ? ReasonCode::CheapestForm
+                            : shared               ? ReasonCode::FillsRoom
+                                                   : ReasonCode::PartOfFleet;
+    return {code, {form, paid, next->form, format_usd(next->per_item, 4)}};
   }
 
   void actions() {
@@ -129,7 +155,8 @@ class Accountant {
     for (std::uint32_t n = 0; n < plan_.nodes.size(); ++n) {
       const NodePlan& node = plan_.nodes[n];
       auto [it, fresh] = index.try_emplace({node.type, node.capacity_type}, plan_.actions.size());
-      if (fresh) plan_.actions.push_back({ActionKind::Buy, 0, node.type, node.capacity_type, {}, {}});
+      if (fresh)
+        plan_.actions.push_back({ActionKind::Buy, 0, node.type, node.capacity_type, {}, {}});
       Action& action = plan_.actions[it->second];
       ++action.count;
       action.nodes.push_back(n);
@@ -235,7 +262,7 @@ class Accountant {
   const market::Market& market_;
   Plan& plan_;
   MonthBill month_;
-  std::vector<std::uint32_t> class_of_;  ///< by pod
+  std::vector<std::uint32_t> class_of_;                     ///< by pod
   std::vector<std::map<std::string, std::int64_t>> forms_;  ///< by workload
   std::map<std::uint32_t, std::vector<FormPrice>> prices_;
   std::map<std::string, gpu::Geometry> geometries_;
@@ -244,6 +271,8 @@ class Accountant {
 }  // namespace
 
 std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
+  const ItemClass& item = problem.classes[cls];
+  const auto pods = item.demand * static_cast<std::int64_t>(item.bundle);
   std::map<std::string, MicroUsdPerHour> best;
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
@@ -251,21 +280,25 @@ std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
     for (std::uint32_t i = 0; i < machine.candidates.size(); ++i) {
       if (machine.candidates[i].cls != cls) continue;
       const std::int64_t n = Room(problem, m).most(i, 255);
-      if (n <= 0) continue;
-      std::size_t unit = 0;
-      while (unit < kind.units().size() && machine.candidates[i].units.n[unit] == 0) ++unit;
-      if (unit == kind.units().size()) continue;
-      const MicroUsdPerHour each{(machine.price.micro + n - 1) / n};
-      auto [it, fresh] =
-          best.try_emplace(gpu::full_name(kind.model(), kind.units()[unit]), each);
+      if (n <= 0 || pods <= 0) continue;
+      const std::int64_t nodes = (item.demand + n - 1) / n;
+      const MicroUsdPerHour each{
+          static_cast<std::int64_t>((Int128{machine.price.micro} * nodes + pods - 1) / pods)};
+      gpu::Devices devices;
+      for (std::size_t u = 0; u < kind.units().size(); ++u)
+        if (const int count = machine.candidates[i].units.n[u]; count > 0)
+          devices.emplace_back(kind.units()[u], count);
+      if (item.bundle > 1)  // several pods: the names of all their forms, whoever gets which
+        for (auto& [form, count] : devices) count = 1;
+      in_order(devices);
+      auto [it, fresh] = best.try_emplace(gpu::full_name(kind.model(), devices), each);
       if (!fresh) it->second = std::min(it->second, each);
     }
   }
   std::vector<FormPrice> prices;
   for (const auto& [form, price] : best) prices.push_back({form, price});
-  std::stable_sort(prices.begin(), prices.end(), [](const FormPrice& a, const FormPrice& b) {
-    return a.per_item < b.per_item;
-  });
+  std::stable_sort(prices.begin(), prices.end(),
+                   [](const FormPrice& a, const FormPrice& b) { return a.per_item < b.per_item; });
   return prices;
 }
 

@@ -7,15 +7,16 @@
 
 namespace kerf::plan {
 
-/// Fills placements, workloads, actions, bill, transient_part, month and utilisation of a plan whose
-/// nodes are set. Dollars: a node's price is parted among its pods by the largest part that each
-/// takes of any resource (CPU, memory, GPU), exactly to the micro-dollar; idle room is carried by
-/// those who are there.
+/// Fills placements, workloads, actions, bill, transient_part, month and utilisation of a plan
+/// whose nodes are set. Dollars: a node's price is parted among its pods by the largest part that
+/// each takes of any resource (CPU, memory, GPU), exactly to the micro-dollar; idle room is carried
+/// by those who are there.
 void account(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
              Plan& plan);
 
-/// The cost of one item when a machine is filled with its like alone: price / how many fit. By form
-/// as people name it, cheapest machine first. For reasons ("the next best form costs ...").
+/// What one pod of the class would cost if all of the class, and nobody else, were served in one
+/// form by one machine: whole nodes, parted among these pods. By form as people name it, the
+/// cheapest first. For reasons ("the next best form would cost ...").
 struct FormPrice {
   std::string form;
   MicroUsdPerHour per_item;

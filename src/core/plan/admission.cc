@@ -30,14 +30,11 @@ bool is_open(const cluster::Policy& policy, const std::string& key) {
   return can_be_given(key) && policy.node_labels.count(key) == 0;
 }
 
-/// The least integer above, or the greatest below, the bound; empty if it is no integer.
-std::set<std::string> beyond(const Requirement& requirement) {
-  std::int64_t bound = 0;
-  if (requirement.values.size() != 1) return {};
-  const std::string& text = requirement.values[0];
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), bound);
-  if (error != std::errc() || stop != text.data() + text.size()) return {};
-  return {std::to_string(requirement.op == Operator::Gt ? bound + 1 : bound - 1)};
+std::optional<std::int64_t> integer(const std::string& text) {
+  std::int64_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  return value;
 }
 
 LabelNeed need_of(const Requirement& requirement) {
@@ -47,20 +44,28 @@ LabelNeed need_of(const Requirement& requirement) {
       need.may_be_absent = false;
       need.in.emplace(requirement.values.begin(), requirement.values.end());
       break;
-    case Operator::NotIn: need.not_in.insert(requirement.values.begin(), requirement.values.end()); break;
+    case Operator::NotIn:
+      need.not_in.insert(requirement.values.begin(), requirement.values.end());
+      break;
     case Operator::Exists: need.may_be_absent = false; break;
     case Operator::DoesNotExist: need.may_be_present = false; break;
     case Operator::Gt:
-    case Operator::Lt:
+    case Operator::Lt: {
       need.may_be_absent = false;
-      need.in = beyond(requirement);
+      const auto bound =
+          requirement.values.size() == 1 ? integer(requirement.values[0]) : std::nullopt;
+      if (!bound) need.may_be_present = false;  // Kubernetes lets nothing match
+      (requirement.op == Operator::Gt ? need.above : need.below) = bound;
       break;
+    }
   }
   return need;
 }
 
 LabelNeed both(const LabelNeed& a, const LabelNeed& b) {
   LabelNeed need;
+  need.above = a.above && b.above ? std::max(a.above, b.above) : a.above ? a.above : b.above;
+  need.below = a.below && b.below ? std::min(a.below, b.below) : a.below ? a.below : b.below;
   need.may_be_absent = a.may_be_absent && b.may_be_absent;
   need.may_be_present = a.may_be_present && b.may_be_present;
   need.not_in = a.not_in;
@@ -140,20 +145,20 @@ bool some_type_matches(const market::Market& market, const cluster::Policy& poli
   Requirements fixed;
   for (const Requirement& requirement : term)
     if (requirement.key.find("/zone") == std::string::npos) fixed.push_back(requirement);
-  for (const market::InstanceType& type : market.types)
-    for (const market::CapacityType capacity :
-         {market::CapacityType::OnDemand, market::CapacityType::Spot,
-          market::CapacityType::Reserved}) {
-      Labels labels = market::node_labels(market, type, "", capacity);
-      labels.insert(policy.node_labels.begin(), policy.node_labels.end());
-      if (broken(policy, fixed, labels, market.model_of(type)) == nullptr) return true;
-    }
+  for (const market::Offering& offering : market.offerings) {
+    const market::InstanceType& type = market.types[offering.type];
+    if (!cluster::allows(policy, type, offering)) continue;
+    Labels labels = market::node_labels(market, type, "", offering.capacity_type);
+    labels.insert(policy.node_labels.begin(), policy.node_labels.end());
+    if (broken(policy, fixed, labels, market.model_of(type)) == nullptr) return true;
+  }
   return false;
 }
 
 std::string text_of(const Requirement& requirement) {
   std::string values;
-  for (const std::string& value : requirement.values) values += (values.empty() ? "" : ", ") + value;
+  for (const std::string& value : requirement.values)
+    values += (values.empty() ? "" : ", ") + value;
   switch (requirement.op) {
     case Operator::In:
       return requirement.values.size() == 1 ? fmt::format("{}={}", requirement.key, values)
@@ -184,14 +189,31 @@ bool names_arch(const PodShape& shape) {
 
 std::optional<std::string> LabelNeed::value() const {
   if (!may_be_present) return std::nullopt;
+  const auto permitted = [this](const std::string& text) {
+    if (not_in.count(text) != 0) return false;
+    if (!above && !below) return true;
+    const std::optional<std::int64_t> number = integer(text);
+    return number && (!above || *number > *above) && (!below || *number < *below);
+  };
   if (in) {
-    for (const std::string& text : *in)
-      if (not_in.count(text) == 0) return text;
-    return std::nullopt;
+    const auto found = std::find_if(in->begin(), in->end(), permitted);
+    return found == in->end() ? std::nullopt : std::optional(*found);
   }
-  std::string text = "true";
-  while (not_in.count(text) != 0) text += "-1";
-  return text;
+  if (!above && !below) {
+    std::string text = "true";
+    while (!permitted(text)) text += "-1";
+    return text;
+  }
+  // One of so many in a row is not in the list.
+  for (std::size_t i = 0; i <= not_in.size(); ++i) {
+    const auto step = static_cast<std::int64_t>(i + 1);
+    std::int64_t number = 0;
+    if (above ? __builtin_add_overflow(*above, step, &number)
+              : __builtin_sub_overflow(*below, step, &number))
+      return std::nullopt;
+    if (permitted(std::to_string(number))) return std::to_string(number);
+  }
+  return std::nullopt;
 }
 
 bool can_be_given(const std::string& key) {
@@ -199,11 +221,11 @@ bool can_be_given(const std::string& key) {
   const std::string_view domain = std::string_view(key).substr(0, key.find('/'));
   if (domain.size() == key.size()) return true;  // no domain
   const auto within = [&](std::string_view name) {
-    return domain == name || (domain.ends_with(name) &&
-                              domain[domain.size() - name.size() - 1] == '.');
+    return domain == name ||
+           (domain.ends_with(name) && domain[domain.size() - name.size() - 1] == '.');
   };
-  for (const std::string_view open : {"node.kubernetes.io", "node-restriction.kubernetes.io",
-                                      "kops.k8s.io"})
+  for (const std::string_view open :
+       {"node.kubernetes.io", "node-restriction.kubernetes.io", "kops.k8s.io"})
     if (within(open)) return true;
   constexpr std::array<std::string_view, 7> kTaken = {
       "kubernetes.io",     "k8s.io",     "karpenter.sh", "karpenter.k8s.aws",
@@ -222,13 +244,6 @@ LabelNeeds label_needs(const market::Market& market, const cluster::Policy& poli
 
 bool chooses_labels(const market::Market& market, const cluster::Policy& policy,
                     const PodShape& shape) {
-  const auto compares = [&](const Requirements& requirements) {
-    return std::any_of(requirements.begin(), requirements.end(), [&](const Requirement& r) {
-      return (r.op == Operator::Gt || r.op == Operator::Lt) && is_open(policy, r.key);
-    });
-  };
-  if (compares(shape.node_selector)) return true;
-  if (std::any_of(shape.node_affinity.begin(), shape.node_affinity.end(), compares)) return true;
   if (shape.node_affinity.size() < 2) return false;
   const std::size_t chosen = chosen_term(market, policy, shape);
   if (chosen == shape.node_affinity.size()) return false;
@@ -264,19 +279,19 @@ std::vector<std::pair<std::string, std::string>> labels_of(const LabelNeeds& nee
   return labels;
 }
 
-Admission admits(const market::Market& market, const cluster::Policy& policy,
-                 const PodShape& shape, const market::InstanceType& type, const std::string& zone,
+Admission admits(const market::Market& market, const cluster::Policy& policy, const PodShape& shape,
+                 const market::InstanceType& type, const std::string& zone,
                  market::CapacityType capacity, GivenLabels given) {
   for (const cluster::Taint& taint : policy.node_taints)
     if (!cluster::tolerates(shape.tolerations, taint))
-      return refused(fmt::format("the policy's taint {}={}:{}", taint.key, taint.value, taint.effect));
+      return refused(
+          fmt::format("the policy's taint {}={}:{}", taint.key, taint.value, taint.effect));
   if (!policy.architectures.empty() && !names_arch(shape) &&
       std::find(policy.architectures.begin(), policy.architectures.end(), type.arch) ==
           policy.architectures.end())
     return refused(fmt::format("architecture {} (the pod names none)", type.arch));
-  if (shape.volume_zone_bound &&
-      std::find(shape.volume_zones.begin(), shape.volume_zones.end(), zone) ==
-          shape.volume_zones.end())
+  if (shape.volume_zone_bound && std::find(shape.volume_zones.begin(), shape.volume_zones.end(),
+                                           zone) == shape.volume_zones.end())
     return refused("the zones of its volumes");
   return selects(market, policy, shape, type, zone, capacity, given);
 }
@@ -289,7 +304,8 @@ Admission selects(const market::Market& market, const cluster::Policy& policy,
   labels.insert(policy.node_labels.begin(), policy.node_labels.end());
   const LabelNeeds selector = open_part(policy, shape.node_selector);
   for (const auto& [key, need] : selector)
-    if (!need.satisfiable()) return refused("node selector on " + key + ", which contradicts itself");
+    if (!need.satisfiable())
+      return refused("node selector on " + key + ", which contradicts itself");
   if (const Requirement* r = broken(policy, shape.node_selector, labels, model))
     return refused("node selector " + text_of(*r));
   if (shape.node_affinity.empty()) return {};

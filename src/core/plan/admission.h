@@ -1,6 +1,8 @@
-// Admission: may a pod run on what an offering buys, and in which forms can a GPU serve its request?
+// Admission: may a pod run on what an offering buys, and in which forms can a GPU serve its
+// request?
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -22,6 +24,8 @@ struct LabelNeed {
   bool may_be_present = true;
   std::optional<std::set<std::string>> in;  ///< unset: any value
   std::set<std::string> not_in;
+  std::optional<std::int64_t> above;  ///< Gt: an integer greater than this
+  std::optional<std::int64_t> below;  ///< Lt
 
   bool operator==(const LabelNeed&) const = default;
   /// A value that meets the need, the least one; nullopt if there is none.
@@ -33,8 +37,8 @@ struct LabelNeed {
 using LabelNeeds = std::map<std::string, LabelNeed>;
 
 /// True if a node can be given a label of this key: Karpenter's restricted domains (pkg/apis/v1
-/// labels.go: kubernetes.io, k8s.io, karpenter.sh) and those of the cloud and of NVIDIA are not ours
-/// to invent.
+/// labels.go: kubernetes.io, k8s.io, karpenter.sh) and those of the cloud and of NVIDIA are not
+/// ours to invent.
 bool can_be_given(const std::string& key);
 
 /// The labels a node needs for this shape, beside those of offering and policy. Of several node
@@ -63,8 +67,9 @@ enum class GivenLabels : std::uint8_t { AsChosen, Open };
 
 /// May a pod of this shape run on a node of this offering? Judged: architecture (the policy's,
 /// unless the pod names one), node selector and affinity against market::node_labels, the policy's
-/// node labels and taints, zones of volumes. Not judged here: resources, forms, other pods. The taint
-/// kerf.dev/slices is tolerated by every pod that asks for a GPU. `zone` empty: no zone is known.
+/// node labels and taints, zones of volumes. Not judged here: resources, forms, other pods. The
+/// taint kerf.dev/slices is tolerated by every pod that asks for a GPU. `zone` empty: no zone is
+/// known.
 Admission admits(const market::Market& market, const cluster::Policy& policy,
                  const cluster::PodShape& shape, const market::InstanceType& type,
                  const std::string& zone, market::CapacityType capacity,

@@ -236,8 +236,8 @@ TEST(Admission, SaysWhereItChoseLabels) {
   const Requirement rank = {"rank", Operator::Gt, {"3"}};
   const Requirement generation = {"karpenter.k8s.aws/instance-generation", Operator::Gt, {"3"}};
   const auto chooses = [](const PodShape& pod) { return chooses_labels(shipped(), {}, pod); };
-  EXPECT_TRUE(chooses(with_selector({rank})));
-  EXPECT_TRUE(chooses(with_terms({{rank}})));
+  EXPECT_FALSE(chooses(with_selector({rank})));
+  EXPECT_FALSE(chooses(with_terms({{rank}})));
   EXPECT_TRUE(chooses(with_terms({{a}, {b}})));
   EXPECT_TRUE(chooses(with_terms({{a}, {g6}})));
   EXPECT_FALSE(chooses(with_selector({a})));
@@ -353,6 +353,22 @@ TEST(LabelNeeds, MergeIsWhatBothWant) {
   EXPECT_TRUE(compatible(ab, other));
   EXPECT_EQ(labels_of(merge(ab, other)).size(), 2u);
   EXPECT_EQ(merge(ab, bc), merge(bc, ab));
+}
+
+TEST(LabelNeed, HasAnIntegerBetweenItsBounds) {
+  LabelNeed need;
+  need.may_be_absent = false;
+  need.above = 3;
+  need.below = 10;
+  EXPECT_EQ(need.value(), "4");
+  need.not_in = {"4", "5"};
+  EXPECT_EQ(need.value(), "6");
+  need.below = 6;
+  EXPECT_EQ(need.value(), std::nullopt);
+  need.above.reset();
+  EXPECT_EQ(need.value(), "3") << "4 and 5 are taken out";
+  need.in.emplace(std::set<std::string>{"2", "9", "x"});
+  EXPECT_EQ(need.value(), "2");
 }
 
 }  // namespace

@@ -19,9 +19,8 @@ double gib(std::int64_t mib) { return static_cast<double>(mib) / 1024; }
 double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
 
 bool any_need(const Problem& problem, const Machine& machine, std::int64_t Resources::*part) {
-  return std::any_of(machine.candidates.begin(), machine.candidates.end(), [&](const Candidate& c) {
-    return problem.classes[c.cls].need.*part > 0;
-  });
+  return std::any_of(machine.candidates.begin(), machine.candidates.end(),
+                     [&](const Candidate& c) { return problem.classes[c.cls].need.*part > 0; });
 }
 
 /// Parts of a micro-dollar in which multipliers are counted: 10^9 (femto-dollars), or fewer where
@@ -133,7 +132,8 @@ AggregateLp build_aggregate(const Problem& problem, const std::vector<std::int64
     rows.disk = row_if(any_need(problem, machine, &Resources::disk_mib));
     rows.pods = row_if(true);
     rows.gpus = row_if(true);
-    for (std::size_t u = 0; u < kind.units().size(); ++u) rows.units.push_back(lp.add_row(-kInf, 0));
+    for (std::size_t u = 0; u < kind.units().size(); ++u)
+      rows.units.push_back(lp.add_row(-kInf, 0));
     for (std::size_t i = 0; i < machine.candidates.size(); ++i)
       rows.limits.push_back(row_if(!limits[m].empty() && limits[m][i] > 0));
 

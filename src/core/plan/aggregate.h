@@ -15,8 +15,8 @@ namespace kerf::plan {
 /// In dollars, cores and GiB, so that the numbers stay near one.
 struct AggregateLp {
   LinearProgram lp;
-  std::vector<std::int32_t> node_column;   ///< by machine
-  std::vector<std::int32_t> demand_row;    ///< by class
+  std::vector<std::int32_t> node_column;  ///< by machine
+  std::vector<std::int32_t> demand_row;   ///< by class
   struct MachineRows {
     std::int32_t cpu, memory, disk, pods, gpus;  ///< -1 = no row
     std::vector<std::int32_t> units;             ///< by unit of the kind
@@ -28,8 +28,8 @@ struct AggregateLp {
 /// what an integral node adds to the LP as a row x <= most * n. By machine, candidate.
 using NodeLimits = std::vector<std::vector<std::int64_t>>;
 NodeLimits node_limits(const Problem& problem);
-/// `unserved` > 0 adds a column per class by which an item stays unserved at that many dollars, so that
-/// a branch that can serve nobody still has duals.
+/// `unserved` > 0 adds a column per class by which an item stays unserved at that many dollars, so
+/// that a branch that can serve nobody still has duals.
 AggregateLp build_aggregate(const Problem& problem, const std::vector<std::int64_t>& demand,
                             const NodeLimits& limits, double unserved = 0);
 

@@ -8,9 +8,15 @@
 
 namespace kerf::plan {
 
+/// A whole GPU in the place of one device of the request: with at least the memory of the slice or
+/// of the portable request (the least of its models where a profile name is on several); of any
+/// size for the shares of a trace.
+cluster::GpuRequest as_whole_gpu(const cluster::GpuRequest& request, const gpu::Catalogue& gpus);
+
 /// Every device asked for becomes a whole GPU that is large enough, packed as Karpenter's scheduler
-/// packs (v1.14: pods by CPU then memory, descending; first existing claim with the fewest pods that
-/// still has a feasible type; else a new claim; in the end each claim's cheapest feasible type).
+/// packs (v1.14: pods by CPU then memory, descending; first existing claim with the fewest pods
+/// that still has a feasible type; else a new claim; in the end each claim's cheapest feasible
+/// type).
 Baseline whole_gpu_baseline(const cluster::Demand& demand, const market::Market& market,
                             const cluster::Policy& policy);
 

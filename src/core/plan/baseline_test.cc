@@ -75,8 +75,7 @@ TEST(StaticMigBaseline, IsNeverBelowThePlannersBound) {
     const cluster::Demand demand = random_demand(seed);
     const Plan plan = make_plan(demand, all, {}, *solver, options);
     const Baseline baseline = static_mig_baseline(demand, all, {});
-    EXPECT_EQ(baseline.unplaced.size(), plan.unplaced.size())
-        << "seed " << seed;
+    EXPECT_EQ(baseline.unplaced.size(), plan.unplaced.size()) << "seed " << seed;
     EXPECT_GE(baseline.per_hour, plan.bound.per_hour) << "seed " << seed;
   }
 }

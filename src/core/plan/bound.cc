@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::int64_t kSimplexSteps = 2'000'000;
 constexpr double kWhole = 1e-6;
+/// The search ends once so many steps have raised the bound by less than one part in 100,000.
+constexpr std::int64_t kStall = 300;
+constexpr std::int64_t kStallPart = 100'000;
 
 struct Branch {
   MicroUsdPerHour bound;
@@ -36,9 +39,9 @@ std::int64_t most_fractional(const Problem& problem, const AggregateLp& lp,
 
 void set_boxes(LpSession& session, const AggregateLp& lp, const std::vector<NodeBox>& boxes) {
   for (std::size_t m = 0; m < boxes.size(); ++m)
-    session.set_column_bounds(lp.node_column[m], static_cast<double>(boxes[m].lower),
-                              boxes[m].upper < 0 ? LinearProgram::kInfinity
-                                                 : static_cast<double>(boxes[m].upper));
+    session.set_column_bounds(
+        lp.node_column[m], static_cast<double>(boxes[m].lower),
+        boxes[m].upper < 0 ? LinearProgram::kInfinity : static_cast<double>(boxes[m].upper));
 }
 
 /// Keeps only the limits that the plain LP's solution breaks: few rows, most of the gain.
@@ -75,7 +78,8 @@ BoundResult lower_bound(const Problem& problem, const std::vector<std::int64_t>&
   const std::vector<NodeBox> free(problem.machines.size());
   if (solution.status == LpStatus::Optimal) result.values = class_values(lp, solution.dual);
   for (int round = 0; round < 4 && solution.status == LpStatus::Optimal; ++round) {
-    result.per_hour = std::max(result.per_hour, certify(problem, demand, lp, solution.dual, free, limits));
+    result.per_hour =
+        std::max(result.per_hour, certify(problem, demand, lp, solution.dual, free, limits));
     if (!keep_broken_limits(lp, solution.primal, all, limits, problem)) break;
     lp = build_aggregate(problem, demand, limits, unserved);
     session = solver.load(lp.lp);
@@ -83,14 +87,21 @@ BoundResult lower_bound(const Problem& problem, const std::vector<std::int64_t>&
     ++result.search_nodes;
   }
   if (solution.status != LpStatus::Optimal) return result;
-  result.per_hour = std::max(result.per_hour, certify(problem, demand, lp, solution.dual, free, limits));
+  result.per_hour =
+      std::max(result.per_hour, certify(problem, demand, lp, solution.dual, free, limits));
   const MicroUsdPerHour root = result.per_hour;
 
   // Open branches by bound; the least of them (and of the closed ones) is the bound of all.
   std::multimap<MicroUsdPerHour, Branch> open;
   open.emplace(root, Branch{root, free});
   MicroUsdPerHour closed = incumbent;  // nothing dearer than the incumbent matters
-  while (!open.empty() && steps-- > 0) {
+  MicroUsdPerHour checkpoint = root;
+  for (std::int64_t step = 1; !open.empty() && steps-- > 0; ++step) {
+    if (step % kStall == 0) {
+      const MicroUsdPerHour now = open.begin()->first;
+      if ((now - checkpoint).micro < now.micro / kStallPart) break;
+      checkpoint = now;
+    }
     Branch branch = std::move(open.begin()->second);
     if (branch.bound >= closed) break;
     open.erase(open.begin());
@@ -101,8 +112,8 @@ BoundResult lower_bound(const Problem& problem, const std::vector<std::int64_t>&
       closed = std::min(closed, branch.bound);
       continue;
     }
-    branch.bound = std::max(branch.bound,
-                            certify(problem, demand, lp, solution.dual, branch.boxes, limits));
+    branch.bound =
+        std::max(branch.bound, certify(problem, demand, lp, solution.dual, branch.boxes, limits));
     if (branch.bound >= incumbent) continue;
     const std::int64_t m = most_fractional(problem, lp, solution.primal);
     if (m < 0) {

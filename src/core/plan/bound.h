@@ -19,10 +19,11 @@ struct BoundResult {
 };
 
 /// Aggregated LP with rows for what one whole node can hold, then branch and bound on node counts,
-/// best bound first, at most `steps` LPs; every bound comes from certify(). Stops as soon as the
-/// bound reaches `incumbent` (the bill of a plan in hand), which it never exceeds.
-/// Rules: branch on the fractional node count with the most dollars at stake, ties to the lower
-/// machine. Valid for any solver answers; deterministic for one solver version.
+/// best bound first, at most `steps` LPs, fewer where the bound no longer rises; every bound comes
+/// from certify(). Stops as soon as the bound reaches `incumbent` (the bill of a plan in hand),
+/// which it never exceeds. Rules: branch on the fractional node count with the most dollars at
+/// stake, ties to the lower machine. Valid for any solver answers; deterministic for one solver
+/// version.
 BoundResult lower_bound(const Problem& problem, const std::vector<std::int64_t>& demand,
                         MicroUsdPerHour incumbent, LpSolver& solver, std::int64_t steps);
 

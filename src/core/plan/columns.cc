@@ -134,7 +134,8 @@ std::vector<double> duals_of(const LpSolution& solution) {
 }
 
 /// For every class the single-class node that serves it cheapest: the master is never infeasible.
-void add_singles(const Problem& problem, const std::vector<std::int64_t>& residual, Master& master) {
+void add_singles(const Problem& problem, const std::vector<std::int64_t>& residual,
+                 Master& master) {
   struct Best {
     double price = kInf;
     Pattern pattern;
@@ -156,7 +157,8 @@ void add_singles(const Problem& problem, const std::vector<std::int64_t>& residu
   for (const Best& entry : best) master.add(entry.pattern);
 }
 
-/// One pricing round over all machines, greedy or (steps > 0) by search; true if a column was added.
+/// One pricing round over all machines, greedy or (steps > 0) by search; true if a column was
+/// added.
 bool price(const Problem& problem, const std::vector<double>& values,
            const std::vector<double>& duals, const std::vector<std::int64_t>& residual,
            std::int64_t steps, Master& master) {
@@ -165,7 +167,8 @@ bool price(const Problem& problem, const std::vector<double>& values,
     const double least = dollars(problem.machines[m].price) * (1 + 1e-7);
     const Filled filled = steps > 0 ? search_node(problem, m, values, residual, least, steps)
                                     : fill_node(problem, m, values, residual);
-    if (value_of(problem, filled.pattern, duals) > least) added = master.add(filled.pattern) || added;
+    if (value_of(problem, filled.pattern, duals) > least)
+      added = master.add(filled.pattern) || added;
   }
   return added;
 }
@@ -173,7 +176,8 @@ bool price(const Problem& problem, const std::vector<double>& values,
 /// Pricing rounds until nothing is found or the rounds are used up. Returns the last duals.
 std::vector<double> run_rounds(const Problem& problem, const std::vector<double>& reference,
                                const std::vector<std::int64_t>& residual, std::int64_t rounds,
-                               std::int64_t steps, const std::function<void()>& tick, Master& master) {
+                               std::int64_t steps, const std::function<void()>& tick,
+                               Master& master) {
   std::vector<double> duals = reference;
   for (std::int64_t round = 0; round <= rounds; ++round) {
     const LpSolution& solution = master.solve();
@@ -182,7 +186,8 @@ std::vector<double> run_rounds(const Problem& problem, const std::vector<double>
     if (round == rounds) break;
     if (tick) tick();
     std::vector<double> smooth = duals;
-    for (std::size_t c = 0; c < smooth.size(); ++c) smooth[c] = 0.5 * smooth[c] + 0.5 * reference[c];
+    for (std::size_t c = 0; c < smooth.size(); ++c)
+      smooth[c] = 0.5 * smooth[c] + 0.5 * reference[c];
     // The cheapest effort that still finds something.
     const bool found = price(problem, smooth, duals, residual, 0, master) ||
                        price(problem, duals, duals, residual, 0, master) ||
@@ -201,8 +206,7 @@ std::int64_t fix(const Problem& problem, const Master& master, const std::vector
   std::vector<std::pair<double, std::size_t>> order;
   for (std::size_t j = 0; j < master.columns().size(); ++j) {
     const auto whole = static_cast<std::int64_t>(std::floor(x[j] + 1e-6));
-    const std::int64_t n =
-        std::min(whole, times_within(problem, master.columns()[j], residual));
+    const std::int64_t n = std::min(whole, times_within(problem, master.columns()[j], residual));
     for (std::int64_t i = 0; i < n; ++i) fleet.push_back(master.columns()[j]);
     take(problem, master.columns()[j], n, residual);
     bought += n;
@@ -272,9 +276,10 @@ Fleet generate_fleet(const Problem& problem, const std::vector<std::int64_t>& de
     if (root)
       for (const Pattern& node : start) master.add(node);
     for (const Pattern& pattern : carried) master.add(refill(problem, pattern, duals, residual));
-    duals = root ? run_rounds(problem, values, residual, options.root_rounds, options.search_steps,
-                              options.tick, master)
-                 : run_rounds(problem, duals, residual, options.dive_rounds, 0, options.tick, master);
+    duals =
+        root ? run_rounds(problem, values, residual, options.root_rounds, options.search_steps,
+                          options.tick, master)
+             : run_rounds(problem, duals, residual, options.dive_rounds, 0, options.tick, master);
     if (master.solution().status != LpStatus::Optimal ||
         fix(problem, master, duals, residual, fleet) == 0) {
       Fleet rest = greedy_fleet(problem, residual, duals);

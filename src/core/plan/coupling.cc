@@ -1,22 +1,18 @@
-// Coupling: zones are decided pod by pod, then pods of a node are bundled or kept apart.
+// Coupling: pods get their zones, then those of one node are bundled or kept apart.
 #include "core/plan/coupling.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
 
+#include "core/plan/coupling_zones.h"
+
 namespace kerf::plan {
 
 namespace {
 
 using cluster::AffinityTerm;
-using cluster::PodSelector;
 using cluster::PodShape;
-
-bool is_zone(const std::string& key) {
-  return key == "topology.kubernetes.io/zone" || key == "failure-domain.beta.kubernetes.io/zone";
-}
-bool is_host(const std::string& key) { return key == "kubernetes.io/hostname"; }
 
 /// The first topology key of the shape that Kerf cannot plan with, and the field that has it.
 std::pair<std::string, std::string> unknown_topology(const PodShape& shape) {
@@ -41,29 +37,21 @@ bool ports_clash(const PodShape& a, const PodShape& b) {
   return false;
 }
 
-std::string describe(const PodSelector& selector) {
-  std::string text;
-  for (const auto& requirement : selector.labels) {
-    if (!text.empty()) text += ",";
-    text += requirement.key;
-    for (std::size_t i = 0; i < requirement.values.size(); ++i)
-      text += (i == 0 ? "=" : "|") + requirement.values[i];
-  }
-  return text.empty() ? "every pod" : text;
-}
-
 /// All state of one call of couple().
 class Coupler {
  public:
   Coupler(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
           const ZonesOf& zones_of, bool for_bound)
-      : demand_(demand), zones_of_(zones_of), for_bound_(for_bound), pods_of_(demand.shapes.size()) {
+      : demand_(demand),
+        zones_of_(zones_of),
+        for_bound_(for_bound),
+        pods_of_(demand.shapes.size()) {
     for (std::uint32_t pod : pods) pods_of_[demand.pods[pod].shape].push_back(pod);
   }
 
   Coupling run() {
     drop_impossible();
-    if (!for_bound_) decide_zones();
+    if (!for_bound_) assign_zones();
     make_groups();
     bundle();
     keep_apart();
@@ -99,163 +87,12 @@ class Coupler {
     }
   }
 
-  // --- zones ---------------------------------------------------------------------------------
-
-  /// A term on the hostname is one on the zone too: a node is in one zone.
-  static bool is_place(const std::string& key) { return is_zone(key) || is_host(key); }
-
-  bool has_zone_term(const PodShape& s) const {
-    auto zone_term = [](const auto& term) { return is_zone(term.topology_key); };
-    return std::any_of(s.spread.begin(), s.spread.end(), zone_term) ||
-           std::any_of(s.affinity.begin(), s.affinity.end(), zone_term) ||
-           std::any_of(s.anti_affinity.begin(), s.anti_affinity.end(), zone_term);
+  void assign_zones() {
+    ZoneDecisions decided = decide_zones(demand_, live_, pods_of_, zones_of_);
+    zone_of_ = std::move(decided.zone_of);
+    for (Unplaced& entry : decided.unplaced) out_.unplaced.push_back(std::move(entry));
+    if (decided.coupled) relaxed_.insert("zone spread and zone (anti-)affinity");
   }
-
-  /// Shapes with a zone term, and those that such a term counts.
-  std::vector<std::uint32_t> zone_coupled() const {
-    std::set<std::uint32_t> coupled;
-    auto add_counted = [&](const PodSelector& selector) {
-      for (std::uint32_t t : live_)
-        if (cluster::matches(selector, shape(t))) coupled.insert(t);
-    };
-    for (std::uint32_t s : live_) {
-      if (!has_zone_term(shape(s))) continue;
-      coupled.insert(s);
-      for (const auto& term : shape(s).spread)
-        if (is_zone(term.topology_key)) add_counted(term.selector);
-      for (const auto& term : shape(s).affinity)
-        if (is_zone(term.topology_key)) add_counted(term.selector);
-      for (const auto& term : shape(s).anti_affinity)
-        if (is_zone(term.topology_key)) add_counted(term.selector);
-    }
-    add_company(coupled);
-    return {coupled.begin(), coupled.end()};
-  }
-
-  /// Who must share a node with a pod that gets a zone here gets one too, and the other way round.
-  void add_company(std::set<std::uint32_t>& coupled) const {
-    for (bool grew = !coupled.empty(); grew;) {
-      grew = false;
-      for (const std::uint32_t s : live_) {
-        std::set<std::uint32_t> company = {s};
-        for (const auto& term : shape(s).affinity)
-          for (const std::uint32_t t : live_)
-            if (is_host(term.topology_key) && cluster::matches(term.selector, shape(t)))
-              company.insert(t);
-        if (company.size() == 1 && shape(s).affinity.empty()) continue;
-        const bool any = std::any_of(company.begin(), company.end(),
-                                     [&](std::uint32_t t) { return coupled.count(t) != 0; });
-        const std::size_t before = coupled.size();
-        if (any) coupled.insert(company.begin(), company.end());
-        grew = grew || coupled.size() > before;
-      }
-    }
-  }
-
-  std::int64_t placed_in(const PodSelector& selector, const std::string& zone) const {
-    std::int64_t sum = 0;
-    for (const auto& [s, by_zone] : placed_) {
-      auto it = by_zone.find(zone);
-      if (it != by_zone.end() && cluster::matches(selector, shape(s))) sum += it->second;
-    }
-    return sum;
-  }
-
-  bool spread_allows(std::uint32_t s, const std::string& zone,
-                     const std::vector<std::string>& counted) const {
-    for (const auto& term : shape(s).spread) {
-      if (!is_zone(term.topology_key)) continue;
-      std::int64_t least = placed_in(term.selector, zone);
-      for (const std::string& other : counted)
-        least = std::min(least, placed_in(term.selector, other));
-      if (static_cast<std::int64_t>(counted.size()) < term.min_domains) least = 0;
-      std::int64_t here =
-          placed_in(term.selector, zone) + (cluster::matches(term.selector, shape(s)) ? 1 : 0);
-      if (here - least > term.max_skew) return false;
-    }
-    return true;
-  }
-
-  bool company_allows(std::uint32_t s, const std::string& zone) const {
-    for (const auto& term : shape(s).anti_affinity)
-      if (is_zone(term.topology_key) && placed_in(term.selector, zone) > 0) return false;
-    for (const auto& [other, by_zone] : placed_) {
-      if (by_zone.count(zone) == 0) continue;
-      for (const auto& term : shape(other).anti_affinity)
-        if (is_zone(term.topology_key) && cluster::matches(term.selector, shape(s))) return false;
-    }
-    for (const auto& term : shape(s).affinity) {
-      if (!is_place(term.topology_key) || placed_in(term.selector, zone) > 0) continue;
-      bool anywhere = false;
-      for (const auto& [other, by_zone] : placed_)
-        anywhere = anywhere || (!by_zone.empty() && cluster::matches(term.selector, shape(other)));
-      // The first pod of a set that wants its own company may start it anywhere.
-      if (anywhere || !cluster::matches(term.selector, shape(s))) return false;
-    }
-    return true;
-  }
-
-  /// Pods already counted by what concerns this shape: balance is sought among these.
-  std::int64_t crowd(std::uint32_t s, const std::string& zone) const {
-    std::int64_t sum = 0;
-    for (const auto& term : shape(s).spread)
-      if (is_zone(term.topology_key)) sum += placed_in(term.selector, zone);
-    return sum;
-  }
-
-  bool choose_zone(std::uint32_t s, std::uint32_t pod, const Zones& zones) {
-    const std::string* best = nullptr;
-    std::int64_t best_crowd = 0;
-    for (const std::string& zone : zones.possible) {
-      if (!spread_allows(s, zone, zones.counted) || !company_allows(s, zone)) continue;
-      std::int64_t here = crowd(s, zone);
-      if (best != nullptr && here >= best_crowd) continue;
-      best = &zone;
-      best_crowd = here;
-    }
-    if (best == nullptr) return false;
-    zone_of_[pod] = *best;
-    ++placed_[s][*best];
-    return true;
-  }
-
-  bool waits_for_others(std::uint32_t s) const {
-    for (const auto& term : shape(s).affinity)
-      if (is_place(term.topology_key) && !cluster::matches(term.selector, shape(s))) return true;
-    return false;
-  }
-
-  void decide_zones() {
-    std::vector<std::uint32_t> coupled = zone_coupled();
-    if (coupled.empty()) return;
-    relaxed_.insert("zone spread and zone (anti-)affinity");
-    std::stable_sort(coupled.begin(), coupled.end(), [this](std::uint32_t a, std::uint32_t b) {
-      return !waits_for_others(a) && waits_for_others(b);
-    });
-    for (std::uint32_t s : coupled) {
-      const Zones zones = zones_of_(s);
-      if (zones.possible.empty()) continue;  // no offering admits it: said later, with the better reason
-      std::vector<std::uint32_t> kept;
-      for (std::uint32_t pod : pods_of_[s]) {
-        if (choose_zone(s, pod, zones)) {
-          kept.push_back(pod);
-        } else {
-          refuse(pod, ReasonCode::NoZone, {zone_constraint(shape(s))});
-        }
-      }
-      pods_of_[s] = std::move(kept);
-    }
-  }
-
-  std::string zone_constraint(const PodShape& s) const {
-    for (const auto& term : s.anti_affinity)
-      if (is_zone(term.topology_key)) return "zone anti-affinity to " + describe(term.selector);
-    for (const auto& term : s.affinity)
-      if (is_zone(term.topology_key)) return "zone affinity to " + describe(term.selector);
-    return "zone spread";
-  }
-
-  // --- nodes ---------------------------------------------------------------------------------
 
   void make_groups() {
     for (std::uint32_t s : live_) {
@@ -275,13 +112,14 @@ class Coupler {
 
   /// Pods that look for their own kind on the node: all of them then lie on one.
   bool is_herd(std::uint32_t s) const {
-    return std::any_of(shape(s).affinity.begin(), shape(s).affinity.end(),
-                       [&](const AffinityTerm& term) {
-                         return is_host(term.topology_key) && cluster::matches(term.selector, shape(s));
-                       });
+    return std::any_of(
+        shape(s).affinity.begin(), shape(s).affinity.end(), [&](const AffinityTerm& term) {
+          return is_host(term.topology_key) && cluster::matches(term.selector, shape(s));
+        });
   }
 
-  /// True if only the shape itself can meet its hostname affinity: then every fleet has it together.
+  /// True if only the shape itself can meet its hostname affinity: then every fleet has it
+  /// together.
   bool needs_itself_alone(std::uint32_t s) const {
     for (const auto& term : shape(s).affinity)
       for (std::uint32_t t : live_)
@@ -319,23 +157,22 @@ class Coupler {
     for (std::size_t m = 0; m < members.size(); ++m) {
       for (const auto& term : shape(members[m]).affinity) {
         if (!is_host(term.topology_key)) continue;
-        if (std::any_of(members.begin(), members.end(), [&](std::uint32_t t) {
-              return cluster::matches(term.selector, shape(t));
-            }))
+        if (std::any_of(members.begin(), members.end(),
+                        [&](std::uint32_t t) { return cluster::matches(term.selector, shape(t)); }))
           continue;
         Group* host = host_for(group, term);
         if (host == nullptr) {
-          return fail("it must share a node with a GPU pod that matches " + describe(term.selector) +
-                      ", and none is in the input");
+          return fail("it must share a node with a GPU pod that matches " +
+                      describe(term.selector) + ", and none is in the input");
         }
         join(*host, is_herd(host->shapes[0]), group, members);
       }
     }
     // Herds that look for each other are one.
     for (Group& other : out_.groups)
-      if (&other != &group && other.shapes.size() == 1 && !other.pods.empty() && same_zone(other, group) &&
-          is_herd(group.shapes[0]) && seeks(other.shapes[0], group.shapes[0]) &&
-          seeks(group.shapes[0], other.shapes[0]))
+      if (&other != &group && other.shapes.size() == 1 && !other.pods.empty() &&
+          same_zone(other, group) && is_herd(group.shapes[0]) &&
+          seeks(other.shapes[0], group.shapes[0]) && seeks(group.shapes[0], other.shapes[0]))
         join(other, true, group, members);
     std::vector<std::uint32_t> shapes;
     for (std::uint32_t pod : group.pods) shapes.push_back(demand_.pods[pod].shape);
@@ -348,16 +185,16 @@ class Coupler {
   }
 
   bool seeks(std::uint32_t s, std::uint32_t t) const {
-    return std::any_of(shape(s).affinity.begin(), shape(s).affinity.end(),
-                       [&](const AffinityTerm& term) {
-                         return is_host(term.topology_key) && cluster::matches(term.selector, shape(t));
-                       });
+    return std::any_of(
+        shape(s).affinity.begin(), shape(s).affinity.end(), [&](const AffinityTerm& term) {
+          return is_host(term.topology_key) && cluster::matches(term.selector, shape(t));
+        });
   }
 
   Group* host_for(const Group& group, const AffinityTerm& term) {
     for (Group& other : out_.groups)
-      if (&other != &group && other.shapes.size() == 1 && !other.pods.empty() && same_zone(other, group) &&
-          cluster::matches(term.selector, shape(other.shapes[0])))
+      if (&other != &group && other.shapes.size() == 1 && !other.pods.empty() &&
+          same_zone(other, group) && cluster::matches(term.selector, shape(other.shapes[0])))
         return &other;
     return nullptr;
   }
@@ -413,8 +250,8 @@ class Coupler {
     }
   }
 
-  /// The most items of group a that may share a node with each other (a == b), or a finite number if
-  /// a and b must be kept apart; max() = no constraint.
+  /// The most items of group a that may share a node with each other (a == b), or a finite number
+  /// if a and b must be kept apart; max() = no constraint.
   std::int32_t most_together(std::uint32_t a, std::uint32_t b) {
     std::int32_t most = std::numeric_limits<std::int32_t>::max();
     for (std::uint32_t s : distinct_[a]) {
@@ -454,7 +291,6 @@ class Coupler {
   bool for_bound_;
   std::vector<std::vector<std::uint32_t>> pods_of_;
   std::vector<std::uint32_t> live_;
-  std::map<std::uint32_t, std::map<std::string, std::int64_t>> placed_;  ///< shape, zone
   std::map<std::uint32_t, std::string> zone_of_;
   std::vector<std::vector<std::uint32_t>> distinct_;  ///< by group: its shapes, each once
   std::set<std::string> relaxed_;

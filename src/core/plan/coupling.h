@@ -1,4 +1,5 @@
-// Coupling: constraints between pods (spread, affinity, ports) turned into zones, bundles, conflicts.
+// Coupling: constraints between pods (spread, affinity, ports) turned into zones, bundles,
+// conflicts.
 #pragma once
 
 #include <cstdint>
@@ -41,13 +42,14 @@ using ZonesOf = std::function<Zones(std::uint32_t shape)>;
 /// Rules (each is sufficient for what Kubernetes enforces, never weaker; DoNotSchedule and required
 /// terms only):
 ///  - zone spread, zone (anti-)affinity: every pod that has such a term or is counted by one gets a
-///    zone here, one pod after the other, each in the allowed zone with the fewest pods that its own
-///    spread counts, ties to the preferred zone. Where no zone is left the pod is unplaced. Pods that
-///    must share a node share its zone.
+///    zone here, one pod after the other, each in the allowed zone with the fewest pods that its
+///    own spread counts, ties to the preferred zone. Where no zone is left the pod is unplaced.
+///    Pods that must share a node share its zone.
 ///  - hostname anti-affinity and host ports: conflicts between groups, one per node within a group.
 ///  - hostname spread: at most max_skew counted pods on a node, because an empty node can always be
 ///    had (as Karpenter reads it).
-///  - hostname affinity: pods that need themselves are one item; pods that need others form one item
+///  - hostname affinity: pods that need themselves are one item; pods that need others form one
+///  item
 ///    with one of those.
 ///  - other topology keys: unplaced, Unsupported.
 /// `for_bound`: only the rules that every legal fleet obeys (no zones chosen, no pod tied to one

@@ -27,7 +27,12 @@ cluster::PodSelector app(const std::string& name) {
 Coupling couple_all(const cluster::Demand& demand, bool for_bound = false) {
   std::vector<std::uint32_t> pods(demand.pods.size());
   std::iota(pods.begin(), pods.end(), 0);
-  return couple(demand, pods, [](std::uint32_t) { return Zones{kZones, kZones}; }, for_bound);
+  return couple(
+      demand, pods,
+      [](std::uint32_t) {
+        return Zones{kZones, kZones};
+      },
+      for_bound);
 }
 
 cluster::PodShape with_spread(const std::string& name, const std::string& key, int skew) {

@@ -43,7 +43,10 @@ class Filler {
  public:
   Filler(const Problem& problem, Pool& pool, const std::vector<double>& values,
          std::vector<std::int64_t>& residual)
-      : problem_(problem), pool_(pool), values_(values), residual_(residual),
+      : problem_(problem),
+        pool_(pool),
+        values_(values),
+        residual_(residual),
         machine_(problem.machines[pool.machine]) {
     const GpuKind& kind = *problem.kinds[machine_.kind];
     for (const Candidate& candidate : machine_.candidates) {
@@ -148,7 +151,8 @@ Fleet dive_fleet(const Problem& problem, std::vector<std::int64_t> residual, LpS
     }
     for (Pool& pool : pools) {
       if (whole && pool.nodes < kWhole) continue;
-      const auto buy = std::max<std::int64_t>(1, std::llround(std::floor(pool.nodes + 1e-6) * options.share));
+      const auto buy =
+          std::max<std::int64_t>(1, std::llround(std::floor(pool.nodes + 1e-6) * options.share));
       Filler filler(problem, pool, values, residual);
       for (std::int64_t n = 0; n < buy; ++n) {
         const Pattern node = filler.next();

@@ -28,9 +28,9 @@ bool hold(Room& room, const Radix& radix, std::int64_t vector, std::size_t i) {
   std::int64_t wanted = radix.digit(vector, i);
   if (wanted == 0) return hold(room, radix, vector, i + 1);
   const Machine& machine = room.machine();
-  auto first = std::lower_bound(
-      machine.candidates.begin(), machine.candidates.end(), radix.classes[i],
-      [](const Candidate& c, std::uint32_t cls) { return c.cls < cls; });
+  auto first =
+      std::lower_bound(machine.candidates.begin(), machine.candidates.end(), radix.classes[i],
+                       [](const Candidate& c, std::uint32_t cls) { return c.cls < cls; });
   // Splits of `wanted` over the candidates from `index` on.
   auto split = [&](auto&& self, std::size_t index, std::int64_t left) -> bool {
     if (left == 0) return hold(room, radix, vector, i + 1);
@@ -101,7 +101,8 @@ class Search {
   }
 
   /// least[v] = min over parts w of v that hold an item of v's last class in use.
-  void choose_part(std::size_t v, std::vector<std::int64_t>& least, std::vector<std::int64_t>& part) {
+  void choose_part(std::size_t v, std::vector<std::int64_t>& least,
+                   std::vector<std::int64_t>& part) {
     const auto n = radix_.classes.size();
     std::vector<std::int64_t> top(n), digit(n, 0);
     for (std::size_t i = 0; i < n; ++i) top[i] = radix_.digit(static_cast<std::int64_t>(v), i);

@@ -23,7 +23,10 @@ class Expander {
  public:
   Expander(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
            const cluster::Policy& policy)
-      : problem_(problem), demand_(demand), market_(market), policy_(policy),
+      : problem_(problem),
+        demand_(demand),
+        market_(market),
+        policy_(policy),
         next_(problem.classes.size()) {}
 
   NodePlan node(const Pattern& pattern) {
@@ -153,7 +156,8 @@ class Expander {
         slices = true;
         continue;
       }
-      for (std::uint8_t i = 0; i < form.replicas; ++i) gpu.slices.push_back({form, i, kNoPod, false});
+      for (std::uint8_t i = 0; i < form.replicas; ++i)
+        gpu.slices.push_back({form, i, kNoPod, false});
     }
     if (!slices) return gpu;
     const gpu::Geometry& table = geometry(kind.model());

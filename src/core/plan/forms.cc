@@ -37,7 +37,8 @@ int slots_for(const Model& model, std::int32_t share_milli) {
   return fewest;
 }
 
-/// The plain profile that `nearest` means; the smaller in compute, then in slots, where two are as near.
+/// The plain profile that `nearest` means; the smaller in compute, then in slots, where two are as
+/// near.
 std::size_t nearest_profile(const Model& model, std::int32_t share_milli) {
   std::size_t best = model.profiles.size();
   int best_distance = std::numeric_limits<int>::max();

@@ -37,9 +37,9 @@ struct UnitCountsHash {
 /// is Cut or Whole; on later GPUs each GPU may be either.
 enum class GpuMode : std::uint8_t { Any, Cut, Whole };
 
-/// All that one GPU can hold is given by its corners: any part of a legal set of slices is legal, so
-/// a set of units fits if and only if it lies under a corner. Several GPUs hold a set if it can be
-/// parted so that each part lies under a corner; that is decided by search with memory, exactly
+/// All that one GPU can hold is given by its corners: any part of a legal set of slices is legal,
+/// so a set of units fits if and only if it lies under a corner. Several GPUs hold a set if it can
+/// be parted so that each part lies under a corner; that is decided by search with memory, exactly
 /// (see covers).
 class GpuKind {
  public:
@@ -80,7 +80,8 @@ class GpuKind {
   std::vector<std::size_t> by_weight_;  ///< units, heaviest first
   std::vector<Inequality> inequalities_;
   bool single_ = false;  ///< one unit only: counting is enough
-  mutable std::unordered_map<UnitCounts, std::uint8_t, UnitCountsHash> enough_;   ///< GPUs known to do
+  mutable std::unordered_map<UnitCounts, std::uint8_t, UnitCountsHash>
+      enough_;  ///< GPUs known to do
   mutable std::unordered_map<UnitCounts, std::uint8_t, UnitCountsHash> too_few_;  ///< known not to
   mutable bool exact_ = true;
 };

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::int64_t kExactVectors = 1500;
 constexpr std::uint64_t kSeed = 20260720;
-constexpr std::size_t kFront = 24;       ///< nodes at the wasteful end that are worked on
-constexpr std::int64_t kPatience = 60;   ///< tries without a gain
+constexpr std::size_t kFront = 24;      ///< nodes at the wasteful end that are worked on
+constexpr std::int64_t kPatience = 60;  ///< tries without a gain
 
 /// The fleet as rooms, so that a try need not build them again.
 class Improver {
@@ -75,9 +75,9 @@ class Improver {
       for (std::size_t i = 0; i < rooms_.size() && left > 0; ++i) {
         if (i == victim || !problem_.classes[cls].need.fits(rooms_[i].left())) continue;
         const std::vector<Candidate>& candidates = rooms_[i].machine().candidates;
-        auto it = std::lower_bound(
-            candidates.begin(), candidates.end(), cls,
-            [](const Candidate& c, std::uint32_t key) { return c.cls < key; });
+        auto it =
+            std::lower_bound(candidates.begin(), candidates.end(), cls,
+                             [](const Candidate& c, std::uint32_t key) { return c.cls < key; });
         for (; it != candidates.end() && it->cls == cls && left > 0; ++it) {
           const auto index = static_cast<std::uint32_t>(it - candidates.begin());
           const std::int64_t m = rooms_[i].most(index, left);
@@ -152,8 +152,9 @@ void improve(const Problem& problem, const std::vector<double>& values, MicroUsd
     if (tick) tick();
     const std::size_t victim =
         static_cast<std::size_t>(step) % std::min<std::size_t>(search.size(), kFront);
-    const bool gained = search.dissolve(victim) ||
-                        (search.size() > 1 && search.rebuy(draw_group(victim, search.size(), prng)));
+    const bool gained =
+        search.dissolve(victim) ||
+        (search.size() > 1 && search.rebuy(draw_group(victim, search.size(), prng)));
     since_gain = gained ? 0 : since_gain + 1;
     if (gained) search.sort();
   }

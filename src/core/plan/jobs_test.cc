@@ -35,7 +35,7 @@ Plan plan_of(const cluster::Demand& demand, bool apart, const cluster::Policy& p
   const auto solver = solver::make_clp();
   PlanOptions options;
   options.baselines = false;
-  options.jobs_apart = apart;
+  options.jobs = apart ? JobsOn::Apart : JobsOn::Shared;
   Plan plan = make_plan(demand, one, policy, *solver, options);
   EXPECT_EQ(check::check_plan(plan, demand, one, policy), std::vector<std::string>{});
   return plan;
@@ -63,6 +63,22 @@ TEST(JobsApart, IsComparedWhereNodesAreShared) {
   cluster::Demand alone;
   add(alone, "web", 3, shape(slice("1g.10gb")));
   EXPECT_FALSE(plan_of(alone, false).jobs_apart.has_value());
+}
+
+TEST(JobsApart, IsChosenWhereTheHoursMakeItCheaper) {
+  // Seven web pods fill an H100; with a Job's whole GPU beside them a p5.48xlarge would be shared.
+  cluster::Demand demand;
+  add(demand, "web", 7, shape(slice("1g.10gb")));
+  add(demand, "train", 1, shape(testing::whole(4), 32000, 65536));
+  demand.workloads[1].transient = true;
+  const market::Market two = market({"p5.4xlarge", "p5.48xlarge"});
+  const auto solver = solver::make_clp();
+  PlanOptions options;
+  options.baselines = false;
+  for (const auto& [hours, nodes] : {std::pair{0.0, 1U}, {20.0, 2U}, {730.0, 1U}}) {
+    demand.workloads[1].hours_per_month = hours;
+    EXPECT_EQ(make_plan(demand, two, {}, *solver, options).nodes.size(), nodes) << hours;
+  }
 }
 
 TEST(JobsApart, KeepsTogetherWhatConstraintsTie) {

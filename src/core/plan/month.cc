@@ -28,8 +28,8 @@ void MonthBill::add(MicroUsdPerHour price, const std::vector<NodePart>& parts, b
   const auto transient = [&](const NodePart& part) {
     return demand_.workloads[part.workload].transient;
   };
-  const bool jobs_only = !has_headroom && !parts.empty() &&
-                         std::all_of(parts.begin(), parts.end(), transient);
+  const bool jobs_only =
+      !has_headroom && !parts.empty() && std::all_of(parts.begin(), parts.end(), transient);
   std::int64_t hours = jobs_only ? 0 : kMonth;
   if (jobs_only) {
     transient_ += price;

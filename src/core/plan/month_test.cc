@@ -28,7 +28,8 @@ TEST(MonthBill, CountsANodeAllMonthIfAnythingOnItIsAlwaysOn) {
   bill.add({1000}, {{0, {600}}, {3, {400}}}, false);
   EXPECT_EQ(bill.micro_usd(), 730'000);
   EXPECT_EQ(bill.transient().micro, 0);
-  EXPECT_EQ(bill.by_workload(), (Months{730'000, 0, 0, 0})) << "the Job runs in room that stands anyway";
+  EXPECT_EQ(bill.by_workload(), (Months{730'000, 0, 0, 0}))
+      << "the Job runs in room that stands anyway";
 }
 
 TEST(MonthBill, LetsJobsPayTheirHoursOfASharedNode) {

@@ -38,8 +38,12 @@ class Search {
  public:
   Search(const Problem& problem, std::uint32_t machine, const std::vector<double>& values,
          const std::vector<std::int64_t>& residual, double at_least, std::int64_t steps)
-      : problem_(problem), machine_(problem.machines[machine]), room_(problem, machine),
-        left_(residual), best_(at_least), steps_(steps) {
+      : problem_(problem),
+        machine_(problem.machines[machine]),
+        room_(problem, machine),
+        left_(residual),
+        best_(at_least),
+        steps_(steps) {
     list_items(values);
   }
 
@@ -80,9 +84,9 @@ class Search {
       item.candidate = i;
       item.cls = candidate.cls;
       item.value = values[candidate.cls];
-      item.need = mix({ratio(need.cpu_milli, machine_.allocatable.cpu_milli),
-                       ratio(need.memory_mib, machine_.allocatable.memory_mib),
-                       ratio(weight, capacity)});
+      item.need =
+          mix({ratio(need.cpu_milli, machine_.allocatable.cpu_milli),
+               ratio(need.memory_mib, machine_.allocatable.memory_mib), ratio(weight, capacity)});
       for (std::size_t m = 0; m < kMixes.size(); ++m)
         item.density[m] = item.need[m] > 0 ? item.value / item.need[m] : 1e30;
       items_.push_back(item);

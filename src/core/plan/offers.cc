@@ -14,7 +14,7 @@ using cluster::GpuRequest;
 using cluster::PodShape;
 using market::InstanceType;
 
-constexpr std::size_t kMaxOptions = 64;
+constexpr std::size_t kMaxOptions = 1024;
 constexpr int kMaxDevices = 240;  ///< of one item; more than any node has
 
 /// The fields that decide which offerings admit a pod; all else blank, so that like pods share one.
@@ -45,9 +45,7 @@ bool names_zone(const PodShape& s, std::set<std::string>& named) {
   };
   look(s.node_selector);
   for (const auto& term : s.node_affinity) look(term);
-  auto zone_term = [](const auto& term) {
-    return term.topology_key != "kubernetes.io/hostname";
-  };
+  auto zone_term = [](const auto& term) { return term.topology_key != "kubernetes.io/hostname"; };
   return any || std::any_of(s.spread.begin(), s.spread.end(), zone_term) ||
          std::any_of(s.affinity.begin(), s.affinity.end(), zone_term) ||
          std::any_of(s.anti_affinity.begin(), s.anti_affinity.end(), zone_term);
@@ -73,8 +71,7 @@ bool may_fit(const gpu::Model& model, std::int32_t gpus, const FormCounts& way) 
   for (const auto& [form, n] : way) {
     if (form.kind == gpu::FormKind::Slice)
       slots += std::int64_t{n} * model.profiles[form.profile].slots;
-    else
-      whole += (n + form.replicas - 1) / form.replicas;
+    else whole += (n + form.replicas - 1) / form.replicas;
   }
   if (slots > 0) whole += (slots + model.slots - 1) / model.slots;
   return whole <= gpus;
@@ -125,18 +122,23 @@ std::uint32_t Offers::sign(const PodShape& s) {
 
 /// Zones to tell apart; empty where nobody asks and the prices are the region's.
 std::vector<std::string> Offers::zone_universe() {
-  if (!policy_.zones.empty()) return policy_.zones;
+  if (!policy_.zones.empty()) {
+    const std::set<std::string> zones(policy_.zones.begin(), policy_.zones.end());
+    return {zones.begin(), zones.end()};
+  }
   std::vector<std::string> priced = market_.zones();
   std::set<std::string> named;
   bool asked = false;
   for (const PodShape& s : demand_.shapes) asked = names_zone(s, named) || asked;
   if (!priced.empty() || !asked) return priced;
+  // A pod that names a zone of another region cannot run here: that zone is not ours to sell in.
+  std::erase_if(named,
+                [this](const std::string& zone) { return !zone.starts_with(market_.region); });
   for (const char* letter : {"a", "b", "c"}) named.insert(market_.region + letter);
   std::string list;
   for (const std::string& zone : named) list += (list.empty() ? "" : ", ") + zone;
-  notes_.push_back(
-      fmt::format("The prices say nothing about zones: every type is taken to be sold in {}.",
-                  list));
+  notes_.push_back(fmt::format(
+      "The prices say nothing about zones: every type is taken to be sold in {}.", list));
   return {named.begin(), named.end()};
 }
 
@@ -145,8 +147,7 @@ void Offers::expand() {
   for (const market::Offering& offering : market_.offerings) {
     if (!cluster::allows(policy_, market_.types[offering.type], offering)) continue;
     if (!offering.zone.empty() || zones.empty()) {
-      offers_.push_back(
-          {offering.type, offering.zone, offering.capacity_type, offering.price});
+      offers_.push_back({offering.type, offering.zone, offering.capacity_type, offering.price});
       continue;
     }
     for (const std::string& zone : zones)
@@ -183,7 +184,11 @@ const std::vector<FormCounts>& Offers::request_options(const std::vector<GpuRequ
     std::vector<FormCounts> longer;
     for (const FormCounts& way : ways) {
       for (const gpu::Form& form : forms) {
-        if (request.count > kMaxDevices || longer.size() >= kMaxOptions) continue;
+        if (request.count > kMaxDevices) continue;
+        if (longer.size() >= kMaxOptions) {
+          truncated_ = true;
+          continue;
+        }
         longer.push_back(way);
         add_form(longer.back(), form, static_cast<int>(request.count));
       }
@@ -196,8 +201,7 @@ const std::vector<FormCounts>& Offers::request_options(const std::vector<GpuRequ
 std::vector<GpuMode> Offers::modes(std::uint32_t type) const {
   const InstanceType& instance = market_.types[type];
   const gpu::Model& model = market_.model_of(instance);
-  if (model.generation == gpu::Generation::Ampere && model.cuttable() &&
-      instance.gpu_fraction == 1)
+  if (model.generation == gpu::Generation::Ampere && model.cuttable() && instance.gpu_fraction == 1)
     return {GpuMode::Cut, GpuMode::Whole};
   return {GpuMode::Any};
 }
@@ -211,7 +215,10 @@ std::vector<FormCounts> Offers::options(const std::vector<std::uint32_t>& shapes
     std::vector<FormCounts> longer;
     for (const FormCounts& way : ways) {
       for (const FormCounts& option : request_options(request, type, mode)) {
-        if (longer.size() >= kMaxOptions) break;
+        if (longer.size() >= kMaxOptions) {
+          truncated_ = true;
+          break;
+        }
         longer.push_back(way);
         for (const auto& [form, n] : option) add_form(longer.back(), form, n * times);
       }
@@ -239,9 +246,8 @@ std::vector<std::string> Offers::zones(std::uint32_t s) {
   }
   std::vector<std::string> zones;
   for (const auto& [zone, price] : least) zones.push_back(zone);
-  std::stable_sort(zones.begin(), zones.end(), [&](const std::string& a, const std::string& b) {
-    return least[a] < least[b];
-  });
+  std::stable_sort(zones.begin(), zones.end(),
+                   [&](const std::string& a, const std::string& b) { return least[a] < least[b]; });
   return zones;
 }
 
@@ -250,7 +256,8 @@ std::vector<std::string> Offers::selected_zones(std::uint32_t s) const {
   for (const Offer& offer : offers_) {
     if (zones.count(offer.zone) != 0) continue;
     if (selects(market_, policy_, shape(s), market_.types[offer.type], offer.zone,
-                offer.capacity_type, given_).ok)
+                offer.capacity_type, given_)
+            .ok)
       zones.insert(offer.zone);
   }
   return {zones.begin(), zones.end()};

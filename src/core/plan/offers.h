@@ -1,4 +1,5 @@
-// Offers: what can be bought for these pods, who is admitted where, and in which forms they are served.
+// Offers: what can be bought for these pods, who is admitted where, and in which forms they are
+// served.
 #pragma once
 
 #include <map>
@@ -31,8 +32,8 @@ struct Offer {
 /// the policy's headroom is numbered after them.
 class Offers {
  public:
-  Offers(const cluster::Demand& demand, const market::Market& market,
-         const cluster::Policy& policy, GivenLabels given = GivenLabels::AsChosen);
+  Offers(const cluster::Demand& demand, const market::Market& market, const cluster::Policy& policy,
+         GivenLabels given = GivenLabels::AsChosen);
 
   const std::vector<Offer>& all() const { return offers_; }
   const market::Market& market() const { return market_; }
@@ -52,13 +53,14 @@ class Offers {
   /// The modes in which a node of the type can be bought.
   std::vector<GpuMode> modes(std::uint32_t type) const;
   /// All ways to serve one item, which is a pod of each of these shapes; like requests are served
-  /// alike. At most 64 ways.
+  /// alike. At most 1,024 ways; truncated() says if there were more.
   std::vector<FormCounts> options(const std::vector<std::uint32_t>& shapes, std::uint32_t type,
                                   GpuMode mode);
   /// Zones where something serves the shape, those of the cheapest offers first.
   std::vector<std::string> zones(std::uint32_t s);
   /// Zones where its selectors admit nodes, ascending: the domains that a spread counts.
   std::vector<std::string> selected_zones(std::uint32_t s) const;
+  bool truncated() const { return truncated_; }
   /// Assumptions made on the way, for people.
   const std::vector<std::string>& notes() const { return notes_; }
 
@@ -85,6 +87,7 @@ class Offers {
            std::vector<FormCounts>>
       options_;
   std::vector<Resources> allocatable_;  ///< by type
+  bool truncated_ = false;
   std::vector<std::string> notes_;
 };
 

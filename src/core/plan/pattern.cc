@@ -17,8 +17,8 @@ std::int64_t most_by_amount(std::int64_t left, std::int64_t need, std::int64_t l
 /// Parts of a machine's CPU, memory, disk, pod slots and GPU weight.
 using Footprint = std::array<double, 5>;
 /// How much each resource counts, beside how little of it is left.
-constexpr Footprint kNotions[] = {{1, 1, 1, 0.1, 1}, {0.3, 0.3, 0.3, 0, 1}, {1, 0.2, 0, 0, 0.4},
-                                  {0, 0, 0, 0, 1}};
+constexpr Footprint kNotions[] = {
+    {1, 1, 1, 0.1, 1}, {0.3, 0.3, 0.3, 0, 1}, {1, 0.2, 0, 0, 0.4}, {0, 0, 0, 0, 1}};
 
 double share(std::int64_t need, std::int64_t total) {
   return total <= 0 ? 0.0 : static_cast<double>(need) / static_cast<double>(total);
@@ -29,7 +29,8 @@ Footprint footprint(const Problem& problem, const Machine& machine, const Candid
   const Resources& need = problem.classes[candidate.cls].need;
   const GpuKind& kind = *problem.kinds[machine.kind];
   std::int64_t weight = 0;
-  for (std::size_t u = 0; u < kind.units().size(); ++u) weight += kind.weight(u) * candidate.units.n[u];
+  for (std::size_t u = 0; u < kind.units().size(); ++u)
+    weight += kind.weight(u) * candidate.units.n[u];
   return {share(need.cpu_milli, machine.allocatable.cpu_milli),
           share(need.memory_mib, machine.allocatable.memory_mib),
           share(need.disk_mib, machine.allocatable.disk_mib),
@@ -42,8 +43,12 @@ class Filler {
  public:
   Filler(const Problem& problem, const Pattern& first, const std::vector<double>& values,
          const std::vector<std::int64_t>& residual)
-      : problem_(problem), machine_(problem.machines[first.machine]), values_(values),
-        residual_(residual), first_(problem, first), room_(first_) {
+      : problem_(problem),
+        machine_(problem.machines[first.machine]),
+        values_(values),
+        residual_(residual),
+        first_(problem, first),
+        room_(first_) {
     for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i) {
       const std::uint32_t cls = machine_.candidates[i].cls;
       if (residual[cls] <= 0 || values[cls] <= 0) continue;
@@ -197,8 +202,9 @@ void Room::add(std::uint32_t candidate, std::int64_t n) {
   const Candidate& c = machine_->candidates[candidate];
   left_ = left_ - problem_->classes[c.cls].need * n;
   units_ = units_.plus(c.units, static_cast<int>(n));
-  auto it = std::lower_bound(content_.begin(), content_.end(), candidate,
-                             [](const auto& entry, std::uint32_t key) { return entry.first < key; });
+  auto it =
+      std::lower_bound(content_.begin(), content_.end(), candidate,
+                       [](const auto& entry, std::uint32_t key) { return entry.first < key; });
   if (it == content_.end() || it->first != candidate) it = content_.insert(it, {candidate, 0});
   it->second += static_cast<std::int32_t>(n);
 }
@@ -207,8 +213,9 @@ void Room::remove(std::uint32_t candidate, std::int64_t n) {
   const Candidate& c = machine_->candidates[candidate];
   left_ = left_ + problem_->classes[c.cls].need * n;
   units_ = units_.plus(c.units, static_cast<int>(-n));
-  auto it = std::lower_bound(content_.begin(), content_.end(), candidate,
-                             [](const auto& entry, std::uint32_t key) { return entry.first < key; });
+  auto it =
+      std::lower_bound(content_.begin(), content_.end(), candidate,
+                       [](const auto& entry, std::uint32_t key) { return entry.first < key; });
   KERF_ASSERT(it != content_.end() && it->first == candidate && it->second >= n,
               "only what is there is removed");
   it->second -= static_cast<std::int32_t>(n);

@@ -58,10 +58,10 @@ class Room {
 };
 
 /// Fills one node for the most value, item by item, by value per scarce resource, under several
-/// notions of scarce; what is scarce follows from what is left. `values` and `residual` are by class
-/// (items without residual or value are not used). Returns the best pattern found and its value; not
-/// optimal in general: a plan may use it, a bound may not.
-/// Cost: candidates * items on the node, for each notion. Ties: lower candidate index.
+/// notions of scarce; what is scarce follows from what is left. `values` and `residual` are by
+/// class (items without residual or value are not used). Returns the best pattern found and its
+/// value; not optimal in general: a plan may use it, a bound may not. Cost: candidates * items on
+/// the node, for each notion. Ties: lower candidate index.
 struct Filled {
   Pattern pattern;
   double value = 0;
@@ -73,8 +73,8 @@ Filled fill_node(const Problem& problem, std::uint32_t machine, const std::vecto
 Filled top_up(const Problem& problem, const Pattern& pattern, const std::vector<double>& values,
               const std::vector<std::int64_t>& residual);
 
-/// The cheapest machine that can hold what `pattern` holds, as a pattern there; ties to the one it is
-/// on, then to the lower index.
+/// The cheapest machine that can hold what `pattern` holds, as a pattern there; ties to the one it
+/// is on, then to the lower index.
 Pattern cheapest_host(const Problem& problem, const Pattern& pattern);
 
 }  // namespace kerf::plan

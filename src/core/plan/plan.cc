@@ -23,4 +23,8 @@ double gap_percent(const Plan& plan) {
   return 100 * over / static_cast<double>(plan.bound.per_hour.micro);
 }
 
+gpu::Devices devices_of(const Placement& placement) {
+  return placement.devices.empty() ? gpu::Devices{{placement.form, 1}} : placement.devices;
+}
+
 }  // namespace kerf::plan

@@ -37,9 +37,9 @@ struct NodePlan {
   market::CapacityType capacity_type = market::CapacityType::OnDemand;
   std::vector<std::string> zones;  ///< any of these; empty = any zone of the region
   MicroUsdPerHour price;
-  std::vector<GpuPlan> gpus;       ///< exactly InstanceType::gpu_count
+  std::vector<GpuPlan> gpus;        ///< exactly InstanceType::gpu_count
   std::vector<std::uint32_t> pods;  ///< ascending indices in Demand::pods
-  Resources used;                  ///< sum of the pods' requests (headroom too)
+  Resources used;                   ///< sum of the pods' requests (headroom too)
   Resources allocatable;
   /// Labels beyond the well-known ones that its pods select by: the node must carry them.
   std::vector<std::pair<std::string, std::string>> labels;
@@ -50,6 +50,7 @@ struct Placement {
   std::uint32_t pod = 0;
   std::uint32_t node = 0;
   gpu::Form form;        ///< of its (first) device
+  gpu::Devices devices;  ///< all of them, by form; empty = one of `form`
   MicroUsdPerHour cost;  ///< its part of the node's price; the parts add up to the price
   Reason reason;
 };
@@ -64,8 +65,8 @@ enum class ActionKind : std::uint8_t { Keep, Cut, Move, Buy, Return };
 std::string_view to_string(ActionKind kind);
 struct Action {
   ActionKind kind = ActionKind::Buy;
-  std::int64_t count = 1;           ///< like nodes together
-  std::uint32_t type = 0;           ///< Market::types
+  std::int64_t count = 1;  ///< like nodes together
+  std::uint32_t type = 0;  ///< Market::types
   market::CapacityType capacity_type = market::CapacityType::OnDemand;
   std::vector<std::uint32_t> nodes;  ///< Plan::nodes
   MicroUsdPerHour per_hour;          ///< change of the bill by the whole action
@@ -74,7 +75,7 @@ struct Action {
 /// A proven lower bound on the bill of any fleet that serves exactly the pods placed.
 struct Bound {
   MicroUsdPerHour per_hour;
-  std::string method;  ///< "exact", "aggregated-lp", "aggregated-lp-integer-nodes", "none"
+  std::string method;    ///< "exact", "aggregated-lp", "aggregated-lp-integer-nodes", "none"
   bool optimal = false;  ///< the plan's bill equals the least possible
   std::vector<std::string> relaxed;  ///< constraints that the bound leaves out
   std::int64_t search_nodes = 0;     ///< branch and bound steps spent
@@ -85,7 +86,7 @@ struct Baseline {
   std::string name;  ///< "whole-gpu", "static-mig"
   MicroUsdPerHour per_hour;
   std::int64_t nodes = 0;
-  std::vector<std::uint32_t> unplaced;  ///< pods that this way cannot serve, ascending
+  std::vector<std::uint32_t> unplaced;        ///< pods that this way cannot serve, ascending
   std::vector<MicroUsdPerHour> per_workload;  ///< by Demand::workloads; adds up to per_hour
   MicroUsdPerHour transient_part;             ///< as Plan::transient_part
   std::int64_t month_micro_usd = 0;           ///< as Plan::month_micro_usd
@@ -99,7 +100,7 @@ struct Utilisation {
   double gpu_memory = 0;  ///< part of the GPU memory slots bought that pods hold, 0..1
   double cpu = 0;         ///< part of allocatable that pods ask for
   double memory = 0;
-  MicroUsdPerHour idle;              ///< price share of GPU room that no pod holds
+  MicroUsdPerHour idle;               ///< price share of GPU room that no pod holds
   MicroUsdPerHour stranded_geometry;  ///< of it: no legal start or slice size is left for it
   MicroUsdPerHour stranded_cpu;       ///< of it: the node's CPU is used up
   MicroUsdPerHour stranded_memory;    ///< of it: the node's memory (or disk, or pod count) is
@@ -108,8 +109,8 @@ struct Utilisation {
 
 /// How one workload fares, for the table that people read.
 struct WorkloadCost {
-  MicroUsdPerHour per_hour;           ///< its pods' parts of the node prices while all of them run
-  std::int64_t month_micro_usd = 0;   ///< its part of the month; core/plan/month.h has the rules
+  MicroUsdPerHour per_hour;          ///< its pods' parts of the node prices while all of them run
+  std::int64_t month_micro_usd = 0;  ///< its part of the month; core/plan/month.h has the rules
   std::int64_t placed = 0;
   /// Forms given, most frequent first: "1g.10gb A100-80" (gpu::full_name) and how many pods.
   std::vector<std::pair<std::string, std::int64_t>> forms;
@@ -122,7 +123,7 @@ struct JobsApart {
 };
 
 struct Plan {
-  std::vector<NodePlan> nodes;  ///< ordered by price (dearest first), type name, content
+  std::vector<NodePlan> nodes;        ///< ordered by price (dearest first), type name, content
   std::vector<Placement> placements;  ///< by pod
   std::vector<Unplaced> unplaced;     ///< by pod
   std::vector<Action> actions;
@@ -142,5 +143,8 @@ struct Plan {
 
 /// (bill - bound) / bound in percent, 0 if the bound is optimal; infinity if the bound is 0.
 double gap_percent(const Plan& plan);
+
+/// Placement::devices, or one of its form.
+gpu::Devices devices_of(const Placement& placement);
 
 }  // namespace kerf::plan

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -71,6 +72,7 @@ class Planner {
     if (options_.baselines) {
       report("baselines", solved.bill, plan.bound.per_hour);
       plan.baselines.push_back(whole_gpu_baseline(demand_, market_, policy_));
+      plan.baselines.push_back(best_whole_gpus());
       plan.baselines.push_back(static_mig_baseline(demand_, market_, policy_));
     }
     return plan;
@@ -105,14 +107,15 @@ class Planner {
     columns.tick = tick;
     Fleet fleet = generate_fleet(problem, demand, values, start, solver_, columns);
     if (bill_of(problem, start) < bill_of(problem, fleet)) fleet = start;
-    improve(problem, values, bound.per_hour, options.search_steps,
-            [&] { report("improve", bill_of(problem, fleet), bound.per_hour); }, fleet);
+    improve(
+        problem, values, bound.per_hour, options.search_steps,
+        [&] { report("improve", bill_of(problem, fleet), bound.per_hour); }, fleet);
     return fleet;
   }
 
   Solved solve(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
     const ByDuration split = by_duration(demand_, pods);
-    if (!options.jobs_apart || !split.both()) return solve_together(pods, options);
+    if (options.jobs != JobsOn::Apart || !split.both()) return solve_together(pods, options);
     if (!tied_together(demand_, split)) return solve_apart(split, options);
     Solved solved = solve_together(pods, options);
     solved.problem.notes.push_back(
@@ -127,8 +130,9 @@ class Planner {
     Solved jobs = solve_together(split.jobs, options);
     policy_.headroom = headroom;
     append(solved.problem, solved.fleet, std::move(jobs.problem), jobs.fleet);
-    solved.problem.notes.push_back("Jobs and CronJobs have nodes of their own; what is proven is "
-                                   "for fleets that do the same.");
+    solved.problem.notes.push_back(
+        "Jobs and CronJobs have nodes of their own; what is proven is "
+        "for fleets that do the same.");
     solved.bill += jobs.bill;
     solved.bound.per_hour += jobs.bound.per_hour;
     solved.bound.optimal = solved.bound.optimal && jobs.bound.optimal;
@@ -141,12 +145,56 @@ class Planner {
     return solved;
   }
 
+  /// The planner's own fleet for whole GPUs in the place of every device asked for: what choosing
+  /// the types well saves without any slicing.
+  Baseline best_whole_gpus() {
+    const cluster::Demand whole = as_whole_gpus(demand_);
+    cluster::Policy policy = policy_;
+    policy.limit_per_hour.reset();
+    policy.limit_gpus.reset();
+    for (cluster::Headroom& headroom : policy.headroom)
+      headroom.request = as_whole_gpu(headroom.request, market_.gpus);
+    PlanOptions options = options_;
+    options.baselines = false;
+    options.bound_steps = 0;
+    const Plan plan = Planner(whole, market_, policy, solver_, options).run();
+    Baseline baseline;
+    baseline.name = "whole-gpu-best";
+    baseline.per_hour = plan.bill;
+    baseline.nodes = static_cast<std::int64_t>(plan.nodes.size());
+    for (const Unplaced& entry : plan.unplaced) baseline.unplaced.push_back(entry.pod);
+    baseline.transient_part = plan.transient_part;
+    baseline.month_micro_usd = plan.month_micro_usd;
+    for (const WorkloadCost& cost : plan.workloads) {
+      baseline.per_workload.push_back(cost.per_hour);
+      baseline.months.push_back(cost.month_micro_usd);
+    }
+    std::map<std::string, std::int64_t> fleet;
+    for (const NodePlan& node : plan.nodes) ++fleet[market_.types[node.type].name];
+    baseline.fleet.assign(fleet.begin(), fleet.end());
+    return baseline;
+  }
+
+  cluster::Demand as_whole_gpus(cluster::Demand demand) const {
+    for (cluster::PodShape& shape : demand.shapes) {
+      std::map<std::int32_t, cluster::GpuRequest> by_size;  // like requests are one
+      for (const cluster::GpuRequest& request : shape.gpu) {
+        const cluster::GpuRequest whole = as_whole_gpu(request, market_.gpus);
+        auto [it, fresh] = by_size.try_emplace(whole.gib, whole);
+        if (!fresh) it->second.count += whole.count;
+      }
+      shape.gpu.clear();
+      for (const auto& [gib, request] : by_size) shape.gpu.push_back(request);
+    }
+    return demand;
+  }
+
   /// The two fleets' prices, where the plan's nodes mix Jobs with what is always on.
   std::optional<JobsApart> other_way(const std::vector<std::uint32_t>& pods, const Plan& plan) {
     const ByDuration split = by_duration(demand_, pods);
     const auto mixes = [&](const NodePlan& node) { return by_duration(demand_, node.pods).both(); };
-    if (options_.jobs_apart || std::none_of(plan.nodes.begin(), plan.nodes.end(), mixes) ||
-        tied_together(demand_, split))
+    if (options_.jobs == JobsOn::Apart ||
+        std::none_of(plan.nodes.begin(), plan.nodes.end(), mixes) || tied_together(demand_, split))
       return std::nullopt;
     report("jobs apart", plan.bill, plan.bound.per_hour);
     PlanOptions quick = options_;
@@ -166,6 +214,10 @@ class Planner {
     std::vector<double> values;
     solved.fleet = search(solved.problem, options, solved.bound, values);
     solved.bill = bill_of(solved.problem, solved.fleet);
+    if (solved.problem.truncated) {
+      solved.bound = {{}, "none", false, {}, 0};
+      return solved;
+    }
     if (!solved.problem.restricted) {
       if (!solved.bound.optimal) prove(solved.problem, options, solved);
       return solved;
@@ -207,19 +259,24 @@ class Planner {
     return sum;
   }
 
+  Reason dollar_limit() const {
+    return {ReasonCode::LimitPerHour, {format_usd(*policy_.limit_per_hour)}};
+  }
+  Reason gpu_limit() const {
+    return {ReasonCode::LimitGpus, {std::to_string(*policy_.limit_gpus)}};
+  }
+
   /// The policy limit that the fleet breaks, if any.
   std::optional<Reason> broken_limit(const Solved& solved) const {
-    if (policy_.limit_per_hour && solved.bill > *policy_.limit_per_hour)
-      return Reason{ReasonCode::LimitPerHour, {format_usd(*policy_.limit_per_hour)}};
-    if (policy_.limit_gpus && gpus_of(solved) > *policy_.limit_gpus)
-      return Reason{ReasonCode::LimitGpus, {std::to_string(*policy_.limit_gpus)}};
+    if (policy_.limit_per_hour && solved.bill > *policy_.limit_per_hour) return dollar_limit();
+    if (policy_.limit_gpus && gpus_of(solved) > *policy_.limit_gpus) return gpu_limit();
     return std::nullopt;
   }
 
   /// The longest prefix of the pods, by priority, then by what they cost alone, then in order, that
   /// stays within the limits. Found by bisection, so among prefixes that do not fit a longer one is
   /// not looked for.
-  Solved within_limits(std::vector<std::uint32_t> pods, const Reason& reason,
+  Solved within_limits(std::vector<std::uint32_t> pods, Reason reason,
                        std::vector<Unplaced>& cut_off) {
     std::vector<MicroUsdPerHour> alone(demand_.pods.size(), {std::int64_t{1} << 60});
     Problem all = compile(demand_, pods, market_, policy_, Coupled::AsPlanned);
@@ -232,17 +289,20 @@ class Planner {
     for (const Unplaced& entry : all.unplaced) hopeless[entry.pod] = true;
     std::vector<Unplaced> never = all.unplaced;
     // Who needs a node that breaks the limit by itself must not keep the others waiting.
-    std::vector<bool> affordable(all.classes.size());
+    std::vector<bool> affordable(all.classes.size()), cheap_enough(all.classes.size());
     for (const Machine& machine : all.machines) {
       if (policy_.limit_per_hour && machine.price > *policy_.limit_per_hour) continue;
-      if (policy_.limit_gpus && machine.gpus > *policy_.limit_gpus) continue;
-      for (const Candidate& candidate : machine.candidates) affordable[candidate.cls] = true;
+      const bool few_gpus = !policy_.limit_gpus || machine.gpus <= *policy_.limit_gpus;
+      for (const Candidate& candidate : machine.candidates) {
+        cheap_enough[candidate.cls] = true;
+        if (few_gpus) affordable[candidate.cls] = true;
+      }
     }
     for (std::uint32_t c = 0; c < all.classes.size(); ++c)
       for (std::uint32_t pod : all.classes[c].pods) {
         if (affordable[c] || pod == kNoPod) continue;
         hopeless[pod] = true;
-        never.push_back({pod, reason});
+        never.push_back({pod, cheap_enough[c] ? gpu_limit() : dollar_limit()});
       }
     std::erase_if(pods, [&](std::uint32_t pod) { return bool{hopeless[pod]}; });
     std::stable_sort(pods.begin(), pods.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -255,14 +315,19 @@ class Planner {
     quick.search_steps = std::min<std::int64_t>(quick.search_steps, 60);
     std::size_t fits = 0, fails = pods.size() + 1;
     auto prefix = [&](std::size_t n) {
-      std::vector<std::uint32_t> chosen(pods.begin(), pods.begin() + static_cast<std::ptrdiff_t>(n));
+      std::vector<std::uint32_t> chosen(pods.begin(),
+                                        pods.begin() + static_cast<std::ptrdiff_t>(n));
       std::sort(chosen.begin(), chosen.end());
       return chosen;
     };
     while (fails - fits > 1) {
       const std::size_t middle = fits + (fails - fits) / 2;
-      if (broken_limit(solve(prefix(middle), quick))) fails = middle;
-      else fits = middle;
+      if (const auto broken = broken_limit(solve(prefix(middle), quick))) {
+        fails = middle;
+        reason = *broken;  // in the end, that of the first pod which does not fit
+      } else {
+        fits = middle;
+      }
     }
     Solved solved = solve(prefix(fits), options_);
     while (fits > 0 && broken_limit(solved)) solved = solve(prefix(--fits), options_);
@@ -278,11 +343,30 @@ class Planner {
   const PlanOptions& options_;
 };
 
+/// True if the month of two fleets, with the hours given for every Job, is less than the plan's.
+bool apart_is_cheaper(const Plan& plan, const cluster::Demand& demand) {
+  if (!plan.jobs_apart) return false;
+  double longest = 0;
+  for (std::size_t w = 0; w < demand.workloads.size(); ++w) {
+    const cluster::Workload& workload = demand.workloads[w];
+    if (!workload.transient || plan.workloads[w].placed == 0) continue;
+    if (!(workload.hours_per_month > 0)) return false;
+    longest = std::max(longest, workload.hours_per_month);
+  }
+  const double month = static_cast<double>(plan.jobs_apart->always_on.micro) * kHoursPerMonth +
+                       static_cast<double>(plan.jobs_apart->jobs.micro) * longest;
+  return month < static_cast<double>(plan.month_micro_usd);
+}
+
 }  // namespace
 
 Plan make_plan(const cluster::Demand& demand, const market::Market& market,
                const cluster::Policy& policy, LpSolver& solver, const PlanOptions& options) {
-  return Planner(demand, market, policy, solver, options).run();
+  Plan plan = Planner(demand, market, policy, solver, options).run();
+  if (options.jobs != JobsOn::Auto || !apart_is_cheaper(plan, demand)) return plan;
+  PlanOptions apart = options;
+  apart.jobs = JobsOn::Apart;
+  return Planner(demand, market, policy, solver, apart).run();
 }
 
 }  // namespace kerf::plan

@@ -1,6 +1,7 @@
 // make_plan: demand + market + policy -> the cheapest fleet found, with its bound and baselines.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
 
@@ -20,15 +21,21 @@ struct Progress {
   MicroUsdPerHour bound;
 };
 
+/// Where Jobs and CronJobs run.
+enum class JobsOn : std::uint8_t {
+  Shared,  ///< with everybody else: least cost while everything runs
+  Apart,   ///< on nodes of their own: dearer while they run; the bound is for fleets that do the
+           ///< same
+  Auto,    ///< Shared, or Apart where the hours given make that cheaper by the month
+};
+
 struct PlanOptions {
   /// Branch-and-bound nodes spent on integer node counts.
   std::int64_t bound_steps = 2000;
   /// Local-search rounds that may pass without a gain.
   std::int64_t search_steps = 400;
   bool baselines = true;
-  /// Jobs and CronJobs get nodes of their own: dearer while they run, cheaper while they do not. The
-  /// bound is then for fleets that do the same.
-  bool jobs_apart = false;
+  JobsOn jobs = JobsOn::Auto;
   std::function<void(const Progress&)> progress;  ///< may be empty; called a few times a second
 };
 

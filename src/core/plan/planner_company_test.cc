@@ -2,11 +2,8 @@
 // company, and limits that one dear pod must not use up for all.
 #include <gtest/gtest.h>
 
-#include "core/check/check.h"
 #include "core/plan/bound.h"
-#include "core/plan/plan_testing.h"
-#include "core/plan/planner.h"
-#include "solver/clp.h"
+#include "core/plan/planner_testing.h"
 
 namespace kerf::plan {
 namespace {
@@ -17,22 +14,9 @@ using testing::quick;
 using testing::shape;
 using testing::slice;
 using testing::whole;
+using testing::World;
 
 constexpr const char* kHost = "kubernetes.io/hostname";
-
-struct World {
-  cluster::Demand demand;
-  market::Market market;
-  cluster::Policy policy;
-
-  explicit World(const std::vector<std::string>& types) : market(testing::market(types)) {}
-  Plan plan() const {
-    auto solver = solver::make_clp();
-    Plan made = make_plan(demand, market, policy, *solver, quick());
-    EXPECT_EQ(check::check_plan(made, demand, market, policy), std::vector<std::string>{});
-    return made;
-  }
-};
 
 cluster::PodShape of_team(cluster::Operator op, std::vector<std::string> teams) {
   cluster::PodShape pod = shape(slice("1g.10gb"));

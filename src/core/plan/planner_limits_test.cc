@@ -1,10 +1,7 @@
 // make_plan under a policy: limits, priorities, headroom, and the month of Jobs.
 #include <gtest/gtest.h>
 
-#include "core/check/check.h"
-#include "core/plan/plan_testing.h"
-#include "core/plan/planner.h"
-#include "solver/clp.h"
+#include "core/plan/planner_testing.h"
 
 namespace kerf::plan {
 namespace {
@@ -15,20 +12,7 @@ using testing::quick;
 using testing::shape;
 using testing::slice;
 using testing::whole;
-
-struct World {
-  cluster::Demand demand;
-  market::Market market = testing::market();
-  cluster::Policy policy;
-
-  Plan plan(const PlanOptions& options = quick()) const {
-    auto solver = solver::make_clp();
-    Plan made = make_plan(demand, market, policy, *solver, options);
-    EXPECT_EQ(check::check_plan(made, demand, market, policy), std::vector<std::string>{});
-    return made;
-  }
-  std::string name(std::uint32_t pod) const { return demand.pods[pod].name; }
-};
+using testing::World;
 
 std::int64_t gpus_of(const Plan& plan) {
   std::int64_t sum = 0;

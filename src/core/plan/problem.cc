@@ -25,7 +25,8 @@ class Compiler {
   Problem run(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
               Coupled coupled) {
     Coupling coupling = couple(
-        demand, pods, [this](std::uint32_t shape) {
+        demand, pods,
+        [this](std::uint32_t shape) {
           return Zones{offers_.zones(shape), offers_.selected_zones(shape)};
         },
         coupled == Coupled::ForBound);
@@ -41,6 +42,7 @@ class Compiler {
     drop_unservable();
     drop_dominated();
     index_conflicts();
+    problem_.truncated = offers_.truncated();
     return std::move(problem_);
   }
 
@@ -65,9 +67,10 @@ class Compiler {
       }
       // A limit of items on a node counts one group only, so such groups stay classes of their own.
       bool limited = group.per_node != std::numeric_limits<std::int32_t>::max();
-      Key key{item.need, gpu, signatures, group.zone, group.per_node,
-              alone[g] || limited ? g + 1 : 0};
-      auto [it, fresh] = index.try_emplace(key, static_cast<std::uint32_t>(problem_.classes.size()));
+      Key key{
+          item.need, gpu, signatures, group.zone, group.per_node, alone[g] || limited ? g + 1 : 0};
+      auto [it, fresh] =
+          index.try_emplace(key, static_cast<std::uint32_t>(problem_.classes.size()));
       if (fresh) {
         item.bundle = static_cast<std::uint32_t>(group.shapes.size());
         item.shapes = group.shapes;
@@ -223,22 +226,23 @@ class Compiler {
       for (std::uint32_t pod : problem_.classes[c].pods)
         if (pod != kNoPod) problem_.unplaced.push_back({pod, reason});
       if (problem_.classes[c].headroom)
-        problem_.notes.push_back(fmt::format("No node can serve the headroom {}.",
-                                             cluster::describe(
-                                                 offers_.shape(problem_.classes[c].shapes[0]).gpu)));
+        problem_.notes.push_back(
+            fmt::format("No node can serve the headroom {}.",
+                        cluster::describe(offers_.shape(problem_.classes[c].shapes[0]).gpu)));
     }
     problem_.classes = std::move(kept);
     for (Machine& machine : problem_.machines)
       for (Candidate& candidate : machine.candidates) candidate.cls = renumbered[candidate.cls];
-    std::erase_if(apart_, [&](const auto& pair) { return !served[pair.first] || !served[pair.second]; });
+    std::erase_if(apart_,
+                  [&](const auto& pair) { return !served[pair.first] || !served[pair.second]; });
     for (auto& [a, b] : apart_) {
       a = renumbered[a];
       b = renumbered[b];
     }
   }
 
-  /// Takes out machines that another one beats: no dearer, no smaller, the same GPUs, and every class
-  /// of theirs. No fleet gets dearer by it, so bounds and plans may both rely on it.
+  /// Takes out machines that another one beats: no dearer, no smaller, the same GPUs, and every
+  /// class of theirs. No fleet gets dearer by it, so bounds and plans may both rely on it.
   void drop_dominated() {
     auto beats = [this](const Machine& a, const Machine& b) {
       if (a.kind != b.kind || a.gpus != b.gpus || a.price > b.price ||
@@ -271,7 +275,8 @@ class Compiler {
                                     [](const ItemClass& item) { return !item.labels.empty(); });
     if (apart_.empty() && !labels) return;
     problem_.conflicts.assign(n * n, false);
-    for (const auto& [a, b] : apart_) problem_.conflicts[a * n + b] = problem_.conflicts[b * n + a] = true;
+    for (const auto& [a, b] : apart_)
+      problem_.conflicts[a * n + b] = problem_.conflicts[b * n + a] = true;
     if (!labels) return;
     for (std::size_t a = 0; a < n; ++a)
       for (std::size_t b = a + 1; b < n; ++b)

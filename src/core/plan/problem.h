@@ -22,13 +22,13 @@ namespace kerf::plan {
 /// machines with the same forms, the same company. An item is one pod, or several that must share a
 /// node (required pod affinity on the hostname).
 struct ItemClass {
-  Resources need;                      ///< of one item
-  std::int64_t demand = 0;             ///< items
-  std::uint32_t bundle = 1;            ///< pods per item
-  std::vector<std::uint32_t> pods;     ///< demand * bundle indices; kNoPod = headroom
-  std::vector<std::uint32_t> shapes;   ///< of the pods of one item, bundle entries
+  Resources need;                     ///< of one item
+  std::int64_t demand = 0;            ///< items
+  std::uint32_t bundle = 1;           ///< pods per item
+  std::vector<std::uint32_t> pods;    ///< demand * bundle indices; kNoPod = headroom
+  std::vector<std::uint32_t> shapes;  ///< of the pods of one item, bundle entries
   std::int32_t per_node = std::numeric_limits<std::int32_t>::max();  ///< most items on one node
-  LabelNeeds labels;                   ///< labels that a node must be given for it
+  LabelNeeds labels;  ///< labels that a node must be given for it
   bool headroom = false;
 };
 
@@ -54,9 +54,10 @@ struct Problem {
   std::vector<ItemClass> classes;
   std::vector<Machine> machines;
   std::vector<std::unique_ptr<GpuKind>> kinds;
-  std::vector<Unplaced> unplaced;     ///< found impossible while compiling
+  std::vector<Unplaced> unplaced;  ///< found impossible while compiling
+  bool truncated = false;          ///< ways to serve somebody were left out: nothing can be proven
   bool restricted = false;  ///< zones or company were chosen here: a bound needs Coupled::ForBound
-  std::vector<std::string> relaxed;   ///< in words: what a bound then leaves out
+  std::vector<std::string> relaxed;  ///< in words: what a bound then leaves out
   std::vector<std::string> notes;
 
   /// May items of these classes share a node?
@@ -71,8 +72,8 @@ struct Problem {
 /// is sufficient but may be stricter than Kubernetes. ForBound: only what every fleet must obey.
 enum class Coupled : std::uint8_t { AsPlanned, ForBound };
 
-/// Compiles. `pods` are the indices in Demand::pods to plan; headroom of the policy is added as items
-/// without pods. Cost: linear in pods plus (distinct constraints x offerings).
+/// Compiles. `pods` are the indices in Demand::pods to plan; headroom of the policy is added as
+/// items without pods. Cost: linear in pods plus (distinct constraints x offerings).
 Problem compile(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
                 const market::Market& market, const cluster::Policy& policy, Coupled coupled);
 

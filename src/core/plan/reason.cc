@@ -8,6 +8,7 @@ std::string_view to_string(ReasonCode code) {
     case ReasonCode::CheapestForm: return "CheapestForm";
     case ReasonCode::OnlyForm: return "OnlyForm";
     case ReasonCode::FillsRoom: return "FillsRoom";
+    case ReasonCode::PartOfFleet: return "PartOfFleet";
     case ReasonCode::Unsupported: return "Unsupported";
     case ReasonCode::UnknownProfile: return "UnknownProfile";
     case ReasonCode::NoModelThatLarge: return "NoModelThatLarge";

@@ -279,10 +279,9 @@ class StaticPools {
 Baseline static_mig_baseline(const cluster::Demand& demand, const market::Market& market,
                              const cluster::Policy& policy) {
   Offers offers(demand, market, policy);
-  BaselineItems items =
-      baseline_items(demand, offers, [&](std::uint32_t shape) {
-        return Zones{offers.zones(shape), offers.selected_zones(shape)};
-      });
+  BaselineItems items = baseline_items(demand, offers, [&](std::uint32_t shape) {
+    return Zones{offers.zones(shape), offers.selected_zones(shape)};
+  });
   Classes whole;
   Classes others;
   for (std::uint32_t c = 0; c < items.classes.size(); ++c) {

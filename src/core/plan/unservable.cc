@@ -2,9 +2,13 @@
 #include "core/plan/unservable.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 #include <set>
+#include <utility>
 
 namespace kerf::plan {
 
@@ -25,19 +29,62 @@ bool in_zone(const Offers& offers, const std::string& zone, std::size_t offer) {
   return zone.empty() || offers.all()[offer].zone == zone;
 }
 
-/// Plain profiles of the types on offer, for "near".
-std::string profiles_on_offer(const Offers& offers) {
-  std::set<std::string> profiles;
+constexpr std::size_t kNearProfiles = 4;
+
+/// A plain profile and the models on offer that have it, in the catalogue's order.
+struct OnOffer {
+  const gpu::Profile* profile = nullptr;
+  std::vector<std::string> models;
+};
+
+/// Plain profiles of the types on offer, by name.
+std::vector<OnOffer> profiles_on_offer(const Offers& offers) {
+  std::set<std::string> keys;
   for (const Offer& offer : offers.all()) {
     const market::InstanceType& type = offers.market().types[offer.type];
-    const gpu::Model& model = offers.market().model_of(type);
-    if (!model.cuttable() || type.gpu_fraction != 1) continue;
-    for (const gpu::Profile& profile : model.profiles)
-      if (!profile.special()) profiles.insert(profile.name);
+    if (type.gpu_fraction == 1) keys.insert(offers.market().model_of(type).key);
   }
-  std::string list;
-  for (const std::string& name : profiles) list += (list.empty() ? "" : ", ") + name;
+  std::map<std::string, OnOffer> by_name;
+  for (const gpu::Model& model : offers.market().gpus.models) {
+    if (!keys.contains(model.key) || !model.cuttable()) continue;
+    for (const gpu::Profile& profile : model.profiles) {
+      if (profile.special()) continue;
+      OnOffer& entry = by_name[profile.name];
+      if (entry.profile == nullptr) entry.profile = &profile;
+      if (entry.models.empty() || entry.models.back() != model.key)
+        entry.models.push_back(model.key);
+    }
+  }
+  std::vector<OnOffer> list;
+  for (auto& [name, entry] : by_name) list.push_back(std::move(entry));
   return list;
+}
+
+/// "1g.10gb (A100-80, H100-80), 1g.12gb (RTXPRO-6000)": the profiles on offer whose memory is
+/// nearest to that of the profile asked for, those of like compute first. Of a name that no model
+/// has nothing is known: then the smallest.
+std::string near_profiles(const Offers& offers, const std::string& asked) {
+  std::int32_t gb = 0, compute = 0;
+  for (const gpu::Model& model : offers.market().gpus.models) {
+    const auto found = model.profile_named(asked);
+    if (!found) continue;
+    gb = model.profiles[*found].nominal_gb;
+    compute = model.profiles[*found].compute_slices;
+    break;
+  }
+  std::vector<OnOffer> list = profiles_on_offer(offers);
+  const auto distance = [&](const OnOffer& entry) {
+    return std::make_pair(std::abs(entry.profile->nominal_gb - gb),
+                          std::abs(entry.profile->compute_slices - compute));
+  };
+  std::stable_sort(list.begin(), list.end(),
+                   [&](const OnOffer& a, const OnOffer& b) { return distance(a) < distance(b); });
+  if (list.size() > kNearProfiles) list.resize(kNearProfiles);
+  std::string text;
+  for (const OnOffer& entry : list)
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", entry.profile->name,
+                        fmt::join(entry.models, ", "));
+  return text;
 }
 
 /// The request that no type can serve, and what there is instead.
@@ -57,7 +104,7 @@ Reason no_form(const Offers& offers, const cluster::PodShape& s) {
       return {ReasonCode::NoModelThatLarge,
               {cluster::resource_name(request), fmt::format("{}", largest)}};
     return {ReasonCode::UnknownProfile,
-            {cluster::resource_name(request), profiles_on_offer(offers)}};
+            {cluster::resource_name(request), near_profiles(offers, request.profile)}};
   }
   // Each request is served somewhere, but no type serves all of them together.
   return {ReasonCode::NoTypeMatches, {fmt::format("{} on one node", cluster::describe(s.gpu))}};

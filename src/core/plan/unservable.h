@@ -8,8 +8,8 @@
 
 namespace kerf::plan {
 
-/// In order: no form anywhere (unknown profile, no GPU that large), nobody admits it, not in the zone
-/// it was given ("" = any), too large for every node that would admit it.
+/// In order: no form anywhere (unknown profile, no GPU that large), nobody admits it, not in the
+/// zone it was given ("" = any), too large for every node that would admit it.
 Reason why_unservable(Offers& offers, const ItemClass& item, const std::string& zone);
 
 }  // namespace kerf::plan

@@ -136,6 +136,14 @@ class Claims {
 
 }  // namespace
 
+GpuRequest as_whole_gpu(const GpuRequest& request, const gpu::Catalogue& gpus) {
+  constexpr std::int32_t kNoGpuThatLarge = 1 << 30;
+  GpuRequest whole;
+  whole.count = request.count;
+  whole.gib = least_nominal_gb(gpus, request).value_or(kNoGpuThatLarge);
+  return whole;
+}
+
 void keep_whole_gpus(const Offers& offers, BaselineClass& item) {
   const market::Market& market = offers.market();
   for (const std::uint32_t s : item.shapes) {
@@ -199,10 +207,9 @@ void buy_as_karpenter(const Offers& offers, const std::vector<BaselineClass>& cl
 Baseline whole_gpu_baseline(const cluster::Demand& demand, const market::Market& market,
                             const cluster::Policy& policy) {
   const Offers offers(demand, market, policy);
-  BaselineItems items = baseline_items(
-      demand, offers, [&](std::uint32_t shape) {
-        return Zones{whole_gpu_zones(offers, shape), offers.selected_zones(shape)};
-      });
+  BaselineItems items = baseline_items(demand, offers, [&](std::uint32_t shape) {
+    return Zones{whole_gpu_zones(offers, shape), offers.selected_zones(shape)};
+  });
   for (BaselineClass& item : items.classes) keep_whole_gpus(offers, item);
   std::vector<std::uint32_t> all(items.classes.size());
   std::iota(all.begin(), all.end(), 0);
