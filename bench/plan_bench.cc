@@ -138,8 +138,8 @@ int main(int argc, char** argv) {
   const double loop = calibration();
   fmt::print("calibration loop {:.3f} s; {} runs each, medians; solver {}\n", loop, runs,
              solver->version());
-  fmt::print("{:<44} {:>12} {:>12} {:>8} {:>7} {:>9}\n", "workload", "$/h", "bound $/h", "gap %",
-             "nodes", "seconds");
+  fmt::print("{:<44} {:>12} {:>12} {:>8} {:>7} {:>9} {:>9}\n", "workload", "$/h", "bound $/h",
+             "gap %", "nodes", "seconds", "loops");
   Node rows = Node::sequence();
   for (const Workload& workload : workloads) {
     kerf::plan::Plan plan;
@@ -154,9 +154,10 @@ int main(int argc, char** argv) {
     for (const std::string& sentence : wrong)
       fmt::print(stderr, "{}: {}\n", workload.name, sentence);
     if (!wrong.empty()) return 1;
-    fmt::print("{:<44} {:>12} {:>12} {:>8.3f} {:>7} {:>9.3f}\n", workload.name,
+    fmt::print("{:<44} {:>12} {:>12} {:>8.3f} {:>7} {:>9.3f} {:>9.2f}\n", workload.name,
                kerf::format_usd(plan.bill), kerf::format_usd(plan.bound.per_hour),
-               kerf::plan::gap_percent(plan), plan.nodes.size(), median(times));
+               kerf::plan::gap_percent(plan), plan.nodes.size(), median(times),
+               median(times) / loop);
     std::fflush(stdout);
     rows.push(Node::mapping()
                   .set("workload", Node::of(workload.name))
@@ -168,7 +169,8 @@ int main(int argc, char** argv) {
                   .set("gap_percent", Node::of(kerf::plan::gap_percent(plan)))
                   .set("nodes", Node::of(static_cast<std::int64_t>(plan.nodes.size())))
                   .set("unplaced", Node::of(static_cast<std::int64_t>(plan.unplaced.size())))
-                  .set("median_seconds", Node::of(median(times))));
+                  .set("median_seconds", Node::of(median(times)))
+                  .set("median_loops", Node::of(median(times) / loop)));
   }
   Node report = Node::mapping();
   report.set("calibration_seconds", Node::of(loop)).set("runs", Node::of(std::int64_t{runs}));

@@ -85,6 +85,7 @@ struct Example {
     plan.placements.push_back({pod, index, form, {}, cost, reason});
     plan::WorkloadCost& account = plan.workloads.at(demand.pods.at(pod).workload);
     account.per_hour += cost;
+    ++account.placed;
     account.month_micro_usd += cost.micro * kHoursPerMonth;
   }
 

@@ -52,7 +52,29 @@ void write_inputs(Screen& screen) {
   screen.blank();
 }
 
-/// The basis on which two ways are compared: the month, or where only Jobs cost, their peak hour.
+/// True if Jobs make up a part of the bill, here or in a baseline.
+bool has_jobs(const Screen& screen) {
+  return screen.plan.transient_part.micro > 0 ||
+         std::any_of(
+             screen.plan.baselines.begin(), screen.plan.baselines.end(),
+             [](const plan::Baseline& baseline) { return baseline.transient_part.micro > 0; });
+}
+
+/// Hours a month of the longest Job; nullopt where some Job's are not given.
+std::optional<double> longest_job(const Screen& screen) {
+  double longest = 0;
+  for (std::size_t w = 0; w < screen.demand.workloads.size(); ++w) {
+    const cluster::Workload& workload = screen.demand.workloads[w];
+    if (!workload.transient || screen.plan.workloads.at(w).placed == 0) continue;
+    if (!(workload.hours_per_month > 0)) return std::nullopt;
+    longest = std::max(longest, workload.hours_per_month);
+  }
+  return longest;
+}
+
+/// The basis on which ways are compared: the month; but the hour in which everything runs where Jobs
+/// cost something of their own and nobody said for how long, because then months leave out
+/// different things.
 struct Amounts {
   std::int64_t mine = 0;
   std::int64_t theirs = 0;
@@ -60,7 +82,8 @@ struct Amounts {
 };
 
 Amounts amounts(const Screen& screen, const plan::Baseline& baseline) {
-  if (screen.plan.month_micro_usd > 0 || baseline.month_micro_usd > 0)
+  const bool unknown_hours = has_jobs(screen) && !longest_job(screen);
+  if (!unknown_hours && (screen.plan.month_micro_usd > 0 || baseline.month_micro_usd > 0))
     return {screen.plan.month_micro_usd, baseline.month_micro_usd, true};
   return {screen.plan.bill.micro, baseline.per_hour.micro, false};
 }
@@ -106,14 +129,6 @@ std::string how_much_more(const Amounts& both) {
   if (more < 2000) return fmt::format(" (+{})", percent(more));
   return fmt::format(" ({:.1f} times as much)",
                      static_cast<double>(both.mine) / static_cast<double>(both.theirs));
-}
-
-/// True if Jobs make up a part of the bill, here or in a baseline.
-bool has_jobs(const Screen& screen) {
-  return screen.plan.transient_part.micro > 0 ||
-         std::any_of(
-             screen.plan.baselines.begin(), screen.plan.baselines.end(),
-             [](const plan::Baseline& baseline) { return baseline.transient_part.micro > 0; });
 }
 
 /// "whole GPUs", as a sentence names it.
@@ -242,18 +257,6 @@ void write_costs(Screen& screen) {
                     "this plan costs {}.",
                     screen.month(month_micro_usd(plan.bill, static_cast<double>(kHoursPerMonth)))),
         Style::Dim, 2);
-}
-
-/// Hours a month of the longest Job; nullopt where some Job's are not given.
-std::optional<double> longest_job(const Screen& screen) {
-  double longest = 0;
-  for (std::size_t w = 0; w < screen.demand.workloads.size(); ++w) {
-    const cluster::Workload& workload = screen.demand.workloads[w];
-    if (!workload.transient || screen.plan.workloads.at(w).placed == 0) continue;
-    if (!(workload.hours_per_month > 0)) return std::nullopt;
-    longest = std::max(longest, workload.hours_per_month);
-  }
-  return longest;
 }
 
 /// Says so where Jobs on nodes of their own would make the month cheaper, or could.
