@@ -69,6 +69,7 @@ Node json_bound(const plan::Bound& bound) {
   node.set("method", json_text(bound.method));
   node.set("optimal", Node::of(bound.optimal));
   node.set("relaxed", texts(bound.relaxed));
+  node.set("given", bound.given.empty() ? Node::null() : json_text(bound.given));
   node.set("search_steps", json_count(bound.search_nodes));
   return node;
 }

@@ -72,8 +72,8 @@ std::optional<double> longest_job(const Screen& screen) {
   return longest;
 }
 
-/// The basis on which ways are compared: the month; but the hour in which everything runs where Jobs
-/// cost something of their own and nobody said for how long, because then months leave out
+/// The basis on which ways are compared: the month; but the hour in which everything runs where
+/// Jobs cost something of their own and nobody said for how long, because then months leave out
 /// different things.
 struct Amounts {
   std::int64_t mine = 0;
@@ -199,7 +199,9 @@ std::string verdict(const Screen& screen, const plan::Baseline* whole) {
 
 std::string proof(const Screen& screen) {
   const Plan& plan = screen.plan;
-  const std::string what = plan.unplaced.empty() ? "these requests" : "the pods that are placed";
+  std::string what = plan.unplaced.empty() ? "these requests" : "the pods that are placed";
+  if (!plan.bound.given.empty()) what += " with " + plan.bound.given;
+  if (has_jobs(screen)) what += " while all Jobs run";
   const auto gap = gap_tenths(plan);
   if (!gap) return "How far it is from the cheapest possible is not known.";
   if (*gap == 0) return fmt::format("It is the cheapest possible for {}.", what);

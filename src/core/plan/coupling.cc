@@ -259,13 +259,21 @@ class Coupler {
         const PodShape& x = shape(s);
         const PodShape& y = shape(t);
         if (ports_clash(x, y) || repels(x, y) || repels(y, x)) most = std::min(most, 1);
-        for (const auto& term : x.spread)
-          if (is_host(term.topology_key) && cluster::matches(term.selector, y))
-            most = std::min(most, term.max_skew);
-        for (const auto& term : y.spread)
-          if (is_host(term.topology_key) && cluster::matches(term.selector, x))
-            most = std::min(most, term.max_skew);
+        most = std::min({most, most_by_spread(x, y), most_by_spread(y, x)});
       }
+    }
+    return most;
+  }
+
+  /// At most maxSkew on a node is stricter than what Kubernetes enforces once every node has one,
+  /// and for pods of two groups it keeps them apart: a bound leaves it out.
+  std::int32_t most_by_spread(const PodShape& x, const PodShape& y) {
+    std::int32_t most = std::numeric_limits<std::int32_t>::max();
+    for (const auto& term : x.spread) {
+      if (!is_host(term.topology_key) || !cluster::matches(term.selector, y)) continue;
+      if (for_bound_) continue;
+      relaxed_.insert("spread over host names");
+      most = std::min(most, term.max_skew);
     }
     return most;
   }

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::int64_t kExactVectors = 1500;
 constexpr std::uint64_t kSeed = 20260720;
-constexpr std::size_t kFront = 24;      ///< nodes at the wasteful end that are worked on
-constexpr std::int64_t kPatience = 60;  ///< tries without a gain
+constexpr std::size_t kFront = 24;          ///< nodes at the wasteful end that are worked on
+constexpr std::int64_t kTriesPerStep = 50;  ///< tries in all, for each that may pass without a gain
 
 /// The fleet as rooms, so that a try need not build them again.
 class Improver {
@@ -147,7 +147,8 @@ void improve(const Problem& problem, const std::vector<double>& values, MicroUsd
   search.shrink();
   search.sort();
   std::int64_t since_gain = 0;
-  for (std::int64_t step = 0; step < steps && since_gain < kPatience && search.size() > 0; ++step) {
+  const std::int64_t most = std::min(steps, std::int64_t{1} << 50) * kTriesPerStep;
+  for (std::int64_t step = 0; step < most && since_gain < steps && search.size() > 0; ++step) {
     if (search.bill() <= floor) break;
     if (tick) tick();
     const std::size_t victim =

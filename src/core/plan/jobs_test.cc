@@ -81,6 +81,17 @@ TEST(JobsApart, IsChosenWhereTheHoursMakeItCheaper) {
   }
 }
 
+TEST(JobsApart, IsNotChosenWhereALimitWouldLeavePodsOut) {
+  cluster::Demand demand = three_and_three(10);
+  cluster::Policy policy;
+  policy.limit_gpus = 1;
+  const market::Market one = market({"p5.4xlarge"});
+  const auto solver = solver::make_clp();
+  PlanOptions options;
+  options.baselines = false;
+  EXPECT_TRUE(make_plan(demand, one, policy, *solver, options).unplaced.empty());
+}
+
 TEST(JobsApart, KeepsTogetherWhatConstraintsTie) {
   cluster::Demand demand;
   add(demand, "web", 1, shape(slice("1g.10gb")));

@@ -79,11 +79,13 @@ struct Bound {
   bool optimal = false;  ///< the plan's bill equals the least possible
   std::vector<std::string> relaxed;  ///< constraints that the bound leaves out
   std::int64_t search_nodes = 0;     ///< branch and bound steps spent
+  /// Rule that the fleets in question obey beside the constraints; empty = none.
+  std::string given = {};
 };
 
 /// The same demand served another way, by the same rules.
 struct Baseline {
-  std::string name;  ///< "whole-gpu", "static-mig"
+  std::string name;  ///< "whole-gpu", "whole-gpu-best", "static-mig"
   MicroUsdPerHour per_hour;
   std::int64_t nodes = 0;
   std::vector<std::uint32_t> unplaced;        ///< pods that this way cannot serve, ascending

@@ -68,14 +68,34 @@ class Planner {
     plan.notes.insert(plan.notes.end(), solved.problem.notes.begin(), solved.problem.notes.end());
     plan.bound = std::move(solved.bound);
     account(solved.problem, demand_, market_, plan);
-    plan.jobs_apart = other_way(placed_pods(plan), plan);
-    if (options_.baselines) {
-      report("baselines", solved.bill, plan.bound.per_hour);
-      plan.baselines.push_back(whole_gpu_baseline(demand_, market_, policy_));
-      plan.baselines.push_back(best_whole_gpus());
-      plan.baselines.push_back(static_mig_baseline(demand_, market_, policy_));
-    }
     return plan;
+  }
+
+  /// What Plan has beside the plan itself: other ways to serve the same pods.
+  void compare(Plan& plan) {
+    report("baselines", plan.bill, plan.bound.per_hour);
+    plan.baselines.push_back(whole_gpu_baseline(demand_, market_, policy_));
+    plan.baselines.push_back(best_whole_gpus());
+    plan.baselines.push_back(static_mig_baseline(demand_, market_, policy_));
+  }
+
+  /// The two fleets' prices, where the plan's nodes mix Jobs with what is always on.
+  std::optional<JobsApart> other_way(const Plan& plan) {
+    const std::vector<std::uint32_t> pods = placed_pods(plan);
+    const ByDuration split = by_duration(demand_, pods);
+    const auto mixes = [&](const NodePlan& node) { return by_duration(demand_, node.pods).both(); };
+    if (options_.jobs == JobsOn::Apart ||
+        std::none_of(plan.nodes.begin(), plan.nodes.end(), mixes) || tied_together(demand_, split))
+      return std::nullopt;
+    report("jobs apart", plan.bill, plan.bound.per_hour);
+    PlanOptions quick = options_;
+    quick.bound_steps = 0;
+    JobsApart apart;
+    apart.always_on = solve_together(split.always_on, quick).bill;
+    const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
+    apart.jobs = solve_together(split.jobs, quick).bill;
+    policy_.headroom = headroom;
+    return apart;
   }
 
  private:
@@ -130,14 +150,14 @@ class Planner {
     Solved jobs = solve_together(split.jobs, options);
     policy_.headroom = headroom;
     append(solved.problem, solved.fleet, std::move(jobs.problem), jobs.fleet);
-    solved.problem.notes.push_back(
-        "Jobs and CronJobs have nodes of their own; what is proven is "
-        "for fleets that do the same.");
     solved.bill += jobs.bill;
     solved.bound.per_hour += jobs.bound.per_hour;
     solved.bound.optimal = solved.bound.optimal && jobs.bound.optimal;
+    solved.bound.given = "Jobs on nodes of their own";
     solved.bound.search_nodes += jobs.bound.search_nodes;
-    if (solved.bound.method == "exact") solved.bound.method = jobs.bound.method;
+    if (solved.bound.method == "none" || jobs.bound.method == "none")
+      solved.bound = {{}, "none", false, {}, 0};
+    else if (solved.bound.method == "exact") solved.bound.method = jobs.bound.method;
     for (const std::string& text : jobs.bound.relaxed)
       if (std::find(solved.bound.relaxed.begin(), solved.bound.relaxed.end(), text) ==
           solved.bound.relaxed.end())
@@ -155,8 +175,8 @@ class Planner {
     for (cluster::Headroom& headroom : policy.headroom)
       headroom.request = as_whole_gpu(headroom.request, market_.gpus);
     PlanOptions options = options_;
-    options.baselines = false;
     options.bound_steps = 0;
+    options.progress = {};  // its figures are those of another problem
     const Plan plan = Planner(whole, market_, policy, solver_, options).run();
     Baseline baseline;
     baseline.name = "whole-gpu-best";
@@ -189,24 +209,6 @@ class Planner {
     return demand;
   }
 
-  /// The two fleets' prices, where the plan's nodes mix Jobs with what is always on.
-  std::optional<JobsApart> other_way(const std::vector<std::uint32_t>& pods, const Plan& plan) {
-    const ByDuration split = by_duration(demand_, pods);
-    const auto mixes = [&](const NodePlan& node) { return by_duration(demand_, node.pods).both(); };
-    if (options_.jobs == JobsOn::Apart ||
-        std::none_of(plan.nodes.begin(), plan.nodes.end(), mixes) || tied_together(demand_, split))
-      return std::nullopt;
-    report("jobs apart", plan.bill, plan.bound.per_hour);
-    PlanOptions quick = options_;
-    quick.bound_steps = 0;
-    JobsApart apart;
-    apart.always_on = solve_together(split.always_on, quick).bill;
-    const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
-    apart.jobs = solve_together(split.jobs, quick).bill;
-    policy_.headroom = headroom;
-    return apart;
-  }
-
   Solved solve_together(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
     report("compile", {}, {});
     Solved solved;
@@ -220,6 +222,7 @@ class Planner {
     }
     if (!solved.problem.restricted) {
       if (!solved.bound.optimal) prove(solved.problem, options, solved);
+      keep_if_exact(solved.problem, solved.bound);
       return solved;
     }
     // Zones and company were chosen, not searched: the bound is for the problem without them.
@@ -228,6 +231,7 @@ class Planner {
       for (std::uint32_t pod : item.pods)
         if (pod != kNoPod) placed.push_back(pod);
     std::sort(placed.begin(), placed.end());
+    solved.bound = {};  // what the search knew holds with these choices only
     const Problem relaxed = compile(demand_, placed, market_, policy_, Coupled::ForBound);
     if (auto fleet = exact_fleet(relaxed, demand_of(relaxed), kExactVectors)) {
       solved.bound = {bill_of(relaxed, *fleet), "exact", false, {}, 0};
@@ -237,7 +241,15 @@ class Planner {
     solved.bound.optimal = solved.bound.per_hour == solved.bill;
     solved.bound.relaxed.insert(solved.bound.relaxed.begin(), solved.problem.relaxed.begin(),
                                 solved.problem.relaxed.end());
+    keep_if_exact(relaxed, solved.bound);
     return solved;
+  }
+
+  /// A GPU search that gave up says "does not fit" where it might: then nothing is proven.
+  static void keep_if_exact(const Problem& problem, Bound& bound) {
+    if (std::any_of(problem.kinds.begin(), problem.kinds.end(),
+                    [](const auto& kind) { return !kind->exact(); }))
+      bound = {{}, "none", false, {}, 0};
   }
 
   void prove(const Problem& problem, const PlanOptions& options, Solved& solved) {
@@ -362,11 +374,20 @@ bool apart_is_cheaper(const Plan& plan, const cluster::Demand& demand) {
 
 Plan make_plan(const cluster::Demand& demand, const market::Market& market,
                const cluster::Policy& policy, LpSolver& solver, const PlanOptions& options) {
-  Plan plan = Planner(demand, market, policy, solver, options).run();
-  if (options.jobs != JobsOn::Auto || !apart_is_cheaper(plan, demand)) return plan;
-  PlanOptions apart = options;
-  apart.jobs = JobsOn::Apart;
-  return Planner(demand, market, policy, solver, apart).run();
+  Planner planner(demand, market, policy, solver, options);
+  Plan plan = planner.run();
+  plan.jobs_apart = planner.other_way(plan);
+  if (options.jobs == JobsOn::Auto && apart_is_cheaper(plan, demand)) {
+    PlanOptions apart = options;
+    apart.jobs = JobsOn::Apart;
+    Plan other = Planner(demand, market, policy, solver, apart).run();
+    // A limit may leave pods out that share nodes otherwise: serving them comes first.
+    if (other.unplaced.size() <= plan.unplaced.size() &&
+        other.month_micro_usd < plan.month_micro_usd)
+      plan = std::move(other);
+  }
+  if (options.baselines) planner.compare(plan);
+  return plan;
 }
 
 }  // namespace kerf::plan

@@ -36,7 +36,7 @@ struct PlanOptions {
   std::int64_t search_steps = 400;
   bool baselines = true;
   JobsOn jobs = JobsOn::Auto;
-  std::function<void(const Progress&)> progress;  ///< may be empty; called a few times a second
+  std::function<void(const Progress&)> progress;  ///< may be empty; called between rounds
 };
 
 /// Never fails: pods that cannot be served are in `unplaced` with a reason. Deterministic for one

@@ -113,5 +113,47 @@ TEST(Bound, BranchesOnNodesThatNobodyCanDoWithout) {
   EXPECT_EQ(lower_bound(c.problem, c.items, bill, *solver, 50).per_hour, bill);
 }
 
+cluster::SpreadConstraint spread_over(const char* key, int skew, cluster::PodSelector selector) {
+  cluster::SpreadConstraint spread;
+  spread.topology_key = key;
+  spread.max_skew = skew;
+  spread.selector = std::move(selector);
+  return spread;
+}
+
+TEST(Bound, DoesNotKnowTheZonesThatThePlanChose) {
+  // All pods may lie in the cheap zone, because the skew may be as large as they are many.
+  World world({"g4dn.xlarge"});
+  const market::Offering cheap = world.market.offerings.at(0);
+  world.market.offerings.clear();
+  for (const auto& [zone, price] :
+       {std::pair{"a", 1'000'000}, {"b", 2'000'000}, {"c", 2'000'000}}) {
+    market::Offering offering = cheap;
+    offering.zone = std::string("us-east-1") + zone;
+    offering.price = {price};
+    world.market.offerings.push_back(offering);
+  }
+  for (const char* name : {"x", "y"}) {
+    cluster::PodShape pod = shape(whole());
+    pod.spread = {spread_over("topology.kubernetes.io/zone", 90, with_label("app", name))};
+    add(world.demand, name, 90, pod);
+  }
+  const Plan plan = world.plan();
+  EXPECT_LE(plan.bound.per_hour.micro, 180'000'000) << "one dollar for each pod serves them";
+}
+
+TEST(Bound, LeavesOutSpreadOverHostNames) {
+  World world({"p5.4xlarge"});
+  for (const char* name : {"x", "y"}) {
+    cluster::PodShape pod = shape(slice("1g.10gb"));
+    pod.labels = {{"set", "one"}};
+    pod.spread = {spread_over(kHost, 2, with_label("set", "one"))};
+    add(world.demand, name, 1, pod);
+  }
+  const Plan plan = world.plan();
+  EXPECT_LE(plan.bound.per_hour.micro, 6'880'000) << "a skew of two permits both on one node";
+  EXPECT_FALSE(plan.bound.optimal && plan.bill.micro > 6'880'000);
+}
+
 }  // namespace
 }  // namespace kerf::plan
