@@ -6,7 +6,7 @@
 
 namespace kerf {
 
-/// Requests are rounded up into these units, capacities down (DESIGN: never promise what is not
+/// Requests are rounded up into these units, capacities down (never promise what is not
 /// there).
 struct Resources {
   std::int64_t cpu_milli = 0;

@@ -1,4 +1,4 @@
-// Extended resource names <-> GPU requests (DESIGN §3).
+// Extended resource names <-> GPU requests; README.md has the names.
 #pragma once
 
 #include <optional>

@@ -14,7 +14,7 @@ using cluster::Isolation;
 using gpu::Form;
 using gpu::FormKind;
 
-/// DESIGN §3: a portable request is met by nominal memory; what may be shared says its suffix,
+/// A portable request is met by nominal memory; what may be shared says its suffix,
 /// which the policy's floor can only make stricter. Isolation is ordered from the strictest.
 std::string why_not_portable(const GpuRequest& request, const Form& form, const gpu::Model& model,
                              const cluster::Policy& policy) {

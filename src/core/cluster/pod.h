@@ -10,7 +10,7 @@
 
 namespace kerf::cluster {
 
-/// How much sharing a portable request tolerates (DESIGN §3).
+/// How much sharing a portable request tolerates; README.md has the names.
 enum class Isolation : std::uint8_t {
   Isolated,  ///< suffix -isolated: a slice, a fraction or a whole GPU
   Enforced,  ///< no suffix: memory enforced; MPS too where it is offered

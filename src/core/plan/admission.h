@@ -82,7 +82,7 @@ Admission selects(const market::Market& market, const cluster::Policy& policy,
                   GivenLabels given = GivenLabels::AsChosen);
 
 /// Every form of one GPU of this type that serves one device of the request, in the order of
-/// gpu::forms_of. Rules (DESIGN §3, docs/reference/traces.md):
+/// gpu::forms_of. Rules (README.md, docs/reference/traces.md):
 ///  - Whole: the whole GPU, of at least `gib` nominal GB; never a fractional instance;
 ///  - Slice: the profile of that name;
 ///  - Portable: any form with at least M nominal GB but special profiles (+me, -me, +gfx); memory

@@ -48,8 +48,7 @@ using ZonesOf = std::function<Zones(std::uint32_t shape)>;
 ///  - hostname anti-affinity and host ports: conflicts between groups, one per node within a group.
 ///  - hostname spread: at most max_skew counted pods on a node, because an empty node can always be
 ///    had (as Karpenter reads it).
-///  - hostname affinity: pods that need themselves are one item; pods that need others form one
-///  item
+///  - hostname affinity: pods that need themselves are one item; pods that need others form one item
 ///    with one of those.
 ///  - other topology keys: unplaced, Unsupported.
 /// `for_bound`: only the rules that every legal fleet obeys (no zones chosen, no pod tied to one

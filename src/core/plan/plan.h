@@ -60,7 +60,7 @@ struct Unplaced {
   Reason reason;
 };
 
-/// DESIGN §6. A plan for an empty cluster only buys; the other kinds are for standing nodes.
+/// A plan for an empty cluster only buys; the other kinds are for standing nodes.
 enum class ActionKind : std::uint8_t { Keep, Cut, Move, Buy, Return };
 std::string_view to_string(ActionKind kind);
 struct Action {

@@ -13,8 +13,7 @@
 //     request for M one of at least M; a share of a GPU, as traces have it, any GPU. Fractional
 //     instances have no whole GPU. Daemonsets are taken off every node.
 //  2. Pods by CPU, then memory, descending. GPUs are not looked at.
-//  3. Each pod goes to the first claim, fewest pods first, of which some type is left that admits
-//  the
+//  3. Each pod goes to the first claim, fewest pods first, of which some type is left that admits the
 //     pod and has room for all that the claim then holds. Else it opens a claim of its own.
 //  4. In the end each claim becomes its cheapest remaining offer.
 // So claims with few pods swallow more pods until only a large type is left, whatever that costs.
