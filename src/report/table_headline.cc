@@ -177,7 +177,8 @@ std::string verdict(const Screen& screen, const plan::Baseline* whole) {
   const Amounts both = amounts(screen, rival);
   const std::string mine = cost_words(screen, both.mine, both.by_month);
   const std::string theirs = amount(screen, both.theirs, both.by_month);
-  if (both.mine == both.theirs)
+  const Amounts against = amounts(screen, *whole);
+  if (both.mine == both.theirs && against.mine == against.theirs)
     return fmt::format("This plan costs {}, the same as {}.{}", mine, noun_of(rival),
                        peak_words(screen, rival));
   if (both.mine > both.theirs)
@@ -185,7 +186,6 @@ std::string verdict(const Screen& screen, const plan::Baseline* whole) {
                        cuts(plan) && rival.name != "static-mig" ? "Slicing" : "This plan",
                        noun_of(rival), mine, theirs, how_much_more(both),
                        peak_words(screen, rival));
-  const Amounts against = amounts(screen, *whole);
   std::string text =
       fmt::format("This plan saves {} ({}): {} instead of {} as whole GPUs.",
                   cost_words(screen, against.theirs - against.mine, against.by_month),
@@ -193,7 +193,8 @@ std::string verdict(const Screen& screen, const plan::Baseline* whole) {
                   amount(screen, against.mine, against.by_month),
                   amount(screen, against.theirs, against.by_month));
   if (&rival != whole)
-    text += fmt::format(" The cheapest other way, {}, costs {}.", noun_of(rival), theirs);
+    text += fmt::format(" The cheapest other way, {}, costs {}.", noun_of(rival),
+                        both.mine == both.theirs ? "the same" : theirs);
   return text + peak_words(screen, *whole);
 }
 

@@ -121,6 +121,14 @@ TEST(Table, SaysFirstThatSlicingCostsMore) {
   EXPECT_THAT(table(e), HasSubstr("$16,352 a month instead of $1,460 (11.2 times as much)."));
 }
 
+TEST(Table, NamesTheSavingWhereTheBestOtherWayIsNoDearer) {
+  Example e = small();
+  e.baseline("whole-gpu-best", e.plan.bill, 1);
+  EXPECT_THAT(joined(table(e)),
+              HasSubstr("instead of $21,900 as whole GPUs. The cheapest other way, whole GPUs of the "
+                        "best types, costs the same."));
+}
+
 TEST(Table, DoesNotClaimASavingAgainstWhatCannotServeThePods) {
   Example e = small();
   e.plan.baselines[0].unplaced = {1, 2};
