@@ -19,7 +19,7 @@
 namespace kerf::codec {
 namespace {
 
-constexpr double kHoursOfMonth = 730;
+constexpr auto kHoursOfMonth = static_cast<double>(kHoursPerMonth);
 
 class ManifestReader {
  public:

@@ -60,18 +60,6 @@ bool has_jobs(const Screen& screen) {
              [](const plan::Baseline& baseline) { return baseline.transient_part.micro > 0; });
 }
 
-/// Hours a month of the longest Job; nullopt where some Job's are not given.
-std::optional<double> longest_job(const Screen& screen) {
-  double longest = 0;
-  for (std::size_t w = 0; w < screen.demand.workloads.size(); ++w) {
-    const cluster::Workload& workload = screen.demand.workloads[w];
-    if (!workload.transient || screen.plan.workloads.at(w).placed == 0) continue;
-    if (!(workload.hours_per_month > 0)) return std::nullopt;
-    longest = std::max(longest, workload.hours_per_month);
-  }
-  return longest;
-}
-
 /// The basis on which ways are compared: the month; but the hour in which everything runs where
 /// Jobs cost something of their own and nobody said for how long, because then months leave out
 /// different things.
@@ -82,7 +70,7 @@ struct Amounts {
 };
 
 Amounts amounts(const Screen& screen, const plan::Baseline& baseline) {
-  const bool unknown_hours = has_jobs(screen) && !longest_job(screen);
+  const bool unknown_hours = has_jobs(screen) && !plan::longest_job(screen.plan, screen.demand);
   if (!unknown_hours && (screen.plan.month_micro_usd > 0 || baseline.month_micro_usd > 0))
     return {screen.plan.month_micro_usd, baseline.month_micro_usd, true};
   return {screen.plan.bill.micro, baseline.per_hour.micro, false};
@@ -269,7 +257,7 @@ void advise_apart(Screen& screen) {
   const auto all_month = static_cast<double>(kHoursPerMonth);
   const std::int64_t always_on = month_micro_usd(apart->always_on, all_month);
   std::string when;
-  if (const std::optional<double> hours = longest_job(screen)) {
+  if (const std::optional<double> hours = plan::longest_job(screen.plan, screen.demand)) {
     const std::int64_t month = always_on + month_micro_usd(apart->jobs, *hours);
     if (month >= screen.plan.month_micro_usd) return;
     when = fmt::format("{} in all", screen.month(month));

@@ -14,16 +14,6 @@ namespace kerf::plan {
 
 namespace {
 
-constexpr std::int64_t kWeightScale = 1'000'000;
-
-/// Part of one GPU that a device of this form is, in GpuKind's weight units.
-std::int64_t form_weight(const gpu::Model& model, const gpu::Form& form) {
-  if (form.kind != gpu::FormKind::Slice) return GpuKind::kWholeWeight / form.replicas;
-  const gpu::Profile& profile = model.profiles[form.profile];
-  return std::max(GpuKind::kWholeWeight * profile.slots / model.slots,
-                  GpuKind::kWholeWeight * profile.compute_slices / model.compute_slices);
-}
-
 /// Memory slots held, of the model's slots (whole GPUs and replicas: in the same measure).
 double slots_held(const gpu::Model& model, const gpu::Form& form) {
   if (form.kind == gpu::FormKind::Slice)
@@ -37,10 +27,6 @@ void in_order(gpu::Devices& devices) {
     return std::tie(a.first.kind, a.first.profile, a.first.replicas) <
            std::tie(b.first.kind, b.first.profile, b.first.replicas);
   });
-}
-
-std::int64_t part(std::int64_t need, std::int64_t total) {
-  return total <= 0 ? 0 : static_cast<std::int64_t>(Int128{need} * kWeightScale / total);
 }
 
 class Accountant {
@@ -111,10 +97,11 @@ class Accountant {
     std::vector<std::int64_t> weights;
     for (std::uint32_t pod : node.pods) {
       const Resources& need = demand_.shapes[demand_.pods[pod].shape].requests;
-      weights.push_back(std::max({part(need.cpu_milli, node.allocatable.cpu_milli),
-                                  part(need.memory_mib, node.allocatable.memory_mib),
-                                  part(held.at(pod).weight, std::int64_t{GpuKind::kWholeWeight} *
-                                                                std::int64_t(node.gpus.size()))}));
+      weights.push_back(
+          std::max({price_weight(need.cpu_milli, node.allocatable.cpu_milli),
+                    price_weight(need.memory_mib, node.allocatable.memory_mib),
+                    price_weight(held.at(pod).weight, std::int64_t{GpuKind::kWholeWeight} *
+                                                          std::int64_t(node.gpus.size()))}));
     }
     const std::vector<MicroUsdPerHour> costs = split(node.price, weights);
     const bool shared = headroom || std::any_of(node.pods.begin(), node.pods.end(), [&](auto pod) {
@@ -206,7 +193,6 @@ class Accountant {
     use = {};
     double held = 0;
     Resources used, allocatable;
-    std::map<std::tuple<std::uint32_t, market::CapacityType, bool>, const Machine*> machines;
     for (const NodePlan& node : plan_.nodes) {
       used = used + node.used;
       allocatable = allocatable + node.allocatable;

@@ -185,7 +185,6 @@ MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>&
   constexpr Int128 kUnset = -1;
   std::vector<Int128> worth(problem.classes.size(), kUnset);
   Int128 bound = 0;
-  const std::vector<std::int64_t> none;
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
     Multipliers w = multipliers(machine, lp.machine_rows[m], duals, parts);

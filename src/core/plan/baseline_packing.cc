@@ -10,12 +10,6 @@ namespace kerf::plan {
 
 namespace {
 
-constexpr std::int64_t kWeightScale = 1'000'000;
-
-std::int64_t part(std::int64_t need, std::int64_t total) {
-  return total <= 0 ? 0 : static_cast<std::int64_t>(Int128{need} * kWeightScale / total);
-}
-
 std::int64_t devices_of(const cluster::PodShape& shape) {
   std::int64_t sum = 0;
   for (const cluster::GpuRequest& request : shape.gpu) sum += request.count;
@@ -231,9 +225,9 @@ void BaselineBill::buy(const NodeRules& rules, const OpenNode& node) {
       }
       const cluster::PodShape& shape = demand_.shapes[demand_.pods[pod].shape];
       workloads.push_back(demand_.pods[pod].workload);
-      weights.push_back(std::max({part(shape.requests.cpu_milli, room.cpu_milli),
-                                  part(shape.requests.memory_mib, room.memory_mib),
-                                  part(devices_of(shape), rules.devices(offer.type))}));
+      weights.push_back(std::max({price_weight(shape.requests.cpu_milli, room.cpu_milli),
+                                  price_weight(shape.requests.memory_mib, room.memory_mib),
+                                  price_weight(devices_of(shape), rules.devices(offer.type))}));
     }
   }
   if (workloads.empty()) headroom_alone_ += offer.price;

@@ -49,12 +49,8 @@ class Filler {
         residual_(residual),
         machine_(problem.machines[pool.machine]) {
     const GpuKind& kind = *problem.kinds[machine_.kind];
-    for (const Candidate& candidate : machine_.candidates) {
-      std::int64_t weight = 0;
-      for (std::size_t u = 0; u < kind.units().size(); ++u)
-        weight += kind.weight(u) * candidate.units.n[u];
-      weight_.push_back(static_cast<double>(weight));
-    }
+    for (const Candidate& candidate : machine_.candidates)
+      weight_.push_back(static_cast<double>(kind.weight(candidate.units)));
   }
 
   /// One node with its part of the pool's items; takes them off pool and residual.

@@ -13,23 +13,6 @@ namespace {
 
 constexpr std::int64_t kSearchSteps = 50'000;
 
-std::int32_t weight_of(const gpu::Model& model, const gpu::Form& form) {
-  switch (form.kind) {
-    case gpu::FormKind::Slice: {
-      const gpu::Profile& profile = model.profiles[form.profile];
-      // The larger of its two shares: a 3g takes half of the memory and 3/7 of the compute.
-      std::int32_t memory = GpuKind::kWholeWeight * profile.slots / model.slots;
-      std::int32_t compute = GpuKind::kWholeWeight * profile.compute_slices / model.compute_slices;
-      return std::max(memory, compute);
-    }
-    case gpu::FormKind::TimeSliced:
-    case gpu::FormKind::Mps: return GpuKind::kWholeWeight / form.replicas;
-    case gpu::FormKind::Whole:
-    case gpu::FormKind::Fraction: return GpuKind::kWholeWeight;
-  }
-  return GpuKind::kWholeWeight;
-}
-
 /// Corners of the MIG part: maximal sets of slices over the profiles that are units.
 void add_slice_corners(const gpu::Model& model, const std::vector<gpu::Form>& units,
                        std::vector<UnitCounts>& corners) {
@@ -49,6 +32,23 @@ void add_slice_corners(const gpu::Model& model, const std::vector<gpu::Form>& un
 }
 
 }  // namespace
+
+std::int32_t form_weight(const gpu::Model& model, const gpu::Form& form) {
+  switch (form.kind) {
+    case gpu::FormKind::Slice: {
+      const gpu::Profile& profile = model.profiles[form.profile];
+      // The larger of its two shares: a 3g takes half of the memory and 3/7 of the compute.
+      std::int32_t memory = GpuKind::kWholeWeight * profile.slots / model.slots;
+      std::int32_t compute = GpuKind::kWholeWeight * profile.compute_slices / model.compute_slices;
+      return std::max(memory, compute);
+    }
+    case gpu::FormKind::TimeSliced:
+    case gpu::FormKind::Mps: return GpuKind::kWholeWeight / form.replicas;
+    case gpu::FormKind::Whole:
+    case gpu::FormKind::Fraction: return GpuKind::kWholeWeight;
+  }
+  return GpuKind::kWholeWeight;
+}
 
 bool UnitCounts::within(const UnitCounts& room) const {
   for (std::size_t i = 0; i < kMax; ++i)
@@ -96,7 +96,7 @@ GpuKind::GpuKind(const gpu::Model& model, GpuMode mode, std::vector<gpu::Form> u
   KERF_ASSERT(units_.size() <= UnitCounts::kMax, "a GPU has at most 24 forms");
   add_slice_corners(model, units_, corners_);
   for (std::size_t u = 0; u < units_.size(); ++u) {
-    weights_.push_back(weight_of(model, units_[u]));
+    weights_.push_back(form_weight(model, units_[u]));
     by_weight_.push_back(u);
     if (units_[u].kind == gpu::FormKind::Slice) continue;
     UnitCounts corner;
@@ -145,6 +145,12 @@ bool GpuKind::rejected(const UnitCounts& counts, int gpus) const {
     if (sum > inequality.limit * gpus) return true;
   }
   return false;
+}
+
+std::int64_t GpuKind::weight(const UnitCounts& counts) const {
+  std::int64_t sum = 0;
+  for (std::size_t u = 0; u < units_.size(); ++u) sum += std::int64_t{weights_[u]} * counts.n[u];
+  return sum;
 }
 
 bool GpuKind::covers(const UnitCounts& counts, int gpus) const {

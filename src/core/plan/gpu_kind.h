@@ -37,6 +37,10 @@ struct UnitCountsHash {
 /// is Cut or Whole; on later GPUs each GPU may be either.
 enum class GpuMode : std::uint8_t { Any, Cut, Whole };
 
+/// Part of a GPU that one device of this form is, in 1/840 (GpuKind::kWholeWeight): of a slice the
+/// larger of its shares of memory and compute.
+std::int32_t form_weight(const gpu::Model& model, const gpu::Form& form);
+
 /// All that one GPU can hold is given by its corners: any part of a legal set of slices is legal,
 /// so a set of units fits if and only if it lies under a corner. Several GPUs hold a set if it can
 /// be parted so that each part lies under a corner; that is decided by search with memory, exactly
@@ -53,6 +57,7 @@ class GpuKind {
   /// Part of a GPU that one of this unit takes, in 1/840 of a GPU (840 = lcm of slot counts and
   /// replicas in use); for ordering and for sharing a price, not for feasibility.
   std::int32_t weight(std::size_t unit) const { return weights_[unit]; }
+  std::int64_t weight(const UnitCounts& counts) const;
   static constexpr std::int32_t kWholeWeight = 840;
 
   /// Can `gpus` GPUs hold the set? Exact unless the search passes its step bound (never seen with

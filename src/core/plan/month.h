@@ -9,6 +9,11 @@
 
 namespace kerf::plan {
 
+/// What a need weighs where a node's price is parted: millionths of all that there is.
+inline std::int64_t price_weight(std::int64_t need, std::int64_t total) {
+  return total <= 0 ? 0 : static_cast<std::int64_t>(Int128{need} * 1'000'000 / total);
+}
+
 /// One pod's part of its node's price while all of the node's pods run.
 struct NodePart {
   std::uint32_t workload = 0;

@@ -66,27 +66,20 @@ class Search {
   void list_items(const std::vector<double>& values) {
     const GpuKind& kind = *problem_.kinds[machine_.kind];
     std::int64_t capacity = 0;
-    for (const UnitCounts& corner : kind.corners()) {
-      std::int64_t sum = 0;
-      for (std::size_t u = 0; u < kind.units().size(); ++u)
-        sum += std::int64_t{kind.weight(u)} * corner.n[u];
-      capacity = std::max(capacity, sum);
-    }
+    for (const UnitCounts& corner : kind.corners())
+      capacity = std::max(capacity, kind.weight(corner));
     capacity *= machine_.gpus;
     for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i) {
       const Candidate& candidate = machine_.candidates[i];
       if (left_[candidate.cls] <= 0 || values[candidate.cls] <= 0) continue;
       const Resources& need = problem_.classes[candidate.cls].need;
-      std::int64_t weight = 0;
-      for (std::size_t u = 0; u < kind.units().size(); ++u)
-        weight += std::int64_t{kind.weight(u)} * candidate.units.n[u];
       Item item;
       item.candidate = i;
       item.cls = candidate.cls;
       item.value = values[candidate.cls];
-      item.need =
-          mix({ratio(need.cpu_milli, machine_.allocatable.cpu_milli),
-               ratio(need.memory_mib, machine_.allocatable.memory_mib), ratio(weight, capacity)});
+      item.need = mix({ratio(need.cpu_milli, machine_.allocatable.cpu_milli),
+                       ratio(need.memory_mib, machine_.allocatable.memory_mib),
+                       ratio(kind.weight(candidate.units), capacity)});
       for (std::size_t m = 0; m < kMixes.size(); ++m)
         item.density[m] = item.need[m] > 0 ? item.value / item.need[m] : 1e30;
       items_.push_back(item);

@@ -28,14 +28,11 @@ double share(std::int64_t need, std::int64_t total) {
 Footprint footprint(const Problem& problem, const Machine& machine, const Candidate& candidate) {
   const Resources& need = problem.classes[candidate.cls].need;
   const GpuKind& kind = *problem.kinds[machine.kind];
-  std::int64_t weight = 0;
-  for (std::size_t u = 0; u < kind.units().size(); ++u)
-    weight += kind.weight(u) * candidate.units.n[u];
   return {share(need.cpu_milli, machine.allocatable.cpu_milli),
           share(need.memory_mib, machine.allocatable.memory_mib),
           share(need.disk_mib, machine.allocatable.disk_mib),
           share(need.pods, machine.allocatable.pods),
-          share(weight, std::int64_t{GpuKind::kWholeWeight} * machine.gpus)};
+          share(kind.weight(candidate.units), std::int64_t{GpuKind::kWholeWeight} * machine.gpus)};
 }
 
 /// One node being filled by value; a candidate that does not fit once never fits again.

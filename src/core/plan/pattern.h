@@ -32,7 +32,6 @@ class Room {
   Room(const Problem& problem, const Pattern& pattern);
 
   const Machine& machine() const { return *machine_; }
-  std::uint32_t machine_index() const { return index_; }
   /// The most items of a candidate, up to `limit`, that can still be added. Exact.
   std::int64_t most(std::uint32_t candidate, std::int64_t limit) const;
   /// n <= most(candidate, n) must hold.

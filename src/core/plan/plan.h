@@ -146,6 +146,10 @@ struct Plan {
 /// (bill - bound) / bound in percent, 0 if the bound is optimal; infinity if the bound is 0.
 double gap_percent(const Plan& plan);
 
+/// Hours a month of the longest Job that is placed, 0 if none is; nullopt where some Job's hours
+/// are not given.
+std::optional<double> longest_job(const Plan& plan, const cluster::Demand& demand);
+
 /// Placement::devices, or one of its form.
 gpu::Devices devices_of(const Placement& placement);
 

@@ -358,15 +358,10 @@ class Planner {
 /// True if the month of two fleets, with the hours given for every Job, is less than the plan's.
 bool apart_is_cheaper(const Plan& plan, const cluster::Demand& demand) {
   if (!plan.jobs_apart) return false;
-  double longest = 0;
-  for (std::size_t w = 0; w < demand.workloads.size(); ++w) {
-    const cluster::Workload& workload = demand.workloads[w];
-    if (!workload.transient || plan.workloads[w].placed == 0) continue;
-    if (!(workload.hours_per_month > 0)) return false;
-    longest = std::max(longest, workload.hours_per_month);
-  }
+  const std::optional<double> longest = longest_job(plan, demand);
+  if (!longest) return false;
   const double month = static_cast<double>(plan.jobs_apart->always_on.micro) * kHoursPerMonth +
-                       static_cast<double>(plan.jobs_apart->jobs.micro) * longest;
+                       static_cast<double>(plan.jobs_apart->jobs.micro) * *longest;
   return month < static_cast<double>(plan.month_micro_usd);
 }
 
