@@ -19,6 +19,10 @@ enum class FormKind : std::uint8_t {
   Mps,         ///< one namespace and user per GPU, equal enforced memory, shared engine
 };
 
+/// Which of a GPU's modes a node offers. On Ampere the mode is set for a node at boot, so a node is
+/// Cut or Whole; on later GPUs each GPU may be either.
+enum class GpuMode : std::uint8_t { Any, Cut, Whole };
+
 /// A form on a given GPU model.
 struct Form {
   FormKind kind = FormKind::Whole;

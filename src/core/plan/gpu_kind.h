@@ -33,9 +33,7 @@ struct UnitCountsHash {
   std::size_t operator()(const UnitCounts& counts) const;
 };
 
-/// Which of a GPU's modes a machine offers. On Ampere the mode is set for a node at boot, so a node
-/// is Cut or Whole; on later GPUs each GPU may be either.
-enum class GpuMode : std::uint8_t { Any, Cut, Whole };
+using gpu::GpuMode;
 
 /// Part of a GPU that one device of this form is, in 1/840 (GpuKind::kWholeWeight): of a slice the
 /// larger of its shares of memory and compute.

@@ -1,0 +1,207 @@
+// Dynamic programming over vectors of item counts; which machine holds a vector is searched.
+#include "core/online/purchase_exact.h"
+
+#include <algorithm>
+
+namespace kerf::online {
+
+namespace {
+
+using plan::Candidate;
+using plan::Fleet;
+using plan::Machine;
+using plan::Room;
+
+constexpr std::int64_t kNever = std::int64_t{1} << 60;
+using Vector = std::size_t;  ///< a vector of counts as a number in mixed radix
+
+class ExactSearch {
+ public:
+  ExactSearch(const plan::Problem& problem, const ClassItems& items, std::int64_t steps)
+      : problem_(problem), steps_(steps) {
+    for (std::uint32_t c = 0; c < items.size(); ++c) {
+      if (items[c] <= 0) continue;
+      digits_.push_back({c, items[c], vectors_});
+      vectors_ *= static_cast<Vector>(items[c] + 1);
+    }
+    for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
+      Host host{m, problem.machines[m].price.micro, capacity(m), {}};
+      bool any = false;
+      for (const Digit& digit : digits_) {
+        host.least.push_back(least_weight(problem.machines[m], digit.cls));
+        any = any || host.least.back() >= 0;
+      }
+      if (any) hosts_.push_back(std::move(host));
+    }
+    std::stable_sort(hosts_.begin(), hosts_.end(),
+                     [](const Host& a, const Host& b) { return a.price < b.price; });
+  }
+
+  std::optional<Fleet> run() {
+    price_.assign(vectors_, kNever);
+    host_.assign(vectors_, 0);
+    least_.assign(vectors_, kNever);
+    part_.assign(vectors_, 0);
+    need_.assign(vectors_, {});
+    least_[0] = 0;
+    for (Vector v = 1; v < vectors_; ++v) {
+      find_host(v);
+      if (steps_ < 0) return std::nullopt;
+      choose_part(v);
+    }
+    if (least_[vectors_ - 1] >= kNever) return std::nullopt;
+    steps_ = kNever;  // these nodes were found before
+    Fleet fleet;
+    for (Vector v = vectors_ - 1; v > 0; v -= part_[v]) {
+      Room room(problem_, host_[part_[v]]);
+      hold(room, part_[v], 0);
+      fleet.push_back(room.pattern());
+    }
+    return fleet;
+  }
+
+ private:
+  struct Digit {
+    std::uint32_t cls;
+    std::int64_t items;
+    Vector place;
+  };
+  struct Host {
+    std::uint32_t machine;
+    std::int64_t price;
+    std::int64_t capacity;            ///< GPU weight that it holds at most
+    std::vector<std::int64_t> least;  ///< by digit: GPU weight of an item at least; -1 = never
+  };
+
+  std::int64_t count(Vector v, std::size_t digit) const {
+    return static_cast<std::int64_t>(v / digits_[digit].place) % (digits_[digit].items + 1);
+  }
+
+  std::int64_t capacity(std::uint32_t m) const {
+    const plan::GpuKind& kind = *problem_.kinds[problem_.machines[m].kind];
+    std::int64_t most = 0;
+    for (const plan::UnitCounts& corner : kind.corners())
+      most = std::max(most, kind.weight(corner));
+    return most * problem_.machines[m].gpus;
+  }
+
+  static std::vector<Candidate>::const_iterator first_of(const Machine& machine,
+                                                         std::uint32_t cls) {
+    return std::lower_bound(machine.candidates.begin(), machine.candidates.end(), cls,
+                            [](const Candidate& c, std::uint32_t key) { return c.cls < key; });
+  }
+
+  std::int64_t least_weight(const Machine& machine, std::uint32_t cls) const {
+    std::int64_t least = -1;
+    for (auto it = first_of(machine, cls); it != machine.candidates.end() && it->cls == cls; ++it) {
+      const std::int64_t weight = problem_.kinds[machine.kind]->weight(it->units);
+      least = least < 0 ? weight : std::min(least, weight);
+    }
+    return least;
+  }
+
+  /// The cheapest machine for v on one node. A vector with one item less is never dearer, so
+  /// machines cheaper than that one's host need no look.
+  void find_host(Vector v) {
+    std::int64_t at_least = 0;
+    for (std::size_t d = 0; d < digits_.size(); ++d) {
+      if (count(v, d) == 0) continue;
+      const Vector less = v - digits_[d].place;
+      at_least = std::max(at_least, less == 0 ? 0 : price_[less]);
+      need_[v] = need_[less] + problem_.classes[digits_[d].cls].need;
+    }
+    if (at_least >= kNever) return;
+    for (const Host& host : hosts_) {
+      if (host.price < at_least || !may_hold(host, v)) continue;
+      Room room(problem_, host.machine);
+      const bool holds = hold(room, v, 0);
+      if (steps_ < 0) return;
+      if (!holds) continue;
+      price_[v] = host.price;
+      host_[v] = host.machine;
+      return;
+    }
+  }
+
+  bool may_hold(const Host& host, Vector v) const {
+    if (!need_[v].fits(problem_.machines[host.machine].allocatable)) return false;
+    std::int64_t weight = 0;
+    for (std::size_t d = 0; d < digits_.size(); ++d) {
+      const std::int64_t n = count(v, d);
+      if (n > 0 && host.least[d] < 0) return false;
+      weight += n * host.least[d];
+    }
+    return weight <= host.capacity;
+  }
+
+  /// Puts the counts of v from digit d on into the room, in any split over candidates.
+  bool hold(Room& room, Vector v, std::size_t d) {
+    while (d < digits_.size() && count(v, d) == 0) ++d;
+    if (d == digits_.size()) return true;
+    const auto first = first_of(room.machine(), digits_[d].cls);
+    return split(room, v, d, static_cast<std::uint32_t>(first - room.machine().candidates.begin()),
+                 count(v, d));
+  }
+
+  /// `left` items of digit d over the candidates from this one on, then the later digits.
+  bool split(Room& room, Vector v, std::size_t d, std::uint32_t candidate, std::int64_t left) {
+    if (left == 0) return hold(room, v, d + 1);
+    const std::vector<Candidate>& candidates = room.machine().candidates;
+    if (candidate == candidates.size() || candidates[candidate].cls != digits_[d].cls) return false;
+    for (std::int64_t n = room.most(candidate, left); n >= 0; --n) {
+      if (--steps_ < 0) return false;
+      room.add(candidate, n);
+      if (split(room, v, d, candidate + 1, left - n)) return true;
+      if (n > 0) room.remove(candidate, n);
+    }
+    return false;
+  }
+
+  /// least_[v] = min over parts w of v that hold an item of v's last class in use.
+  void choose_part(Vector v) {
+    std::size_t anchor = digits_.size();
+    while (count(v, anchor - 1) == 0) --anchor;
+    --anchor;
+    std::vector<std::int64_t> top(anchor + 1), digit(anchor + 1, 0);
+    for (std::size_t d = 0; d <= anchor; ++d) top[d] = count(v, d);
+    digit[anchor] = 1;
+    Vector w = digits_[anchor].place;
+    while (true) {
+      if (price_[w] < kNever && price_[w] + least_[v - w] < least_[v]) {
+        least_[v] = price_[w] + least_[v - w];
+        part_[v] = w;
+      }
+      std::size_t d = 0;
+      while (d <= anchor && digit[d] == top[d]) {
+        w -= static_cast<Vector>(digit[d]) * digits_[d].place;
+        digit[d++] = 0;
+      }
+      if (d > anchor) return;
+      ++digit[d];
+      w += digits_[d].place;
+    }
+  }
+
+  const plan::Problem& problem_;
+  std::int64_t steps_;
+  std::vector<Digit> digits_;
+  Vector vectors_ = 1;
+  std::vector<Host> hosts_;          ///< the cheapest first
+  std::vector<std::int64_t> price_;  ///< by vector: of one node that holds it; kNever = none
+  std::vector<std::uint32_t> host_;
+  std::vector<std::int64_t> least_;  ///< by vector: of a fleet for it
+  std::vector<Vector> part_;         ///< by vector: what one node of that fleet holds
+  std::vector<Resources> need_;
+};
+
+}  // namespace
+
+std::optional<Fleet> exact_within(const plan::Problem& problem, const ClassItems& items,
+                                  std::int64_t vectors_max, std::int64_t steps) {
+  const std::int64_t vectors = vectors_of(items, vectors_max);
+  if (vectors > vectors_max) return std::nullopt;
+  if (vectors == 1) return Fleet{};
+  return ExactSearch(problem, items, steps).run();
+}
+
+}  // namespace kerf::online
