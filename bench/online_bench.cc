@@ -1,7 +1,9 @@
-// kerf_online_bench: FGD's experiment on all its traces and seeds: distance from the published
-// curve, what stays unallocated, who is rejected, seconds; figures to <folder>/online.json.
+// kerf_online_bench: FGD's experiment on all its traces and seeds, with FGD and with Kerf: distance
+// from FGD's published curve, what stays unallocated, who is rejected, time of a choice; figures to
+// <folder>/online.json.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +14,7 @@
 #include "codec/json.h"
 #include "fgd/experiment.h"
 #include "fgd/fgd.h"
+#include "fgd/kerf_policy.h"
 
 namespace {
 
@@ -29,37 +32,63 @@ struct Measured {
   fgd::Outcome outcome;
   double seconds = 0;
   double deviation = 0;  ///< from FGD's published curve, points
+  double median_us = 0;  ///< of a choice, with the refresh of what changed since
+  double p99_us = 0;
 };
 
-Measured measure_fgd(const fgd::Experiment& experiment) {
+/// Passes everything on and notes how long each choice takes.
+class Timed final : public fgd::Policy {
+ public:
+  explicit Timed(fgd::Policy& policy) : policy_(policy) {}
+  std::optional<fgd::Choice> choose(const fgd::Cluster& cluster, const fgd::Task& task) override {
+    std::optional<fgd::Choice> choice;
+    micros_.push_back(1e6 * seconds([&] { choice = policy_.choose(cluster, task); }));
+    return choice;
+  }
+  void changed(const fgd::Cluster& cluster, std::size_t node) override {
+    policy_.changed(cluster, node);
+  }
+  /// Of all choices, sorted, the one at that part.
+  double micros_at(double part) {
+    std::sort(micros_.begin(), micros_.end());
+    return micros_[static_cast<std::size_t>(part * static_cast<double>(micros_.size() - 1))];
+  }
+
+ private:
+  fgd::Policy& policy_;
+  std::vector<double> micros_;
+};
+
+Measured measure(const fgd::Experiment& experiment, fgd::Policy& policy) {
   Measured out;
-  out.seconds = seconds([&] {
-    fgd::Cluster cluster(experiment.nodes, experiment.ranks);
-    const auto policy = fgd::make_fgd(experiment.trace);
-    out.outcome = fgd::run(experiment.trace, experiment.arrivals, cluster, *policy);
-  });
+  Timed timed(policy);
+  fgd::Cluster cluster(experiment.nodes, experiment.ranks);
+  out.seconds = seconds(
+      [&] { out.outcome = fgd::run(experiment.trace, experiment.arrivals, cluster, timed); });
   out.deviation = fgd::worst_deviation(out.outcome, experiment.published);
+  out.median_us = timed.micros_at(0.5);
+  out.p99_us = timed.micros_at(0.99);
   return out;
 }
 
 void print_header() {
-  fmt::print("{:<12} {:>4} {:>9} {:>9} {:>7} {:>6}  rejected % by GPUs:", "trace", "seed",
-             "deviation", "unalloc %", "seconds", "us/pod");
+  fmt::print("{:<6} {:<12} {:>4} {:>9} {:>9} {:>7} {:>7} {:>7}  rejected % by GPUs:", "policy",
+             "trace", "seed", "deviation", "unalloc %", "seconds", "us p50", "us p99");
   for (const auto group : fgd::kGroups) fmt::print(" {:>5}", group);
   fmt::print("\n");
 }
 
-void print_row(const std::string& trace, int seed, const Measured& row) {
-  fmt::print("{:<12} {:>4} {:>9.4f} {:>9.3f} {:>7.3f} {:>6.1f} {:>20}", trace, seed, row.deviation,
-             row.outcome.unallocated_at_full().value_or(100), row.seconds,
-             1e6 * row.seconds / static_cast<double>(row.outcome.arrived), "");
+void print_row(const char* policy, const std::string& trace, int seed, const Measured& row) {
+  fmt::print("{:<6} {:<12} {:>4} {:>9.4f} {:>9.3f} {:>7.3f} {:>7.1f} {:>7.1f} {:>20}", policy,
+             trace, seed, row.deviation, row.outcome.unallocated_at_full().value_or(100),
+             row.seconds, row.median_us, row.p99_us, "");
   for (const auto& group : row.outcome.groups_at_full)
     fmt::print(" {:>5.2f}", group.rejected_percent());
   fmt::print("\n");
   std::fflush(stdout);
 }
 
-Node json_row(const std::string& trace, int seed, const Measured& row) {
+Node json_row(const char* policy, const std::string& trace, int seed, const Measured& row) {
   Node rejected = Node::mapping();
   for (std::size_t i = 0; i < fgd::kGroups.size(); ++i)
     rejected.set(std::string(fgd::kGroups[i]),
@@ -69,7 +98,7 @@ Node json_row(const std::string& trace, int seed, const Measured& row) {
     curve.push(point ? Node::of(*point) : Node::null());
   return std::move(
       Node::mapping()
-          .set("policy", Node::of("FGD"))
+          .set("policy", Node::of(policy))
           .set("trace", Node::of(trace))
           .set("seed", Node::of(std::int64_t{seed}))
           .set("deviation_from_published_points", Node::of(row.deviation))
@@ -80,6 +109,8 @@ Node json_row(const std::string& trace, int seed, const Measured& row) {
           .set("moves", Node::of(row.outcome.moves))
           .set("violations", Node::of(row.outcome.violations))
           .set("seconds", Node::of(row.seconds))
+          .set("choice_median_us", Node::of(row.median_us))
+          .set("choice_p99_us", Node::of(row.p99_us))
           .set("allocation_percent_by_load", std::move(curve)));
 }
 
@@ -95,19 +126,21 @@ int main(int argc, char** argv) {
   print_header();
   Node rows = Node::sequence();
   for (const std::string trace : fgd::kTraces) {
-    double unallocated = 0;
     for (const int seed : fgd::kSeeds) {
       const auto experiment = fgd::read_experiment(data, trace, seed);
       if (!experiment) {
         fmt::print(stderr, "{}\n", experiment.error().message());
         return 2;
       }
-      const Measured row = measure_fgd(*experiment);
-      print_row(trace, seed, row);
-      rows.push(json_row(trace, seed, row));
-      unallocated += row.outcome.unallocated_at_full().value_or(100);
+      const auto theirs = fgd::make_fgd(experiment->trace);
+      const auto ours = fgd::make_kerf(experiment->trace, experiment->nodes);
+      for (const auto& [name, policy] :
+           {std::pair{"FGD", theirs.get()}, std::pair{"Kerf", ours.get()}}) {
+        const Measured row = measure(*experiment, *policy);
+        print_row(name, trace, seed, row);
+        rows.push(json_row(name, trace, seed, row));
+      }
     }
-    fmt::print("{:<12} mean {:>19.3f}\n", trace, unallocated / std::size(fgd::kSeeds));
   }
   Node report = Node::mapping();
   report.set("runs", std::move(rows));

@@ -13,8 +13,10 @@ GpuTable::GpuTable(std::size_t units, const std::vector<std::vector<GpuState>>& 
                    std::vector<std::int32_t> idle)
     : units_(units), idle_(std::move(idle)) {
   KERF_ASSERT(!idle_.empty(), "0 is a state");
-  KERF_ASSERT(idle_.size() <= std::size_t{std::numeric_limits<GpuState>::max()} + 1, "states are numbered by GpuState");
-  KERF_ASSERT(units_ <= std::size_t{std::numeric_limits<Unit>::max()} + 1, "units are numbered by Unit");
+  KERF_ASSERT(idle_.size() <= std::size_t{std::numeric_limits<GpuState>::max()} + 1,
+              "states are numbered by GpuState");
+  KERF_ASSERT(units_ <= std::size_t{std::numeric_limits<Unit>::max()} + 1,
+              "units are numbered by Unit");
   KERF_ASSERT(after.size() == idle_.size() * units_, "after has one entry for each state and unit");
   begin_.reserve(after.size() + 1);
   begin_.push_back(0);
@@ -26,7 +28,8 @@ GpuTable::GpuTable(std::size_t units, const std::vector<std::vector<GpuState>>& 
     }
     begin_.push_back(static_cast<std::uint32_t>(after_.size()));
   }
-  for (const std::int32_t part : idle_) KERF_ASSERT(part >= 0 && part <= kWhole, "idle parts are in 1/kWhole");
+  for (const std::int32_t part : idle_)
+    KERF_ASSERT(part >= 0 && part <= kWhole, "idle parts are in 1/kWhole");
   find_rooms(fullest_first());
 }
 

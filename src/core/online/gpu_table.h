@@ -15,8 +15,8 @@ using Unit = std::uint8_t;
 /// Plain tables, so that every search over GPUs is look-ups, whatever the GPU can be parted into
 /// (MIG slices: slice_table.h). Only what is in use counts: free slices can be cut again.
 ///
-/// Invariants (asserted): 0 is a state; every state is reachable from 0; adding a device never leads
-/// back to a state passed before, and never to more idle; room(room(s)) = room(s).
+/// Invariants (asserted): 0 is a state; every state is reachable from 0; adding a device never
+/// leads back to a state passed before, and never to more idle; room(room(s)) = room(s).
 class GpuTable {
  public:
   /// Idle part of a GPU in which nothing is in use. 840 = lcm of slot counts and replicas in use.
