@@ -62,6 +62,8 @@ bench: build
 	@build/release/bench/kerf_bench build/bench </dev/null
 	$(call say,bench: placement against FGD)
 	@build/release/bench/kerf_online_bench build/bench </dev/null
+	$(call say,bench: consolidation)
+	@build/release/bench/kerf_consolidate_bench build/bench </dev/null
 
 asan: setup
 	@mkdir -p build
