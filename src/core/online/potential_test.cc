@@ -1,5 +1,4 @@
-// Potential: its definition, worked out again one sequence after the other, and what follows from
-// it.
+// Potential: cases worked out by hand, and what holds for every room.
 #include "core/online/potential.h"
 
 #include <gtest/gtest.h>
