@@ -2,12 +2,9 @@
 // JSON.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <sstream>
 
 #include "base/prng.h"
@@ -17,32 +14,15 @@
 #include "codec/trace.h"
 #include "core/check/check.h"
 #include "core/plan/planner.h"
+#include "measure.h"
 #include "solver/clp.h"
 
 namespace {
 
+using kerf::bench::calibration;
+using kerf::bench::median;
+using kerf::bench::seconds;
 using kerf::codec::Node;
-
-double seconds(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// A fixed loop of integer work: what one second of this machine is worth today.
-double calibration() {
-  return seconds([] {
-    kerf::Prng prng(1);
-    std::uint64_t sum = 0;
-    for (int i = 0; i < 200'000'000; ++i) sum ^= prng.next();
-    if (sum == 42) std::puts("");
-  });
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 struct Workload {
   std::string name;

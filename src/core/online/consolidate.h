@@ -65,11 +65,11 @@ struct Proposal {
 ///
 /// Rules
 ///  1. Empty nodes that cost something go back, whatever `open` says; kept ones stay.
-///  2. Sources: nodes that are neither kept nor closed and have no fixed pod, that cost something
-///  and
-///     that moves and budgets allow to be emptied. The more dollars saved per pod on it, the better
-///     a source. All pods of many sources are placed together (emptying.h), so that none goes to a
-///     node that is emptied later; the set of sources that saves most is searched for (sources.h).
+///  2. Sources: nodes that are neither kept nor closed and have no fixed pod, that cost something,
+///     and that moves and budgets allow to be emptied. The more dollars saved per pod on it, the
+///     better a source. All pods of many sources are placed together (emptying.h), so that none
+///     goes to a node that is emptied later; the set of sources that saves most is searched for
+///     (sources.h).
 ///  3. Then the best nodes that are left are emptied one by one, with all places tried in turn, and
 ///     with small pods of other nodes sent on to make room (empty_one.h). If one node alone saves
 ///     more than all found so far, it is taken, and others beside it.
@@ -80,7 +80,8 @@ struct Proposal {
 ///
 /// Not tried: chains of more than one pod sent on; moving a part of a node's pods without giving a
 /// node back; keeping an empty node in the place of another; taking pods across zones whose numbers
-/// count for a spread or an affinity over zones.
+/// count for a spread or an affinity over zones; pods that need each other on one node, which could
+/// not move one by one.
 ///
 /// Cost: about 10 times shapes x nodes places, as long as `steps` lasts: with `moves` unlimited
 /// close to linear in nodes for a given number of shapes (docs/ has the figures).

@@ -23,7 +23,8 @@ struct Step {
 ///
 /// Rules beside those of Standing::fits: a pod whose number in a zone counts for somebody
 /// (Company::bound_to_zones) stays in its zone, so that no move makes a spread or an affinity of
-/// pods that stay untrue.
+/// pods that stay untrue. A pod without a spread of its own may come to a node where it counts for
+/// another's spread over hostnames, as kube-scheduler lets it.
 ///
 /// Cost: O(nodes + pods) of little to make one, and a copy of Company where some shape is
 /// constrained; a change costs O(pods of the node).

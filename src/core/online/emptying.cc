@@ -30,7 +30,6 @@ std::vector<bool> Emptying::run(const std::vector<Source>& sources, std::vector<
     std::sort(pods.begin(), pods.end());
     place_all(key.second, pods);
   }
-  open_lonely();
   return empty_;
 }
 
@@ -83,14 +82,17 @@ bool Emptying::place(PodId pod) {
 
 void Emptying::make_room(PodId pod) {
   const Standing& standing = draft_.standing();
+  const auto all = static_cast<std::uint32_t>(sources_->size());
   const std::uint32_t own = source_of_[standing.pod(pod).node];
-  std::uint32_t& last = no_room_from_;
-  for (bool allowed = true; last > own + 1 && steps_ > 0; last -= allowed ? 1 : 0) {
-    const std::uint32_t i = last - 1;
+  // Where others decide, a place that this pod may not have may be right for the next of its shape.
+  const bool constrained = draft_.constrained(shape_);
+  for (std::uint32_t end = constrained ? all : no_room_from_; end > own + 1 && steps_ > 0; --end) {
+    const std::uint32_t i = end - 1;
+    if (!constrained) no_room_from_ = i;
     if (!empty_[i]) continue;
     const NodeId node = (*sources_)[i].node;
     --steps_;
-    if (use_.cost(shape_, standing.room(node)) < 0) continue;
+    if (use_.cost(shape_, standing.room(node)) < 0 || !draft_.may_go(pod, node)) continue;
     open(i);
     if (place(pod)) return;
   }
@@ -112,29 +114,6 @@ void Emptying::open(std::uint32_t source) {
   }
   for (const NodeId node : left) changed(node);
   changed(home);
-}
-
-/// Pods that came to company that was taken back since, or is nowhere any more, go home.
-void Emptying::open_lonely() {
-  const Standing& standing = draft_.standing();
-  for (bool again = true; again;) {
-    again = false;
-    for (std::uint32_t i = 0; i < sources_->size(); ++i) {
-      if (!empty_[i]) continue;
-      for (const PodId pod : (*sources_)[i].pods) {
-        if (!draft_.constrained(standing.pod(pod).shape)) continue;
-        const NodeId node = draft_.node_of(pod);
-        const std::vector<DeviceAt> devices = draft_.devices_of(pod);
-        draft_.lift(pod);
-        const bool stays = draft_.may_go(pod, node);
-        draft_.put(pod, node, devices);
-        if (stays) continue;
-        open(i);
-        again = true;
-        break;
-      }
-    }
-  }
 }
 
 }  // namespace kerf::online

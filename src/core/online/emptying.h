@@ -59,7 +59,6 @@ class Emptying {
   void offer(NodeId node);
   void changed(NodeId node);
   void open(std::uint32_t source);
-  void open_lonely();
   bool is_source(NodeId node) const {
     return source_of_[node] != kNone && empty_[source_of_[node]];
   }

@@ -1,4 +1,4 @@
-// best_first: the best of those whose predecessors are out, again and again.
+// best_first: the best of those whose predecessors are out, again and again; then done in a draft.
 #include "core/online/proposal_order.h"
 
 #include <algorithm>
@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 #include <utility>
+
+#include "core/online/draft.h"
 
 namespace kerf::online {
 
@@ -50,6 +52,41 @@ struct Better {
   }
 };
 
+/// Makes the moves in the draft, in an order in which each pod may go where it goes and has room;
+/// false: there is none, and nothing is done.
+bool make_moves(Draft& draft, std::vector<Move>& moves) {
+  const Standing& standing = draft.standing();
+  const std::size_t start = draft.mark();
+  std::vector<Move> made;
+  std::vector<Move> left = moves;
+  for (std::size_t before = 0; !left.empty() && left.size() != before;) {
+    before = left.size();
+    std::vector<Move> waiting;
+    for (Move& move : left) {
+      const std::size_t mark = draft.mark();
+      draft.lift(move.pod);
+      const Resources& need = standing.shape_at(standing.pod(move.pod).shape).requests;
+      if (move.bought) {
+        made.push_back(std::move(move));
+      } else if (need.fits(draft.room(move.to).left) && draft.free(move.to, move.devices) &&
+                 draft.may_go(move.pod, move.to)) {
+        draft.put(move.pod, move.to, move.devices);
+        made.push_back(std::move(move));
+      } else {
+        draft.rollback(mark);
+        waiting.push_back(std::move(move));
+      }
+    }
+    left = std::move(waiting);
+  }
+  if (!left.empty()) {
+    draft.rollback(start);
+    return false;
+  }
+  moves = std::move(made);
+  return true;
+}
+
 }  // namespace
 
 std::vector<Proposal> best_first(const Standing& standing, std::vector<Proposal> proposals) {
@@ -66,12 +103,14 @@ std::vector<Proposal> best_first(const Standing& standing, std::vector<Proposal>
   for (std::size_t p = 0; p < proposals.size(); ++p)
     if (before[p] == 0) ready.insert(p);
   std::vector<Proposal> out;
+  Draft draft(standing);
   while (!ready.empty()) {
     const std::size_t next = *ready.begin();
     ready.erase(ready.begin());
     for (const std::size_t p : after[next])
       if (--before[p] == 0) ready.insert(p);
     out.push_back(proposals[next]);
+    if (!make_moves(draft, out.back().moves)) out.pop_back();
   }
   return out;
 }

@@ -2,8 +2,8 @@
 #include "core/online/sources.h"
 
 #include <algorithm>
-#include <map>
-#include <tuple>
+#include <numeric>
+#include <set>
 #include <utility>
 
 namespace kerf::online {
@@ -31,22 +31,36 @@ std::pair<std::int64_t, std::int64_t> worth(const std::vector<Source>& sources,
   return {saved - moves * per_move.micro, -moves};
 }
 
-/// The sources of `best` and at most `more` others that the allowance allows beside them: those
-/// tried least often, then the best.
-std::vector<bool> with_others(const std::vector<Source>& sources, const std::vector<bool>& best,
-                              const std::vector<int>& opened, std::size_t more,
+/// Which sources to try together.
+struct Choice {
+  std::vector<int> opened;       ///< how often each was tried in vain
+  std::size_t more = 0;          ///< so many beside the best known, at most
+  std::int64_t most_shapes = 0;  ///< of pods, at most: each looks at all nodes
+};
+
+/// The sources of `best` and others that the allowance allows beside them: those tried in vain
+/// least often, then the best.
+std::vector<bool> with_others(const Standing& standing, const std::vector<Source>& sources,
+                              const std::vector<bool>& best, const Choice& choice,
                               Allowance allowance) {
-  std::vector<std::size_t> others;
-  for (std::size_t i = 0; i < sources.size(); ++i)
-    if (!best[i]) others.push_back(i);
-  std::stable_sort(others.begin(), others.end(),
-                   [&](std::size_t a, std::size_t b) { return opened[a] < opened[b]; });
+  std::vector<std::size_t> order(sources.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return best[a] != best[b] ? bool{best[a]} : choice.opened[a] < choice.opened[b];
+  });
   std::vector<bool> chosen = best;
-  for (const std::size_t i : others) {
-    if (more == 0) break;
-    if (!allowance.take(sources[i].pods)) continue;
-    chosen[i] = true;
-    --more;
+  std::set<ShapeId> shapes;
+  std::size_t more = choice.more;
+  for (const std::size_t i : order) {
+    std::set<ShapeId> with = shapes;
+    for (const PodId pod : sources[i].pods) with.insert(standing.pod(pod).shape);
+    if (!best[i]) {
+      if (more == 0) break;
+      if (std::ssize(with) > choice.most_shapes || !allowance.take(sources[i].pods)) continue;
+      chosen[i] = true;
+      --more;
+    }
+    shapes = std::move(with);
   }
   return chosen;
 }
@@ -60,7 +74,6 @@ bool pays(MicroUsdPerHour saving, std::int64_t moves, const ConsolidateLimits& l
 
 std::vector<Source> sources(const Standing& standing, const ConsolidateLimits& limits) {
   std::vector<Source> out;
-  std::vector<std::int64_t> idle_of;
   Allowance all(standing, limits);
   for (NodeId n = 0; n < standing.nodes(); ++n) {
     if (!standing.stands(n)) continue;
@@ -110,16 +123,17 @@ std::vector<bool> empty_together(Draft& draft, const RoomUse& use,
                                  std::int64_t& steps) {
   Emptying emptying(draft, use, steps);
   std::vector<bool> best(sources.size());
-  std::vector<Seat> where;                  // of the pods of the best
-  std::vector<int> opened(sources.size());  // how often each was tried in vain
-  std::size_t more = sources.size();
+  std::vector<Seat> where;  // of the pods of the best
+  Choice choice{std::vector<int>(sources.size()), sources.size(), 0};
   const std::size_t start = draft.mark();
-  while (more > 0 && steps > 0) {
-    const std::vector<bool> chosen = with_others(sources, best, opened, more, allowance);
+  while (choice.more > 0 && steps > 0) {
+    choice.most_shapes = steps / 2 / static_cast<std::int64_t>(draft.standing().nodes());
+    const std::vector<bool> chosen =
+        with_others(draft.standing(), sources, best, choice, allowance);
     if (chosen == best) break;
     const std::vector<bool> empty = emptying.run(sources, chosen, shut);
     for (std::size_t i = 0; i < sources.size(); ++i)
-      if (emptying.stuck()[i]) ++opened[i];
+      if (emptying.stuck()[i]) ++choice.opened[i];
     if (worth(sources, empty, limits.least_per_move) >
         worth(sources, best, limits.least_per_move)) {
       where.clear();
@@ -133,7 +147,7 @@ std::vector<bool> empty_together(Draft& draft, const RoomUse& use,
       for (std::size_t i = 0; i < sources.size(); ++i)
         if (best[i]) allowance.take(sources[i].pods);
     } else {
-      more /= 2;
+      choice.more /= 2;
     }
     draft.rollback(start);
   }
