@@ -27,15 +27,7 @@ using codec::Node;
 /// The least that the pods that run there can cost on p4d nodes; of nodes in that mode alone, if
 /// one is given.
 MicroUsdPerHour bound_of(const bench::World& world, gpu::GpuMode mode = gpu::GpuMode::Any) {
-  const online::Standing& standing = world.standing;
-  cluster::Demand demand;
-  demand.workloads.emplace_back();
-  for (online::PodId pod = 0; pod < standing.pods(); ++pod) {
-    if (!standing.runs(pod)) continue;
-    const cluster::Running& running = standing.pod(pod);
-    if (mode != gpu::GpuMode::Any && standing.node(running.node).mode != mode) continue;
-    demand.pods.push_back({running.name, demand.intern(standing.shape_at(running.shape)), 0});
-  }
+  const cluster::Demand demand = bench::demand_of(world.standing, mode);
   std::vector<std::uint32_t> pods(demand.pods.size());
   std::iota(pods.begin(), pods.end(), 0U);
   const plan::Problem problem =
@@ -43,7 +35,7 @@ MicroUsdPerHour bound_of(const bench::World& world, gpu::GpuMode mode = gpu::Gpu
   std::vector<std::int64_t> items;
   for (const plan::ItemClass& item : problem.classes) items.push_back(item.demand);
   const auto solver = solver::make_clp();
-  return plan::lower_bound(problem, items, standing.bill(), *solver, 200).per_hour;
+  return plan::lower_bound(problem, items, world.standing.bill(), *solver, 200).per_hour;
 }
 
 /// Pods by node, ascending, and sums of the first.

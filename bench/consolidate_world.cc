@@ -98,9 +98,9 @@ class Filler {
     std::vector<NodeId>& nodes = nodes_[is_whole(shape)];
     std::optional<NodeId> best;
     std::tuple<std::int64_t, std::int64_t> least{};
-    std::erase_if(nodes, [&](NodeId n) { return idle(n) == 0; });
+    std::erase_if(nodes, [&](NodeId n) { return standing.idle(n) == 0; });
     for (NodeId n : nodes) {
-      const std::tuple now{idle(n), standing.room(n).left.cpu_milli};
+      const std::tuple now{standing.idle(n), standing.room(n).left.cpu_milli};
       if ((best && now >= least) || !shape.requests.fits(standing.room(n).left)) continue;
       if (!devices(id, n)) continue;
       best = n;
@@ -122,14 +122,6 @@ class Filler {
   }
 
  private:
-  std::int64_t idle(NodeId n) const {
-    const online::NodeRoom& room = world_.standing.room(n);
-    const GpuTable& table = *world_.standing.asks().kinds()[room.kind].gpus;
-    std::int64_t sum = 0;
-    for (GpuState state : room.gpus) sum += table.idle(state);
-    return sum;
-  }
-
   std::optional<std::vector<online::DeviceAt>> devices(online::ShapeId shape, NodeId n) const {
     const online::Standing& standing = world_.standing;
     const online::NodeRoom& room = standing.room(n);
@@ -219,13 +211,15 @@ std::unique_ptr<World> make_world(const market::Market& market, const Arrivals& 
   return world;
 }
 
-cluster::Demand demand_of(const online::Standing& standing) {
+cluster::Demand demand_of(const online::Standing& standing, gpu::GpuMode mode) {
   cluster::Demand demand;
   demand.workloads.emplace_back();
-  for (online::PodId p = 0; p < standing.pods(); ++p)
-    if (standing.runs(p))
-      demand.pods.push_back(
-          {standing.pod(p).name, demand.intern(standing.shape_at(standing.pod(p).shape)), 0});
+  for (online::PodId p = 0; p < standing.pods(); ++p) {
+    if (!standing.runs(p)) continue;
+    const cluster::Running& pod = standing.pod(p);
+    if (mode != gpu::GpuMode::Any && standing.node(pod.node).mode != mode) continue;
+    demand.pods.push_back({pod.name, demand.intern(standing.shape_at(pod.shape)), 0});
+  }
   return demand;
 }
 

@@ -40,7 +40,7 @@ struct World {
 std::unique_ptr<World> make_world(const market::Market& market, const Arrivals& arrivals, Draw draw,
                                   std::size_t nodes, int removed_percent, std::uint64_t seed);
 
-/// What runs there, as a demand.
-cluster::Demand demand_of(const online::Standing& standing);
+/// What runs there, as a demand; on nodes in that mode alone, if one is given.
+cluster::Demand demand_of(const online::Standing& standing, gpu::GpuMode mode = gpu::GpuMode::Any);
 
 }  // namespace kerf::bench

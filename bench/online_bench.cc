@@ -4,28 +4,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 
 #include "codec/document.h"
 #include "codec/json.h"
 #include "fgd/experiment.h"
 #include "fgd/fgd.h"
 #include "fgd/kerf_policy.h"
+#include "measure.h"
 
 namespace {
 
+using kerf::bench::seconds;
 using kerf::codec::Node;
 namespace fgd = kerf::fgd;
-
-double seconds(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// One policy on one trace and seed.
 struct Measured {

@@ -58,6 +58,12 @@ bool tolerates(const std::vector<Toleration>& tolerations, const Taint& taint) {
                      [&](const Toleration& toleration) { return holds(toleration, taint); });
 }
 
+bool clash(const HostPort& a, const HostPort& b) {
+  const auto every = [](const std::string& ip) { return ip.empty() || ip == "0.0.0.0"; };
+  return a.port == b.port && a.protocol == b.protocol &&
+         (every(a.ip) || every(b.ip) || a.ip == b.ip);
+}
+
 bool matches(const PodSelector& selector, const PodShape& pod) {
   if (selector.none) return false;
   if (!selector.all_namespaces &&

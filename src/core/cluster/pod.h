@@ -99,6 +99,9 @@ struct HostPort {
   auto operator<=>(const HostPort&) const = default;
 };
 
+/// True if a node cannot give out both. "0.0.0.0" is every address too.
+bool clash(const HostPort& a, const HostPort& b);
+
 /// Why a pod can be placed nowhere whatever is bought, found while reading it.
 struct Unplaceable {
   std::string field;  ///< "spec.nodeName"

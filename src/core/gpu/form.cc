@@ -47,6 +47,15 @@ bool instances_never_bind(const Model& model, const Profile& a, const Profile& b
 
 }  // namespace
 
+bool mode_is_the_nodes(const Model& model, std::uint8_t fraction) {
+  return model.generation == Generation::Ampere && model.cuttable() && fraction == 1;
+}
+
+bool allowed_in(GpuMode mode, const Form& form) {
+  if (mode == GpuMode::Any) return true;
+  return (form.kind == FormKind::Slice) == (mode == GpuMode::Cut);
+}
+
 std::vector<Form> forms_of(const Model& model, std::uint8_t fraction,
                            const SharingOptions& sharing) {
   KERF_ASSERT(fraction > 0, "a device is a whole GPU or a fraction of one");

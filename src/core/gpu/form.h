@@ -23,6 +23,10 @@ enum class FormKind : std::uint8_t {
 /// Cut or Whole; on later GPUs each GPU may be either.
 enum class GpuMode : std::uint8_t { Any, Cut, Whole };
 
+/// True if a node of this type is Cut or Whole as a whole; else each of its GPUs is what it is,
+/// Any.
+bool mode_is_the_nodes(const Model& model, std::uint8_t fraction);
+
 /// A form on a given GPU model.
 struct Form {
   FormKind kind = FormKind::Whole;
@@ -33,9 +37,14 @@ struct Form {
   std::int32_t memory_mib = 0;  ///< usable; 0 = unknown
   bool operator==(const Form&) const = default;
 
+  /// There without being cut, as long as nothing else is on the GPU.
+  bool by_nature() const { return kind == FormKind::Whole || kind == FormKind::Fraction; }
   bool memory_enforced() const { return kind != FormKind::TimeSliced; }
   bool own_engine() const { return kind != FormKind::TimeSliced && kind != FormKind::Mps; }
 };
+
+/// May a GPU of this mode be handed out so? Cut: slices only; Whole: all but slices.
+bool allowed_in(GpuMode mode, const Form& form);
 
 /// Which shared forms a fleet may use.
 struct SharingOptions {

@@ -184,4 +184,8 @@ bool is_well_known_label(std::string_view key) {
   return std::binary_search(kWellKnownLabels.begin(), kWellKnownLabels.end(), key);
 }
 
+std::vector<std::string> assumed_zones(const Market& market) {
+  return {market.region + "a", market.region + "b", market.region + "c"};
+}
+
 }  // namespace kerf::market

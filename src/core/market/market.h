@@ -67,6 +67,10 @@ struct Market {
   std::vector<std::string> zones() const;
 };
 
+/// Zones in which everything is taken to be sold where the prices name none: a, b and c of the
+/// region.
+std::vector<std::string> assumed_zones(const Market& market);
+
 /// What the node itself takes before the first pod of the user.
 struct NodeOverhead {
   Resources daemonsets;  ///< sum of requests of the DaemonSet pods of every GPU node

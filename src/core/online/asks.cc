@@ -19,28 +19,10 @@ using cluster::Requirements;
 constexpr std::int64_t kMaxDevices = 240;  ///< of one pod; more than any node has
 constexpr std::size_t kMaxWays = 64;       ///< of one ask on one kind; real pods have a few
 
-bool is_arch(const cluster::Requirement& requirement) {
-  return requirement.key == "kubernetes.io/arch" || requirement.key == "beta.kubernetes.io/arch";
-}
-
-bool names_arch(const PodShape& shape) {
-  const auto looks = [](const Requirements& all) {
-    return std::any_of(all.begin(), all.end(), is_arch);
-  };
-  return looks(shape.node_selector) ||
-         std::any_of(shape.node_affinity.begin(), shape.node_affinity.end(), looks);
-}
-
 /// The part of a shape that decides which nodes serve it.
 PodShape served_part(const PodShape& shape) {
-  PodShape part;
+  PodShape part = plan::admission_part(shape);
   part.requests = shape.requests;
-  part.gpu = shape.gpu;
-  part.node_selector = shape.node_selector;
-  part.node_affinity = shape.node_affinity;
-  part.tolerations = shape.tolerations;
-  part.volume_zone_bound = shape.volume_zone_bound;
-  part.volume_zones = shape.volume_zones;
   part.unplaceable = shape.unplaceable;
   return part;
 }
@@ -60,7 +42,7 @@ bool selects(const PodShape& shape, const std::map<std::string, std::string>& la
 
 bool tolerates_all(const PodShape& shape, const std::vector<cluster::Taint>& taints) {
   return std::all_of(taints.begin(), taints.end(), [&](const cluster::Taint& taint) {
-    return taint.effect == "PreferNoSchedule" || cluster::tolerates(shape.tolerations, taint);
+    return cluster::tolerates(shape.tolerations, taint);
   });
 }
 
@@ -139,7 +121,7 @@ std::vector<Way> Asks::ways(const PodShape& shape, const KindKey& node, KindId k
                                            zone) == shape.volume_zones.end())
     return {};
   const std::vector<std::string>& allowed = policy_.architectures;
-  if (!allowed.empty() && !names_arch(shape) &&
+  if (!allowed.empty() && !plan::names_arch(shape) &&
       std::find(allowed.begin(), allowed.end(), type.arch) == allowed.end())
     return {};
   const SliceTable& slices = *tables_[kind];

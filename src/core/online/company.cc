@@ -17,12 +17,6 @@ using cluster::PodSelector;
 using cluster::PodShape;
 using cluster::Requirements;
 
-bool clash(const HostPort& a, const HostPort& b) {
-  const auto every = [](const std::string& ip) { return ip.empty() || ip == "0.0.0.0"; };
-  return a.port == b.port && a.protocol == b.protocol &&
-         (every(a.ip) || every(b.ip) || a.ip == b.ip);
-}
-
 template <class T>
 bool contains(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();

@@ -118,9 +118,7 @@ class Freeing {
       return sources_[a].saving > sources_[b].saving;
     });
     if (dearer.empty()) return std::nullopt;
-    std::vector<Seat> seats;
-    for (const PodId pod : moved)
-      seats.push_back({pod, draft_.node_of(pod), draft_.devices_of(pod)});
+    const std::vector<Seat> seats = seats_of(draft_, moved);
     draft_.rollback(start);
     allowance_.give_back(moved);
     int vain = 0;
@@ -129,8 +127,7 @@ class Freeing {
       if (empty(sources_[i], false)) return i;
     }
     allowance_.take(moved);
-    for (const Seat& seat : seats) draft_.lift(seat.pod);
-    for (Seat& seat : seats) draft_.put(seat.pod, seat.node, std::move(seat.devices));
+    seat(draft_, seats);
     return std::nullopt;
   }
 

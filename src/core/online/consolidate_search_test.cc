@@ -167,16 +167,8 @@ TEST(OpenSlot, MovesAsFewPodsAsPlainSearch) {
 }
 
 TEST(OpenSlot, MovesNobodyForLessThanTheMovesCost) {
-  Ground ground({"p5.4xlarge"});
-  const NodeId a = ground.node("p5.4xlarge");
-  const NodeId b = ground.node("p5.4xlarge");
-  const cluster::PodShape small = shape(slice("1g.10gb"), 500, 1024);
-  const cluster::PodShape large = shape(slice("3g.40gb"), 500, 1024);
-  ground.run("l-0", large, a, {ground.device(a, 0, "3g.40gb@4")});
-  ground.run("s-0", small, a, {ground.device(a, 0, "1g.10gb@1")});
-  ground.run("l-1", large, b, {ground.device(b, 0, "3g.40gb@4")});
-  ground.run("s-1", small, b, {ground.device(b, 0, "1g.10gb@0")});
-  const ShapeId wants = ground.standing.shape(large);
+  testing::InTheWay ground(1);
+  const ShapeId wants = ground.standing.shape(ground.large);
   ConsolidateLimits limits = moves_only();
   limits.least_per_move = {1'000'000};
   EXPECT_TRUE(open_slot(ground.standing, limits, wants, {1'000'001}).has_value());

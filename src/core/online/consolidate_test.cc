@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "core/online/consolidate_testing.h"
 #include "core/online/place.h"
-#include "core/online/standing_testing.h"
 
 namespace kerf::online {
 namespace {
@@ -68,21 +68,14 @@ TEST(Consolidate, AnEmptyNodeGoesBackEvenOutsideTheWindow) {
 }
 
 TEST(Consolidate, FreesTheNodeWithTheFewestPods) {
-  Ground ground({"p5.4xlarge"});
-  const NodeId few = ground.node("p5.4xlarge");
-  const NodeId many = ground.node("p5.4xlarge");
-  const cluster::PodShape small = shape(slice("1g.10gb"), 500, 1024);
-  const PodId moved = ground.run("a-0", small, few, {ground.device(few, 0, "1g.10gb@0")});
-  for (int i = 0; i < 3; ++i)
-    ground.run("b-" + std::to_string(i), small, many,
-               {ground.device(many, 0, "1g.10gb@" + std::to_string(i))});
+  testing::FewAndMany ground;
   const std::vector<Proposal> proposals = consolidate(ground.standing, unlimited());
   ASSERT_EQ(proposals.size(), 1U);
   EXPECT_EQ(proposals[0].kind, ProposalKind::FreeNode);
-  EXPECT_EQ(proposals[0].returns, std::vector<NodeId>{few});
+  EXPECT_EQ(proposals[0].returns, std::vector<NodeId>{ground.few});
   ASSERT_EQ(proposals[0].moves.size(), 1U);
-  EXPECT_EQ(proposals[0].moves[0].pod, moved);
-  EXPECT_EQ(proposals[0].moves[0].to, many);
+  EXPECT_EQ(proposals[0].moves[0].pod, ground.pod);
+  EXPECT_EQ(proposals[0].moves[0].to, ground.many);
 }
 
 TEST(Consolidate, KeptNodesFixedPodsAndUsedUpBudgetsStay) {
@@ -147,14 +140,10 @@ TEST(Consolidate, WhatItProposesHoldsWhenItsTurnComesAndSavesWhatItSays) {
 }
 
 TEST(Consolidate, SaysWhyAProposalIsStale) {
-  Ground ground({"p5.4xlarge"});
-  const NodeId few = ground.node("p5.4xlarge");
-  const NodeId many = ground.node("p5.4xlarge");
-  const cluster::PodShape small = shape(slice("1g.10gb"), 500, 1024);
-  const PodId pod = ground.run("a-0", small, few, {ground.device(few, 0, "1g.10gb@0")});
-  for (int i = 0; i < 3; ++i)
-    ground.run("b-" + std::to_string(i), small, many,
-               {ground.device(many, 0, "1g.10gb@" + std::to_string(i))});
+  testing::FewAndMany ground;
+  const NodeId few = ground.few, many = ground.many;
+  const PodId pod = ground.pod;
+  const cluster::PodShape& small = ground.small;
   const Proposal proposal = consolidate(ground.standing, unlimited()).at(0);
   const auto why = [&](const std::function<void()>& change) {
     ground.standing.begin();
@@ -181,27 +170,17 @@ TEST(Consolidate, SaysWhyAProposalIsStale) {
 }
 
 TEST(Consolidate, OpensASlotByMovingTheLeast) {
-  Ground ground({"p5.4xlarge"});
-  const NodeId a = ground.node("p5.4xlarge");
-  const NodeId b = ground.node("p5.4xlarge");
-  const cluster::PodShape small = shape(slice("1g.10gb"), 500, 1024);
-  const cluster::PodShape large = shape(slice("3g.40gb"), 500, 1024);
-  ground.run("l-0", large, a, {ground.device(a, 0, "3g.40gb@4")});
-  const PodId in_the_way = ground.run("s-0", small, a, {ground.device(a, 0, "1g.10gb@1")});
-  ground.run("l-1", large, b, {ground.device(b, 0, "3g.40gb@4")});
-  for (int i = 0; i < 3; ++i)
-    ground.run("t-" + std::to_string(i), small, b,
-               {ground.device(b, 0, "1g.10gb@" + std::to_string(i))});
-  const ShapeId wants = ground.standing.shape(large);
+  testing::InTheWay ground(3);
+  const ShapeId wants = ground.standing.shape(ground.large);
   const auto opened = open_slot(ground.standing, unlimited(), wants, {6'880'000});
   ASSERT_TRUE(opened.has_value());
   EXPECT_EQ(opened->kind, ProposalKind::OpenSlot);
-  EXPECT_EQ(opened->slot_node, a);
+  EXPECT_EQ(opened->slot_node, ground.a);
   ASSERT_EQ(opened->moves.size(), 1U);
-  EXPECT_EQ(opened->moves[0].pod, in_the_way);
-  EXPECT_EQ(opened->moves[0].to, b);
+  EXPECT_EQ(opened->moves[0].pod, ground.in_the_way);
+  EXPECT_EQ(opened->moves[0].to, ground.b);
   carry_out(ground.standing, *opened);
-  EXPECT_TRUE(ground.standing.fits(wants, a, opened->slot));
+  EXPECT_TRUE(ground.standing.fits(wants, ground.a, opened->slot));
 }
 
 }  // namespace

@@ -74,6 +74,37 @@ inline bool run_somewhere(Ground& ground, Prng& prng, cluster::Running pod) {
   return true;
 }
 
+/// Two nodes, one with a 1g.10gb pod and one with three of them.
+struct FewAndMany : Ground {
+  cluster::PodShape small = shape(slice("1g.10gb"), 500, 1024);
+  NodeId few, many;
+  PodId pod;  ///< the one on `few`
+
+  FewAndMany() : Ground({"p5.4xlarge"}), few(node("p5.4xlarge")), many(node("p5.4xlarge")) {
+    pod = run("a-0", small, few, {device(few, 0, "1g.10gb@0")});
+    for (int i = 0; i < 3; ++i)
+      run("b-" + std::to_string(i), small, many, {device(many, 0, "1g.10gb@" + std::to_string(i))});
+  }
+};
+
+/// Two nodes with a 3g.40gb pod and `beside` small ones on the second; on the first a small one is
+/// where another 3g.40gb could be.
+struct InTheWay : Ground {
+  cluster::PodShape small = shape(slice("1g.10gb"), 500, 1024);
+  cluster::PodShape large = shape(slice("3g.40gb"), 500, 1024);
+  NodeId a, b;
+  PodId in_the_way;
+
+  explicit InTheWay(int beside)
+      : Ground({"p5.4xlarge"}), a(node("p5.4xlarge")), b(node("p5.4xlarge")) {
+    run("l-0", large, a, {device(a, 0, "3g.40gb@4")});
+    in_the_way = run("s-0", small, a, {device(a, 0, "1g.10gb@1")});
+    run("l-1", large, b, {device(b, 0, "3g.40gb@4")});
+    for (int i = 0; i < beside; ++i)
+      run("t-" + std::to_string(i), small, b, {device(b, 0, "1g.10gb@" + std::to_string(i))});
+  }
+};
+
 /// Few nodes of one to four GPUs and few pods, placed without sense.
 inline void small_cluster(Ground& ground, Prng& prng, std::size_t nodes, std::size_t pods) {
   const char* types[] = {"p5.4xlarge", "p5.4xlarge", "g7e.2xlarge", "g6.xlarge", "g6.12xlarge"};

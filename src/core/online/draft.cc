@@ -2,7 +2,6 @@
 #include "core/online/draft.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "base/assert.h"
@@ -72,19 +71,6 @@ std::vector<Device> Draft::in_use(NodeId node, std::uint32_t gpu) const {
     if (slice.state == SliceState::Retiring || slice.state == SliceState::Lost)
       add(slice.form, slice.start);
   return devices;
-}
-
-bool Draft::serves(ShapeId shape, NodeId node, const std::vector<DeviceAt>& devices) const {
-  const Asks& asks = standing_->asks();
-  const KindId kind = standing_->room(node).kind;
-  std::map<Unit, std::int32_t> counts;
-  for (const DeviceAt& device : devices) {
-    const auto unit = asks.slices(kind).unit(device.form);
-    if (!unit) return false;
-    ++counts[*unit];
-  }
-  const std::vector<Way>& ways = asks.asks()[standing_->ask_of(shape)].ways[kind];
-  return std::find(ways.begin(), ways.end(), Way(counts.begin(), counts.end())) != ways.end();
 }
 
 bool Draft::free(NodeId node, const std::vector<DeviceAt>& devices) const {

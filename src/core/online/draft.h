@@ -62,8 +62,6 @@ class Draft {
     return company_.has_value() &&
            (company_->constrained(shape) || company_->bound_to_zones(shape));
   }
-  /// Are these devices what the pod asks for, in one of the ways in which the node serves it?
-  bool serves(ShapeId shape, NodeId node, const std::vector<DeviceAt>& devices) const;
   /// Are all of them free there now, of forms that the node has, and legal together beside what is
   /// in use?
   bool free(NodeId node, const std::vector<DeviceAt>& devices) const;

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "core/plan/gpu_kind.h"
+
 namespace kerf::online {
 
 /// What is in use on one GPU, as a number. 0 = nothing is.
@@ -19,8 +21,8 @@ using Unit = std::uint8_t;
 /// leads back to a state passed before, and never to more idle; room(room(s)) = room(s).
 class GpuTable {
  public:
-  /// Idle part of a GPU in which nothing is in use. 840 = lcm of slot counts and replicas in use.
-  static constexpr std::int32_t kWhole = 840;
+  /// Idle part of a GPU in which nothing is in use.
+  static constexpr std::int32_t kWhole = plan::GpuKind::kWholeWeight;
 
   /// `after[s * units + u]`: the distinct states to which adding unit u to state s can lead, the
   /// best first (the one after which most can still be added); empty where it does not fit.

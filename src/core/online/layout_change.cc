@@ -16,11 +16,6 @@ using gpu::FormKind;
 
 bool is_free(const Slice& slice) { return slice.state == SliceState::Free; }
 
-/// There without being cut, as long as nothing else is.
-bool by_nature(const gpu::Form& form) {
-  return form.kind == FormKind::Whole || form.kind == FormKind::Fraction;
-}
-
 bool is_replica(const gpu::Form& form) {
   return form.kind == FormKind::TimeSliced || form.kind == FormKind::Mps;
 }
@@ -108,7 +103,7 @@ SliceChange change_for(const SliceTable& slices, const cluster::Gpu& gpu,
     if (match != missing.end() && is_free(slice)) missing.erase(match);
     else if (is_free(slice)) free.push_back(slice);
   }
-  std::erase_if(missing, [](const Slice& slice) { return by_nature(slice.form); });
+  std::erase_if(missing, [](const Slice& slice) { return slice.form.by_nature(); });
   if (!missing.empty() && is_replica(missing.front().form)) {
     const gpu::Form form = missing.front().form;
     missing.clear();
@@ -142,7 +137,7 @@ void take(const SliceTable& slices, cluster::Gpu& gpu, std::span<const Device> w
 
 void give_back(cluster::Gpu& gpu, std::uint32_t pod) {
   std::erase_if(gpu.slices,
-                [&](const Slice& slice) { return slice.pod == pod && by_nature(slice.form); });
+                [&](const Slice& slice) { return slice.pod == pod && slice.form.by_nature(); });
   for (Slice& slice : gpu.slices) {
     if (slice.pod != pod) continue;
     slice.state = SliceState::Free;

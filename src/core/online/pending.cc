@@ -80,9 +80,16 @@ class Zoning {
     if (std::none_of(shapes.begin(), shapes.end(),
                      [&](ShapeId shape) { return company.bound_to_zones(shape); }))
       return "";
+    std::vector<std::string> open = company.fresh_zones(shapes[0]);  // to all of them
+    for (std::size_t i = 1; i < shapes.size(); ++i) {
+      const std::vector<std::string> others = company.fresh_zones(shapes[i]);
+      std::erase_if(open, [&](const std::string& zone) {
+        return std::find(others.begin(), others.end(), zone) == others.end();
+      });
+    }
     std::optional<std::string> best;
     std::int64_t least = 0;
-    for (const std::string& zone : company.fresh_zones(shapes[0])) {
+    for (const std::string& zone : open) {
       const std::int64_t price = price_in(shapes, zone);
       if (price == 0 || (best && price >= least)) continue;
       best = zone;
@@ -101,8 +108,6 @@ class Zoning {
   std::int64_t price_in(const std::vector<ShapeId>& shapes, const std::string& zone) {
     std::int64_t sum = 0;
     for (ShapeId shape : shapes) {
-      const std::vector<std::string> open = standing_.company().fresh_zones(shape);
-      if (std::find(open.begin(), open.end(), zone) == open.end()) return 0;
       const auto [at, fresh] = prices_.try_emplace({shape, zone}, 0);
       if (fresh) {
         PodShape there = within_nodes(standing_.shape_at(shape));
@@ -129,12 +134,8 @@ cluster::Policy what_remains(const Standing& standing) {
   if (policy.limit_per_hour)
     policy.limit_per_hour = MicroUsdPerHour{
         std::max<std::int64_t>(0, (*policy.limit_per_hour - standing.bill()).micro)};
-  if (policy.limit_gpus) {
-    std::int64_t gpus = 0;
-    for (NodeId node = 0; node < standing.nodes(); ++node)
-      if (standing.stands(node)) gpus += static_cast<std::int64_t>(standing.node(node).gpus.size());
-    policy.limit_gpus = std::max<std::int64_t>(0, *policy.limit_gpus - gpus);
-  }
+  if (policy.limit_gpus)
+    policy.limit_gpus = std::max<std::int64_t>(0, *policy.limit_gpus - standing.gpus());
   return policy;
 }
 

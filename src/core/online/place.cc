@@ -13,26 +13,15 @@ namespace kerf::online {
 
 namespace {
 
-/// The units that lead from one state to the other.
-std::vector<Unit> added_units(const SliceTable& slices, GpuState from, GpuState to) {
-  const std::span<const Device> before = slices.devices(from);
-  const std::span<const Device> after = slices.devices(to);
-  std::vector<Device> added;
-  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
-                      std::back_inserter(added));
-  std::vector<Unit> units;
-  for (const Device& device : added) units.push_back(device.unit);
-  return units;
-}
-
-/// The states of that room to which the units lead, each once.
-std::vector<GpuState> ends(const GpuTable& table, GpuState from, const std::vector<Unit>& units,
+/// The states of that room to which the units of the devices lead, each once.
+std::vector<GpuState> ends(const GpuTable& table, GpuState from, const std::vector<Device>& devices,
                            GpuState room) {
   std::vector<GpuState> states = {from};
-  for (const Unit unit : units) {
+  for (const Device& device : devices) {
     std::vector<GpuState> next;
     for (const GpuState state : states)
-      next.insert(next.end(), table.after(state, unit).begin(), table.after(state, unit).end());
+      next.insert(next.end(), table.after(state, device.unit).begin(),
+                  table.after(state, device.unit).end());
     std::sort(next.begin(), next.end());
     next.erase(std::unique(next.begin(), next.end()), next.end());
     states = std::move(next);
@@ -102,13 +91,13 @@ std::vector<DeviceAt> Placer::devices_of(NodeId node, const Fit& fit) const {
   std::vector<bool> taken(room.gpus.size());
   std::vector<DeviceAt> devices;
   for (const auto& [gpu, to] : fit.gpus) {
-    const std::vector<Unit> units = added_units(slices, room.gpus[gpu], to);
+    const std::vector<Device> added = slices.all_added(room.gpus[gpu], to);
     std::vector<DeviceAt> best;
     std::uint32_t best_gpu = gpu;
     std::size_t least = std::numeric_limits<std::size_t>::max();
     for (std::uint32_t g = 0; g < room.gpus.size() && least > 0; ++g) {
       if (taken[g] || table.room(room.gpus[g]) != table.room(room.gpus[gpu])) continue;
-      for (const GpuState end : ends(table, room.gpus[g], units, table.room(to))) {
+      for (const GpuState end : ends(table, room.gpus[g], added, table.room(to))) {
         std::vector<DeviceAt> here = standing_.devices_to(node, g, end);
         std::size_t changes = 0;
         for (const Cut& cut : standing_.cuts_for(node, here))

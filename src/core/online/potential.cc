@@ -266,7 +266,6 @@ const Potential::Filled& Potential::remembered(std::uint32_t view, const Resourc
     const std::uint32_t next = g + 1 < rooms.size() ? rooms[g + 1] : 0;
     key_.push_back(static_cast<char32_t>(rooms[g] | next << 16));
   }
-  ++lookups_;
   const auto found = memory_.find(key_);
   if (found != memory_.end()) return found->second;
   if (memory_.size() >= options_.remembered_max) memory_.clear();

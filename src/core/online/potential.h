@@ -82,9 +82,8 @@ class Potential {
   /// The harm of the first of them; nullopt if there is none.
   std::optional<std::int64_t> least_harm(AskId ask, const NodeRoom& room);
 
-  /// Rooms worked out and looked up so far.
+  /// Rooms worked out so far.
   std::uint64_t evaluations() const { return evaluations_; }
-  std::uint64_t lookups() const { return lookups_; }
 
  private:
   static constexpr std::size_t kWords = 4;
@@ -146,7 +145,6 @@ class Potential {
   std::u32string key_;
   std::vector<GpuState> gpus_, rooms_, after_;  ///< scratch
   std::uint64_t evaluations_ = 0;
-  std::uint64_t lookups_ = 0;
 };
 
 }  // namespace kerf::online

@@ -7,6 +7,7 @@
 #include "core/online/consolidate.h"
 #include "core/online/draft.h"
 #include "core/online/sources.h"
+#include "core/plan/limits.h"
 
 namespace kerf::online {
 
@@ -27,17 +28,13 @@ bool sold(const Standing& standing, const plan::NodePlan& buy) {
 }
 
 bool within_limits(const Standing& standing, const std::vector<plan::NodePlan>& buys) {
-  const cluster::Policy& policy = standing.policy();
   MicroUsdPerHour bill = standing.bill();
-  std::int64_t gpus = 0;
-  for (NodeId n = 0; n < standing.nodes(); ++n)
-    if (standing.stands(n)) gpus += std::ssize(standing.node(n).gpus);
+  std::int64_t gpus = standing.gpus();
   for (const plan::NodePlan& buy : buys) {
     bill += buy.price;
     gpus += std::ssize(buy.gpus);
   }
-  return (!policy.limit_per_hour || bill <= *policy.limit_per_hour) &&
-         (!policy.limit_gpus || gpus <= *policy.limit_gpus);
+  return !plan::broken_limit(standing.policy(), bill, gpus);
 }
 
 /// What concerns nodes.
@@ -94,7 +91,7 @@ std::string places_stale(const Standing& standing, const Proposal& proposal) {
   Draft draft(standing);
   const auto admitted = [&](ShapeId shape, NodeId node, const std::vector<DeviceAt>& devices) {
     const cluster::PodShape& wanted = standing.shape_at(shape);
-    return wanted.requests.fits(draft.room(node).left) && draft.serves(shape, node, devices) &&
+    return wanted.requests.fits(draft.room(node).left) && standing.serves(shape, node, devices) &&
            draft.free(node, devices);
   };
   for (const Move& move : proposal.moves) {

@@ -5,12 +5,12 @@
 #include <map>
 #include <numeric>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "core/online/purchase_alone.h"
 #include "core/online/purchase_search.h"
 #include "core/plan/expand.h"
+#include "core/plan/limits.h"
 #include "core/plan/pattern.h"
 #include "core/plan/problem.h"
 
@@ -20,10 +20,8 @@ namespace {
 
 using cluster::Demand;
 using cluster::Policy;
-using plan::Candidate;
 using plan::Machine;
 using plan::Reason;
-using plan::ReasonCode;
 using plan::Unplaced;
 
 /// The named pods and their shapes only, so that the cost does not depend on who else is there.
@@ -112,37 +110,21 @@ class Buyer {
   /// that nothing else serves.
   std::vector<Unplaced> drop_beyond_limits(plan::Problem& problem, ClassItems& items) const {
     if (!policy_.limit_per_hour && !policy_.limit_gpus) return {};
-    std::vector<bool> served(items.size()), cheap_enough(items.size());
+    const std::vector<std::optional<Reason>> reasons = plan::beyond_limits(problem, policy_);
     std::erase_if(problem.machines, [&](const Machine& machine) {
-      if (policy_.limit_per_hour && machine.price > *policy_.limit_per_hour) return true;
-      const bool many_gpus = policy_.limit_gpus && machine.gpus > *policy_.limit_gpus;
-      for (const Candidate& candidate : machine.candidates) {
-        cheap_enough[candidate.cls] = true;
-        if (!many_gpus) served[candidate.cls] = true;
-      }
-      return many_gpus;
+      return plan::broken_limit(policy_, machine.price, machine.gpus).has_value();
     });
     std::vector<Unplaced> beyond;
     for (std::size_t c = 0; c < items.size(); ++c) {
-      if (served[c]) continue;
+      if (!reasons[c]) continue;
       items[c] = 0;
-      for (std::uint32_t pod : problem.classes[c].pods)
-        beyond.push_back({pod, cheap_enough[c] ? gpu_limit() : dollar_limit()});
+      for (std::uint32_t pod : problem.classes[c].pods) beyond.push_back({pod, *reasons[c]});
     }
     return beyond;
   }
 
-  Reason dollar_limit() const {
-    return {ReasonCode::LimitPerHour, {format_usd(*policy_.limit_per_hour)}};
-  }
-  Reason gpu_limit() const {
-    return {ReasonCode::LimitGpus, {std::to_string(*policy_.limit_gpus)}};
-  }
-
   std::optional<Reason> broken_limit(const Solved& solved) const {
-    if (policy_.limit_per_hour && solved.bill > *policy_.limit_per_hour) return dollar_limit();
-    if (policy_.limit_gpus && solved.gpus > *policy_.limit_gpus) return gpu_limit();
-    return std::nullopt;
+    return plan::broken_limit(policy_, solved.bill, solved.gpus);
   }
 
   Solved within_limits(std::vector<std::uint32_t> pods, Reason reason,

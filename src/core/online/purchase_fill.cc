@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/online/purchase_exact.h"
+#include "core/plan/exact.h"
 
 namespace kerf::online {
 
@@ -35,16 +35,6 @@ bool better(std::int64_t value_a, std::int64_t cost_a, std::int64_t value_b, std
 }
 
 }  // namespace
-
-std::int64_t vectors_of(const ClassItems& items, std::int64_t most) {
-  std::int64_t vectors = 1;
-  for (std::int64_t n : items) {
-    if (n <= 0) continue;
-    if (n + 1 > most / vectors) return most + 1;
-    vectors *= n + 1;
-  }
-  return vectors;
-}
 
 bool any_left(const ClassItems& items) {
   return std::any_of(items.begin(), items.end(), [](std::int64_t n) { return n > 0; });
@@ -167,7 +157,7 @@ std::optional<Fleet> NodeFiller::fleet(const ClassValues& values, ClassItems ite
   Fleet fleet;
   std::vector<Slot> slots(problem_.machines.size());
   while (any_left(items)) {
-    if (const auto rest = exact_within(problem_, items, exact_vectors, kExactSteps)) {
+    if (const auto rest = plan::exact_fleet(problem_, items, exact_vectors, kExactSteps)) {
       if (plan::bill_of(problem_, *rest) >= below) return std::nullopt;
       fleet.insert(fleet.end(), rest->begin(), rest->end());
       return fleet;

@@ -17,9 +17,6 @@ using ClassItems = std::vector<std::int64_t>;
 /// By class: what serving one item is worth, in micro-dollars per hour.
 using ClassValues = std::vector<std::int64_t>;
 
-/// How many vectors of counts lie between nothing and `items`: the product of items + 1, or
-/// most + 1 where that is more than `most`.
-std::int64_t vectors_of(const ClassItems& items, std::int64_t most);
 bool any_left(const ClassItems& items);
 
 /// Holds references: the problem outlives it.
@@ -40,9 +37,9 @@ class NodeFiller {
 
   /// A fleet that serves exactly `items` (each worth more than nothing): the node of most value per
   /// dollar as often as the items allow it, ties to the lower machine, and so on; the last few
-  /// items (up to `exact_vectors` count vectors) as exact_within finds it. nullopt where it would
-  /// reach `below`, or some item has no machine of a price below it. Cost: a machine is filled anew
-  /// only when its last filling asks for more than is left.
+  /// items (up to `exact_vectors` count vectors) as plan::exact_fleet finds it. nullopt where it
+  /// would reach `below`, or some item has no machine of a price below it. Cost: a machine is
+  /// filled anew only when its last filling asks for more than is left.
   std::optional<plan::Fleet> fleet(const ClassValues& values, ClassItems items,
                                    MicroUsdPerHour below, std::int64_t exact_vectors);
 

@@ -5,8 +5,8 @@
 
 #include "base/assert.h"
 #include "core/online/purchase_alone.h"
-#include "core/online/purchase_exact.h"
 #include "core/online/purchase_improve.h"
+#include "core/plan/exact.h"
 
 namespace kerf::online {
 
@@ -45,7 +45,7 @@ ClassValues paid(const plan::Problem& problem, const ClassItems& items, const Cl
 }  // namespace
 
 Fleet cheapest_fleet(const plan::Problem& problem, const ClassItems& items, std::int64_t steps) {
-  if (auto exact = exact_within(problem, items, kExactVectors, kExactSteps)) return *exact;
+  if (auto exact = plan::exact_fleet(problem, items, kExactVectors, kExactSteps)) return *exact;
   Fleet best;
   MicroUsdPerHour bill;
   ClassValues values(items.size());

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "core/online/purchase_alone.h"
-#include "core/online/purchase_exact.h"
 #include "core/online/purchase_improve.h"
 #include "core/online/purchase_testing.h"
 #include "core/plan/exact.h"
@@ -44,13 +43,13 @@ MicroUsdPerHour exact_apart(const made::Compiled& compiled) {
   return sum;
 }
 
-TEST(PurchaseExact, FindsWhatTheExactFleetCosts) {
+TEST(PurchaseExact, ABoundThatIsNotReachedChangesNothing) {
   std::size_t nodes = 0;
   for (std::uint64_t seed = 1; seed <= 80; ++seed) {
     made::Compiled compiled;
     compile_random(seed, 4, 4, compiled);
     const auto expected = plan::exact_fleet(compiled.problem, compiled.items, 700);
-    const auto found = exact_within(compiled.problem, compiled.items, 700, 1'000'000);
+    const auto found = plan::exact_fleet(compiled.problem, compiled.items, 700, 1'000'000);
     ASSERT_EQ(expected.has_value(), found.has_value()) << "seed " << seed;
     if (!found) continue;
     EXPECT_EQ(plan::bill_of(compiled.problem, *found), plan::bill_of(compiled.problem, *expected))
@@ -67,10 +66,10 @@ TEST(PurchaseExact, GivesUpWhereItsBoundsEnd) {
   made::add(compiled.demand, "a", 3, made::shape(made::slice("1g.10gb")));
   made::add(compiled.demand, "b", 2, made::shape(made::whole()));
   compiled.run();
-  EXPECT_FALSE(exact_within(compiled.problem, compiled.items, 11, 1'000'000));
-  EXPECT_TRUE(exact_within(compiled.problem, compiled.items, 12, 1'000'000));
-  EXPECT_FALSE(exact_within(compiled.problem, compiled.items, 12, 2));
-  const auto nothing = exact_within(compiled.problem, ClassItems(2), 12, 0);
+  EXPECT_FALSE(plan::exact_fleet(compiled.problem, compiled.items, 11, 1'000'000));
+  EXPECT_TRUE(plan::exact_fleet(compiled.problem, compiled.items, 12, 1'000'000));
+  EXPECT_FALSE(plan::exact_fleet(compiled.problem, compiled.items, 12, 2));
+  const auto nothing = plan::exact_fleet(compiled.problem, ClassItems(2), 12, 0);
   ASSERT_TRUE(nothing.has_value());
   EXPECT_TRUE(nothing->empty());
 }

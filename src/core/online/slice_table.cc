@@ -2,6 +2,7 @@
 #include "core/online/slice_table.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/assert.h"
 
@@ -14,10 +15,7 @@ bool is_slice(const gpu::Form& form) { return form.kind == gpu::FormKind::Slice;
 std::vector<gpu::Form> allowed_forms(const gpu::Model& model, gpu::GpuMode mode,
                                      std::uint8_t fraction, const gpu::SharingOptions& sharing) {
   std::vector<gpu::Form> forms = gpu::forms_of(model, fraction, sharing);
-  std::erase_if(forms, [&](const gpu::Form& form) {
-    return (mode == gpu::GpuMode::Cut && !is_slice(form)) ||
-           (mode == gpu::GpuMode::Whole && is_slice(form));
-  });
+  std::erase_if(forms, [&](const gpu::Form& form) { return !gpu::allowed_in(mode, form); });
   KERF_ASSERT(forms.size() <= 0xff, "units are numbers of 8 bits");
   return forms;
 }
@@ -146,6 +144,13 @@ Device SliceTable::added(GpuState from, GpuState to) const {
                   std::includes(after.begin(), after.end(), before.begin(), before.end()),
               "one device is added");
   return *std::mismatch(before.begin(), before.end(), after.begin()).second;
+}
+
+std::vector<Device> SliceTable::all_added(GpuState from, GpuState to) const {
+  std::vector<Device> added;
+  std::set_difference(devices_[to].begin(), devices_[to].end(), devices_[from].begin(),
+                      devices_[from].end(), std::back_inserter(added));
+  return added;
 }
 
 }  // namespace kerf::online

@@ -57,6 +57,8 @@ class SliceTable {
   /// The device that leads from one state to the other; `to` must be in after(from, unit) for some
   /// unit. Of a replica the number is that of replicas before it.
   Device added(GpuState from, GpuState to) const;
+  /// All devices that a state has beside those of another that leads to it, sorted.
+  std::vector<Device> all_added(GpuState from, GpuState to) const;
 
   /// Null if the model cannot be cut or the mode does not allow it.
   const gpu::Geometry* geometry() const { return geometry_.get(); }

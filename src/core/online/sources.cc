@@ -10,14 +10,6 @@ namespace kerf::online {
 
 namespace {
 
-std::int64_t idle(const Standing& standing, NodeId node) {
-  const NodeRoom& room = standing.room(node);
-  const GpuTable& table = *standing.asks().kinds()[room.kind].gpus;
-  std::int64_t sum = 0;
-  for (const GpuState state : room.gpus) sum += table.idle(state);
-  return sum;
-}
-
 /// What a set of emptied sources is worth: more saved less what the moves cost, then fewer moved.
 std::pair<std::int64_t, std::int64_t> worth(const std::vector<Source>& sources,
                                             const std::vector<bool>& empty,
@@ -90,7 +82,7 @@ std::vector<Source> sources(const Standing& standing, const ConsolidateLimits& l
     const std::int64_t per_a = a.saving.micro * std::ssize(b.pods);
     const std::int64_t per_b = b.saving.micro * std::ssize(a.pods);
     if (per_a != per_b) return per_a > per_b;
-    const std::int64_t idle_a = idle(standing, a.node), idle_b = idle(standing, b.node);
+    const std::int64_t idle_a = standing.idle(a.node), idle_b = standing.idle(b.node);
     return idle_a != idle_b ? idle_a > idle_b : a.node < b.node;
   };
   std::sort(out.begin(), out.end(), before);
@@ -117,6 +109,17 @@ bool Allowance::take(const std::vector<PodId>& pods) {
 
 void Allowance::give_back(const std::vector<PodId>& pods) { spend(pods, -1); }
 
+std::vector<Seat> seats_of(const Draft& draft, const std::vector<PodId>& pods) {
+  std::vector<Seat> seats;
+  for (const PodId pod : pods) seats.push_back({pod, draft.node_of(pod), draft.devices_of(pod)});
+  return seats;
+}
+
+void seat(Draft& draft, const std::vector<Seat>& seats) {
+  for (const Seat& one : seats) draft.lift(one.pod);
+  for (const Seat& one : seats) draft.put(one.pod, one.node, one.devices);
+}
+
 std::vector<bool> empty_together(Draft& draft, const RoomUse& use,
                                  const std::vector<Source>& sources, const std::vector<bool>& shut,
                                  Allowance& allowance, const ConsolidateLimits& limits,
@@ -141,8 +144,8 @@ std::vector<bool> empty_together(Draft& draft, const RoomUse& use,
         if (best[i]) allowance.give_back(sources[i].pods);
         best[i] = empty[i];
         if (!best[i]) continue;
-        for (const PodId pod : sources[i].pods)
-          where.push_back({pod, draft.node_of(pod), draft.devices_of(pod)});
+        const std::vector<Seat> seats = seats_of(draft, sources[i].pods);
+        where.insert(where.end(), seats.begin(), seats.end());
       }
       for (std::size_t i = 0; i < sources.size(); ++i)
         if (best[i]) allowance.take(sources[i].pods);
@@ -151,8 +154,7 @@ std::vector<bool> empty_together(Draft& draft, const RoomUse& use,
     }
     draft.rollback(start);
   }
-  for (const Seat& seat : where) draft.lift(seat.pod);
-  for (const Seat& seat : where) draft.put(seat.pod, seat.node, seat.devices);
+  seat(draft, where);
   return best;
 }
 

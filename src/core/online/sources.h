@@ -41,6 +41,10 @@ struct Seat {
   std::vector<DeviceAt> devices;
 };
 
+std::vector<Seat> seats_of(const Draft& draft, const std::vector<PodId>& pods);
+/// Moves all of them to their seats at once.
+void seat(Draft& draft, const std::vector<Seat>& seats);
+
 /// Empties sources in the draft so that as much as possible is saved; ties to fewer pods moved.
 /// Returns which are empty, and takes what they use from the allowance.
 ///

@@ -2,7 +2,6 @@
 #include "core/online/standing.h"
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -40,8 +39,7 @@ std::vector<std::uint32_t> gpus_of(const std::vector<DeviceAt>& devices) {
 /// A whole GPU or a fraction that nobody holds is the same as nothing on the GPU.
 void drop_idle(cluster::Gpu& gpu) {
   std::erase_if(gpu.slices, [](const cluster::Slice& slice) {
-    return slice.state == SliceState::Free &&
-           (slice.form.kind == gpu::FormKind::Whole || slice.form.kind == gpu::FormKind::Fraction);
+    return slice.state == SliceState::Free && slice.form.by_nature();
   });
 }
 
@@ -56,9 +54,7 @@ std::vector<DeviceAt> at(std::uint32_t gpu, const std::vector<cluster::Slice>& s
 Standing::Standing(const market::Market& market, const cluster::Policy& policy)
     : market_(market), policy_(policy), asks_(market, policy) {
   std::vector<std::string> zones = policy.zones.empty() ? market.zones() : policy.zones;
-  // Prices that say nothing about zones: the same assumption as the planner's (plan/offers.cc).
-  if (zones.empty())
-    for (const char* letter : {"a", "b", "c"}) zones.push_back(market.region + letter);
+  if (zones.empty()) zones = market::assumed_zones(market);
   for (const std::string& zone : zones) company_.add_zone(zone);
 }
 
@@ -122,6 +118,7 @@ NodeId Standing::add(cluster::Node node) {
     spare.pop_back();
   }
   bill_ += node.price;
+  gpus_ += std::ssize(node.gpus);
   standing.node = std::move(node);
   nodes_.push_back(std::move(standing));
   recount(id);
@@ -136,6 +133,7 @@ void Standing::remove(NodeId id) {
   while (!standing.pods.empty()) release(standing.pods.back());
   standing.stands = false;
   bill_ = bill_ - standing.node.price;
+  gpus_ -= std::ssize(standing.node.gpus);
   changed(id);
   record({Op::Removed, id, false, false, {}});
 }
@@ -205,20 +203,22 @@ void Standing::recount(NodeId id) {
   for (std::uint32_t g = 0; g < nodes_[id].node.gpus.size(); ++g) recount(id, g);
 }
 
+bool Standing::serves(ShapeId shape, NodeId id, const std::vector<DeviceAt>& devices) const {
+  std::map<Unit, std::int32_t> counts;
+  for (const DeviceAt& device : devices) {
+    const auto unit = slices(id).unit(device.form);
+    if (!unit) return false;
+    ++counts[*unit];
+  }
+  const std::vector<Way>& ways = asks_.asks()[shape_asks_[shape]].ways[nodes_[id].room.kind];
+  return std::find(ways.begin(), ways.end(), Way(counts.begin(), counts.end())) != ways.end();
+}
+
 bool Standing::fits(ShapeId shape, NodeId id, const std::vector<DeviceAt>& devices) const {
   const StandingNode& standing = nodes_[id];
   if (!standing.stands || standing.node.closed) return false;
   if (!shapes_[shape].requests.fits(standing.room.left)) return false;
-  Way way;
-  for (const DeviceAt& device : devices) {
-    const auto unit = slices(id).unit(device.form);
-    if (!unit) return false;
-    const auto place = std::lower_bound(way.begin(), way.end(), std::pair{*unit, 0});
-    if (place != way.end() && place->first == *unit) ++place->second;
-    else way.insert(place, {*unit, 1});
-  }
-  const std::vector<Way>& ways = asks_.asks()[shape_asks_[shape]].ways[standing.room.kind];
-  if (std::find(ways.begin(), ways.end(), way) == ways.end()) return false;
+  if (!serves(shape, id, devices)) return false;
   for (std::uint32_t g : gpus_of(devices)) {
     if (g >= standing.node.gpus.size()) return false;
     cluster::Gpu gpu = standing.node.gpus[g];
@@ -243,13 +243,8 @@ std::vector<Cut> Standing::cuts_for(NodeId id, const std::vector<DeviceAt>& devi
 
 std::vector<DeviceAt> Standing::devices_to(NodeId id, std::uint32_t gpu, GpuState to) const {
   const SliceTable& table = slices(id);
-  const std::span<const Device> before = table.devices(nodes_[id].room.gpus[gpu]);
-  const std::span<const Device> after = table.devices(to);
-  std::vector<Device> added;
-  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
-                      std::back_inserter(added));
   std::vector<DeviceAt> devices;
-  for (const Device& device : added)
+  for (const Device& device : table.all_added(nodes_[id].room.gpus[gpu], to))
     devices.push_back({gpu, table.forms()[device.unit], device.start});
   if (devices.empty() || devices.front().form.replicas == 1) return devices;
   // The table numbers replicas in use from 0; on this GPU others may be the free ones.
@@ -262,6 +257,12 @@ std::vector<DeviceAt> Standing::devices_to(NodeId id, std::uint32_t gpu, GpuStat
     device.start = next++;
   }
   return devices;
+}
+
+std::int64_t Standing::idle(NodeId id) const {
+  std::int64_t sum = 0;
+  for (const GpuState state : nodes_[id].room.gpus) sum += slices(id).table().idle(state);
+  return sum;
 }
 
 std::vector<NodeId> Standing::take_changes() { return std::exchange(changes_, {}); }
@@ -296,6 +297,7 @@ void Standing::undo(Undo& step) {
   switch (step.op) {
     case Op::Added:
       bill_ = bill_ - nodes_.back().node.price;
+      gpus_ -= std::ssize(nodes_.back().node.gpus);
       spare_[nodes_.back().node.zone].push_back(nodes_.back().company);
       nodes_.pop_back();
       changed(step.id);
@@ -303,6 +305,7 @@ void Standing::undo(Undo& step) {
     case Op::Removed:
       nodes_[step.id].stands = true;
       bill_ += nodes_[step.id].node.price;
+      gpus_ += std::ssize(nodes_[step.id].node.gpus);
       changed(step.id);
       break;
     case Op::Marked:
@@ -349,7 +352,6 @@ cluster::Snapshot Standing::snapshot() const {
 cluster::Node as_node(const plan::NodePlan& plan, const market::Market& market,
                       const cluster::Policy& policy, const std::string& name) {
   const market::InstanceType& type = market.types[plan.type];
-  const gpu::Model& model = market.model_of(type);
   cluster::Node node;
   node.name = name;
   node.type = plan.type;
@@ -367,13 +369,11 @@ cluster::Node as_node(const plan::NodePlan& plan, const market::Market& market,
     cluster::Gpu standing;
     for (const plan::SlicePlan& slice : gpu.slices) {
       cut = cut || slice.form.kind == gpu::FormKind::Slice;
-      if (slice.form.kind == gpu::FormKind::Whole || slice.form.kind == gpu::FormKind::Fraction)
-        continue;  // there by nature
-      standing.slices.push_back({slice.form, slice.start});
+      if (!slice.form.by_nature()) standing.slices.push_back({slice.form, slice.start});
     }
     node.gpus.push_back(std::move(standing));
   }
-  if (model.generation == gpu::Generation::Ampere && model.cuttable() && type.gpu_fraction == 1)
+  if (gpu::mode_is_the_nodes(market.model_of(type), type.gpu_fraction))
     node.mode = cut ? gpu::GpuMode::Cut : gpu::GpuMode::Whole;
   return node;
 }

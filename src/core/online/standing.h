@@ -70,6 +70,8 @@ class Standing {
   bool stands(NodeId node) const { return nodes_[node].stands; }
   const cluster::Node& node(NodeId node) const { return nodes_[node].node; }
   const NodeRoom& room(NodeId node) const { return nodes_[node].room; }
+  /// Parts of the node's GPUs that are not in use, in 1/GpuTable::kWhole.
+  std::int64_t idle(NodeId node) const;
   const std::vector<PodId>& pods_on(NodeId node) const { return nodes_[node].pods; }
   std::size_t pods() const { return pods_.size(); }
   bool runs(PodId pod) const { return pods_[pod].runs; }
@@ -78,6 +80,8 @@ class Standing {
   std::vector<std::int64_t>& budgets() { return budgets_; }
   const std::vector<std::int64_t>& budgets() const { return budgets_; }
 
+  /// Are these devices what such a pod asks for, in one of the ways in which the node serves it?
+  bool serves(ShapeId shape, NodeId node, const std::vector<DeviceAt>& devices) const;
   /// Is there room for a pod of the shape with these devices on the node now, all constraints
   /// counted?
   bool fits(ShapeId shape, NodeId node, const std::vector<DeviceAt>& devices) const;
@@ -99,6 +103,7 @@ class Standing {
   const market::Market& market() const { return market_; }
   const cluster::Policy& policy() const { return policy_; }
   MicroUsdPerHour bill() const { return bill_; }
+  std::int64_t gpus() const { return gpus_; }  ///< of all nodes that stand
 
   /// Nodes whose room, kind or openness changed since the last call, in order, maybe several times.
   std::vector<NodeId> take_changes();
@@ -157,6 +162,7 @@ class Standing {
   std::vector<StandingPod> pods_;
   std::vector<std::int64_t> budgets_;
   MicroUsdPerHour bill_;
+  std::int64_t gpus_ = 0;
   std::uint64_t generation_ = 0;
   std::vector<NodeId> changes_;
   std::map<std::string, std::vector<Company::Node>> spare_;  ///< by zone: numbers of nodes undone

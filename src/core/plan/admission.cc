@@ -176,6 +176,8 @@ Admission refused(std::string constraint) {
   return {false, {ReasonCode::NoTypeMatches, {std::move(constraint)}}};
 }
 
+}  // namespace
+
 bool names_arch(const PodShape& shape) {
   const auto named = [](const Requirements& requirements) {
     return std::any_of(requirements.begin(), requirements.end(),
@@ -185,7 +187,16 @@ bool names_arch(const PodShape& shape) {
          std::any_of(shape.node_affinity.begin(), shape.node_affinity.end(), named);
 }
 
-}  // namespace
+PodShape admission_part(const PodShape& shape) {
+  PodShape part;
+  part.node_selector = shape.node_selector;
+  part.node_affinity = shape.node_affinity;
+  part.tolerations = shape.tolerations;
+  part.volume_zone_bound = shape.volume_zone_bound;
+  part.volume_zones = shape.volume_zones;
+  part.gpu = shape.gpu;  // whether it asks for slices decides which taints it tolerates
+  return part;
+}
 
 std::optional<std::string> LabelNeed::value() const {
   if (!may_be_present) return std::nullopt;

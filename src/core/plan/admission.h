@@ -56,6 +56,13 @@ bool compatible(const LabelNeeds& a, const LabelNeeds& b);
 /// The labels to give, by key. The needs must be satisfiable.
 std::vector<std::pair<std::string, std::string>> labels_of(const LabelNeeds& needs);
 
+/// True if node selector or node affinity name an architecture; then the policy's do not count.
+bool names_arch(const cluster::PodShape& shape);
+
+/// The fields that decide which nodes admit a pod and in which forms; all else blank, so that pods
+/// that are alike in them share one.
+cluster::PodShape admission_part(const cluster::PodShape& shape);
+
 struct Admission {
   bool ok = true;
   Reason why_not;  ///< NoTypeMatches with the constraint, where not ok

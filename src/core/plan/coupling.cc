@@ -31,9 +31,7 @@ std::pair<std::string, std::string> unknown_topology(const PodShape& shape) {
 bool ports_clash(const PodShape& a, const PodShape& b) {
   for (const auto& x : a.host_ports)
     for (const auto& y : b.host_ports)
-      if (x.port == y.port && x.protocol == y.protocol &&
-          (x.ip.empty() || y.ip.empty() || x.ip == y.ip))
-        return true;
+      if (cluster::clash(x, y)) return true;
   return false;
 }
 

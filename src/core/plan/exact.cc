@@ -1,4 +1,4 @@
-// Dynamic programming over item counts, numbered in mixed radix.
+// Dynamic programming over vectors of item counts; which machine holds a vector is searched.
 #include "core/plan/exact.h"
 
 #include <algorithm>
@@ -7,148 +7,201 @@ namespace kerf::plan {
 
 namespace {
 
-constexpr std::int64_t kUnknown = -1;
 constexpr std::int64_t kNever = std::int64_t{1} << 60;
+using Vector = std::size_t;  ///< a vector of counts as a number in mixed radix
 
-/// Count vectors as numbers: digit i belongs to classes[i] and runs from 0 to items.
-struct Radix {
-  std::vector<std::uint32_t> classes;
-  std::vector<std::int64_t> items;
-  std::vector<std::int64_t> place;
-  std::int64_t vectors = 1;
-
-  std::int64_t digit(std::int64_t vector, std::size_t i) const {
-    return vector / place[i] % (items[i] + 1);
-  }
-};
-
-/// Can the node hold these counts? Tries every split over the candidates of each class.
-bool hold(Room& room, const Radix& radix, std::int64_t vector, std::size_t i) {
-  if (i == radix.classes.size()) return true;
-  std::int64_t wanted = radix.digit(vector, i);
-  if (wanted == 0) return hold(room, radix, vector, i + 1);
-  const Machine& machine = room.machine();
-  auto first =
-      std::lower_bound(machine.candidates.begin(), machine.candidates.end(), radix.classes[i],
-                       [](const Candidate& c, std::uint32_t cls) { return c.cls < cls; });
-  // Splits of `wanted` over the candidates from `index` on.
-  auto split = [&](auto&& self, std::size_t index, std::int64_t left) -> bool {
-    if (left == 0) return hold(room, radix, vector, i + 1);
-    if (index == machine.candidates.size() || machine.candidates[index].cls != radix.classes[i])
-      return false;
-    auto candidate = static_cast<std::uint32_t>(index);
-    for (std::int64_t n = room.most(candidate, left); n >= 0; --n) {
-      room.add(candidate, n);
-      bool held = self(self, index + 1, left - n);
-      if (held) return true;
-      if (n > 0) room.remove(candidate, n);
-    }
-    return false;
-  };
-  return split(split, static_cast<std::size_t>(first - machine.candidates.begin()), wanted);
-}
-
-class Search {
+class ExactSearch {
  public:
-  Search(const Problem& problem, Radix radix) : problem_(problem), radix_(std::move(radix)) {
-    for (std::uint32_t m = 0; m < problem.machines.size(); ++m) by_price_.push_back(m);
-    std::stable_sort(by_price_.begin(), by_price_.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return problem.machines[a].price < problem.machines[b].price;
-    });
-    price_.assign(static_cast<std::size_t>(radix_.vectors), kUnknown);
-    host_.resize(static_cast<std::size_t>(radix_.vectors));
+  ExactSearch(const Problem& problem, const std::vector<std::int64_t>& items, std::int64_t steps)
+      : problem_(problem), steps_(steps) {
+    for (std::uint32_t c = 0; c < items.size(); ++c) {
+      if (items[c] <= 0) continue;
+      digits_.push_back({c, items[c], vectors_});
+      vectors_ *= static_cast<Vector>(items[c] + 1);
+    }
+    for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
+      const Machine& machine = problem.machines[m];
+      Host host{m, machine.price.micro, problem.kinds[machine.kind]->heaviest() * machine.gpus, {}};
+      bool any = false;
+      for (const Digit& digit : digits_) {
+        host.least.push_back(least_weight(machine, digit.cls));
+        any = any || host.least.back() >= 0;
+      }
+      if (any) hosts_.push_back(std::move(host));
+    }
+    std::stable_sort(hosts_.begin(), hosts_.end(),
+                     [](const Host& a, const Host& b) { return a.price < b.price; });
   }
 
   std::optional<Fleet> run() {
-    const auto vectors = static_cast<std::size_t>(radix_.vectors);
-    std::vector<std::int64_t> least(vectors, kNever);
-    std::vector<std::int64_t> part(vectors, 0);
-    for (std::size_t v = 1; v < vectors; ++v) find_host(v);
+    price_.assign(vectors_, kNever);
+    host_.assign(vectors_, 0);
+    least_.assign(vectors_, kNever);
+    part_.assign(vectors_, 0);
+    need_.assign(vectors_, {});
+    least_[0] = 0;
+    for (Vector v = 1; v < vectors_; ++v) {
+      find_host(v);
+      if (steps_ < 0) return std::nullopt;
+      choose_part(v);
+    }
     for (const auto& kind : problem_.kinds)
       if (!kind->exact()) return std::nullopt;
-    least[0] = 0;
-    for (std::size_t v = 1; v < vectors; ++v) choose_part(v, least, part);
-    if (least[vectors - 1] >= kNever) return std::nullopt;
+    if (least_[vectors_ - 1] >= kNever) return std::nullopt;
+    steps_ = kNever;  // these nodes were found before
     Fleet fleet;
-    for (auto v = vectors - 1; v > 0; v -= static_cast<std::size_t>(part[v])) {
-      const auto p = static_cast<std::size_t>(part[v]);
-      Room room(problem_, host_[p]);
-      hold(room, radix_, static_cast<std::int64_t>(p), 0);
+    for (Vector v = vectors_ - 1; v > 0; v -= part_[v]) {
+      Room room(problem_, host_[part_[v]]);
+      hold(room, part_[v], 0);
       fleet.push_back(room.pattern());
     }
     return fleet;
   }
 
  private:
-  /// The cheapest machine for vector v on one node. A vector with one item less is never dearer, so
-  /// machines cheaper than that one's host need no look.
-  void find_host(std::size_t v) {
-    std::int64_t at_least = 0;
-    for (std::size_t i = 0; i < radix_.classes.size(); ++i) {
-      if (radix_.digit(static_cast<std::int64_t>(v), i) == 0) continue;
-      at_least = std::max(at_least, price_[v - static_cast<std::size_t>(radix_.place[i])]);
+  struct Digit {
+    std::uint32_t cls;
+    std::int64_t items;
+    Vector place;
+  };
+  struct Host {
+    std::uint32_t machine;
+    std::int64_t price;
+    std::int64_t capacity;            ///< GPU weight that it holds at most
+    std::vector<std::int64_t> least;  ///< by digit: GPU weight of an item at least; -1 = never
+  };
+
+  std::int64_t count(Vector v, std::size_t digit) const {
+    return static_cast<std::int64_t>(v / digits_[digit].place) % (digits_[digit].items + 1);
+  }
+
+  static std::vector<Candidate>::const_iterator first_of(const Machine& machine,
+                                                         std::uint32_t cls) {
+    return std::lower_bound(machine.candidates.begin(), machine.candidates.end(), cls,
+                            [](const Candidate& c, std::uint32_t key) { return c.cls < key; });
+  }
+
+  std::int64_t least_weight(const Machine& machine, std::uint32_t cls) const {
+    std::int64_t least = -1;
+    for (auto it = first_of(machine, cls); it != machine.candidates.end() && it->cls == cls; ++it) {
+      const std::int64_t weight = problem_.kinds[machine.kind]->weight(it->units);
+      least = least < 0 ? weight : std::min(least, weight);
     }
-    price_[v] = kNever;
+    return least;
+  }
+
+  /// The cheapest machine for v on one node. A vector with one item less is never dearer, so
+  /// machines cheaper than that one's host need no look.
+  void find_host(Vector v) {
+    std::int64_t at_least = 0;
+    for (std::size_t d = 0; d < digits_.size(); ++d) {
+      if (count(v, d) == 0) continue;
+      const Vector less = v - digits_[d].place;
+      at_least = std::max(at_least, less == 0 ? 0 : price_[less]);
+      need_[v] = need_[less] + problem_.classes[digits_[d].cls].need;
+    }
     if (at_least >= kNever) return;
-    for (std::uint32_t m : by_price_) {
-      if (problem_.machines[m].price.micro < at_least) continue;
-      Room room(problem_, m);
-      if (!hold(room, radix_, static_cast<std::int64_t>(v), 0)) continue;
-      price_[v] = problem_.machines[m].price.micro;
-      host_[v] = m;
+    for (const Host& host : hosts_) {
+      if (host.price < at_least || !may_hold(host, v)) continue;
+      Room room(problem_, host.machine);
+      const bool holds = hold(room, v, 0);
+      if (steps_ < 0) return;
+      if (!holds) continue;
+      price_[v] = host.price;
+      host_[v] = host.machine;
       return;
     }
   }
 
-  /// least[v] = min over parts w of v that hold an item of v's last class in use.
-  void choose_part(std::size_t v, std::vector<std::int64_t>& least,
-                   std::vector<std::int64_t>& part) {
-    const auto n = radix_.classes.size();
-    std::vector<std::int64_t> top(n), digit(n, 0);
-    for (std::size_t i = 0; i < n; ++i) top[i] = radix_.digit(static_cast<std::int64_t>(v), i);
-    std::size_t anchor = n;
-    while (anchor > 0 && top[anchor - 1] == 0) --anchor;
+  bool may_hold(const Host& host, Vector v) const {
+    if (!need_[v].fits(problem_.machines[host.machine].allocatable)) return false;
+    std::int64_t weight = 0;
+    for (std::size_t d = 0; d < digits_.size(); ++d) {
+      const std::int64_t n = count(v, d);
+      if (n > 0 && host.least[d] < 0) return false;
+      weight += n * host.least[d];
+    }
+    return weight <= host.capacity;
+  }
+
+  /// Puts the counts of v from digit d on into the room, in any split over candidates.
+  bool hold(Room& room, Vector v, std::size_t d) {
+    while (d < digits_.size() && count(v, d) == 0) ++d;
+    if (d == digits_.size()) return true;
+    const auto first = first_of(room.machine(), digits_[d].cls);
+    return split(room, v, d, static_cast<std::uint32_t>(first - room.machine().candidates.begin()),
+                 count(v, d));
+  }
+
+  /// `left` items of digit d over the candidates from this one on, then the later digits.
+  bool split(Room& room, Vector v, std::size_t d, std::uint32_t candidate, std::int64_t left) {
+    if (left == 0) return hold(room, v, d + 1);
+    const std::vector<Candidate>& candidates = room.machine().candidates;
+    if (candidate == candidates.size() || candidates[candidate].cls != digits_[d].cls) return false;
+    for (std::int64_t n = room.most(candidate, left); n >= 0; --n) {
+      if (--steps_ < 0) return false;
+      room.add(candidate, n);
+      if (split(room, v, d, candidate + 1, left - n)) return true;
+      if (n > 0) room.remove(candidate, n);
+    }
+    return false;
+  }
+
+  /// least_[v] = min over parts w of v that hold an item of v's last class in use.
+  void choose_part(Vector v) {
+    std::size_t anchor = digits_.size();
+    while (count(v, anchor - 1) == 0) --anchor;
     --anchor;
-    std::size_t w = 0;
+    std::vector<std::int64_t> top(anchor + 1), digit(anchor + 1, 0);
+    for (std::size_t d = 0; d <= anchor; ++d) top[d] = count(v, d);
+    digit[anchor] = 1;
+    Vector w = digits_[anchor].place;
     while (true) {
-      std::size_t i = 0;
-      while (i < n && digit[i] == top[i]) {
-        w -= static_cast<std::size_t>(digit[i] * radix_.place[i]);
-        digit[i++] = 0;
+      if (price_[w] < kNever && price_[w] + least_[v - w] < least_[v]) {
+        least_[v] = price_[w] + least_[v - w];
+        part_[v] = w;
       }
-      if (i == n) return;
-      ++digit[i];
-      w += static_cast<std::size_t>(radix_.place[i]);
-      if (digit[anchor] == 0 || price_[w] >= kNever) continue;
-      std::int64_t total = price_[w] + least[v - w];
-      if (total >= least[v]) continue;
-      least[v] = total;
-      part[v] = static_cast<std::int64_t>(w);
+      std::size_t d = 0;
+      while (d <= anchor && digit[d] == top[d]) {
+        w -= static_cast<Vector>(digit[d]) * digits_[d].place;
+        digit[d++] = 0;
+      }
+      if (d > anchor) return;
+      ++digit[d];
+      w += digits_[d].place;
     }
   }
 
   const Problem& problem_;
-  Radix radix_;
-  std::vector<std::uint32_t> by_price_;
+  std::int64_t steps_;
+  std::vector<Digit> digits_;
+  Vector vectors_ = 1;
+  std::vector<Host> hosts_;          ///< the cheapest first
   std::vector<std::int64_t> price_;  ///< by vector: of one node that holds it; kNever = none
   std::vector<std::uint32_t> host_;
+  std::vector<std::int64_t> least_;  ///< by vector: of a fleet for it
+  std::vector<Vector> part_;         ///< by vector: what one node of that fleet holds
+  std::vector<Resources> need_;
 };
 
 }  // namespace
 
-std::optional<Fleet> exact_fleet(const Problem& problem, const std::vector<std::int64_t>& items,
-                                 std::int64_t vectors_max) {
-  Radix radix;
-  for (std::uint32_t c = 0; c < items.size(); ++c) {
-    if (items[c] <= 0) continue;
-    radix.classes.push_back(c);
-    radix.items.push_back(items[c]);
-    radix.place.push_back(radix.vectors);
-    if (items[c] + 1 > vectors_max / radix.vectors) return std::nullopt;
-    radix.vectors *= items[c] + 1;
+std::int64_t vectors_of(const std::vector<std::int64_t>& items, std::int64_t most) {
+  std::int64_t vectors = 1;
+  for (std::int64_t n : items) {
+    if (n <= 0) continue;
+    if (n + 1 > most / vectors) return most + 1;
+    vectors *= n + 1;
   }
-  if (radix.classes.empty()) return Fleet{};
-  return Search(problem, std::move(radix)).run();
+  return vectors;
+}
+
+std::optional<Fleet> exact_fleet(const Problem& problem, const std::vector<std::int64_t>& items,
+                                 std::int64_t vectors_max, std::int64_t steps) {
+  const std::int64_t vectors = vectors_of(items, vectors_max);
+  if (vectors > vectors_max) return std::nullopt;
+  if (vectors == 1) return Fleet{};
+  return ExactSearch(problem, items, steps).run();
 }
 
 }  // namespace kerf::plan

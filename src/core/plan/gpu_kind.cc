@@ -153,6 +153,12 @@ std::int64_t GpuKind::weight(const UnitCounts& counts) const {
   return sum;
 }
 
+std::int64_t GpuKind::heaviest() const {
+  std::int64_t most = 0;
+  for (const UnitCounts& corner : corners_) most = std::max(most, weight(corner));
+  return most;
+}
+
 bool GpuKind::covers(const UnitCounts& counts, int gpus) const {
   if (counts.zero()) return true;
   if (single_) return counts.n[0] <= corners_[0].n[0] * gpus;

@@ -56,6 +56,8 @@ class GpuKind {
   /// replicas in use); for ordering and for sharing a price, not for feasibility.
   std::int32_t weight(std::size_t unit) const { return weights_[unit]; }
   std::int64_t weight(const UnitCounts& counts) const;
+  /// The most that one GPU holds, by weight.
+  std::int64_t heaviest() const;
   static constexpr std::int32_t kWholeWeight = 840;
 
   /// Can `gpus` GPUs hold the set? Exact unless the search passes its step bound (never seen with

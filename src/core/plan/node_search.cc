@@ -65,10 +65,7 @@ class Search {
 
   void list_items(const std::vector<double>& values) {
     const GpuKind& kind = *problem_.kinds[machine_.kind];
-    std::int64_t capacity = 0;
-    for (const UnitCounts& corner : kind.corners())
-      capacity = std::max(capacity, kind.weight(corner));
-    capacity *= machine_.gpus;
+    const std::int64_t capacity = kind.heaviest() * machine_.gpus;
     for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i) {
       const Candidate& candidate = machine_.candidates[i];
       if (left_[candidate.cls] <= 0 || values[candidate.cls] <= 0) continue;

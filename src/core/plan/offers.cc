@@ -17,18 +17,6 @@ using market::InstanceType;
 constexpr std::size_t kMaxOptions = 1024;
 constexpr int kMaxDevices = 240;  ///< of one item; more than any node has
 
-/// The fields that decide which offerings admit a pod; all else blank, so that like pods share one.
-PodShape admission_part(const PodShape& shape) {
-  PodShape part;
-  part.node_selector = shape.node_selector;
-  part.node_affinity = shape.node_affinity;
-  part.tolerations = shape.tolerations;
-  part.volume_zone_bound = shape.volume_zone_bound;
-  part.volume_zones = shape.volume_zones;
-  part.gpu = shape.gpu;  // whether it asks for slices decides which taints it tolerates
-  return part;
-}
-
 /// True if the shape cares about zones; adds those that it names.
 bool names_zone(const PodShape& s, std::set<std::string>& named) {
   bool any = s.volume_zone_bound;
@@ -49,11 +37,6 @@ bool names_zone(const PodShape& s, std::set<std::string>& named) {
   return any || std::any_of(s.spread.begin(), s.spread.end(), zone_term) ||
          std::any_of(s.affinity.begin(), s.affinity.end(), zone_term) ||
          std::any_of(s.anti_affinity.begin(), s.anti_affinity.end(), zone_term);
-}
-
-bool allowed_in(GpuMode mode, const gpu::Form& form) {
-  if (mode == GpuMode::Any) return true;
-  return (form.kind == gpu::FormKind::Slice) == (mode == GpuMode::Cut);
 }
 
 void add_form(FormCounts& counts, const gpu::Form& form, int times) {
@@ -134,7 +117,7 @@ std::vector<std::string> Offers::zone_universe() {
   // A pod that names a zone of another region cannot run here: that zone is not ours to sell in.
   std::erase_if(named,
                 [this](const std::string& zone) { return !zone.starts_with(market_.region); });
-  for (const char* letter : {"a", "b", "c"}) named.insert(market_.region + letter);
+  for (const std::string& zone : market::assumed_zones(market_)) named.insert(zone);
   std::string list;
   for (const std::string& zone : named) list += (list.empty() ? "" : ", ") + zone;
   notes_.push_back(fmt::format(
@@ -179,7 +162,7 @@ const std::vector<FormCounts>& Offers::request_options(const std::vector<GpuRequ
   for (const GpuRequest& request : requests) {
     std::vector<gpu::Form> forms;
     for (const gpu::Form& form : forms_for(request, market_, instance, policy_))
-      if (allowed_in(mode, form)) forms.push_back(form);
+      if (gpu::allowed_in(mode, form)) forms.push_back(form);
     forms = undominated(model, forms);
     std::vector<FormCounts> longer;
     for (const FormCounts& way : ways) {
@@ -200,8 +183,7 @@ const std::vector<FormCounts>& Offers::request_options(const std::vector<GpuRequ
 
 std::vector<GpuMode> Offers::modes(std::uint32_t type) const {
   const InstanceType& instance = market_.types[type];
-  const gpu::Model& model = market_.model_of(instance);
-  if (model.generation == gpu::Generation::Ampere && model.cuttable() && instance.gpu_fraction == 1)
+  if (gpu::mode_is_the_nodes(market_.model_of(instance), instance.gpu_fraction))
     return {GpuMode::Cut, GpuMode::Whole};
   return {GpuMode::Any};
 }

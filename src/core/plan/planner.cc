@@ -18,6 +18,7 @@
 #include "core/plan/expand.h"
 #include "core/plan/improve.h"
 #include "core/plan/jobs.h"
+#include "core/plan/limits.h"
 #include "core/plan/problem.h"
 
 namespace kerf::plan {
@@ -271,18 +272,9 @@ class Planner {
     return sum;
   }
 
-  Reason dollar_limit() const {
-    return {ReasonCode::LimitPerHour, {format_usd(*policy_.limit_per_hour)}};
-  }
-  Reason gpu_limit() const {
-    return {ReasonCode::LimitGpus, {std::to_string(*policy_.limit_gpus)}};
-  }
-
   /// The policy limit that the fleet breaks, if any.
   std::optional<Reason> broken_limit(const Solved& solved) const {
-    if (policy_.limit_per_hour && solved.bill > *policy_.limit_per_hour) return dollar_limit();
-    if (policy_.limit_gpus && gpus_of(solved) > *policy_.limit_gpus) return gpu_limit();
-    return std::nullopt;
+    return plan::broken_limit(policy_, solved.bill, gpus_of(solved));
   }
 
   /// The longest prefix of the pods, by priority, then by what they cost alone, then in order, that
@@ -301,20 +293,12 @@ class Planner {
     for (const Unplaced& entry : all.unplaced) hopeless[entry.pod] = true;
     std::vector<Unplaced> never = all.unplaced;
     // Who needs a node that breaks the limit by itself must not keep the others waiting.
-    std::vector<bool> affordable(all.classes.size()), cheap_enough(all.classes.size());
-    for (const Machine& machine : all.machines) {
-      if (policy_.limit_per_hour && machine.price > *policy_.limit_per_hour) continue;
-      const bool few_gpus = !policy_.limit_gpus || machine.gpus <= *policy_.limit_gpus;
-      for (const Candidate& candidate : machine.candidates) {
-        cheap_enough[candidate.cls] = true;
-        if (few_gpus) affordable[candidate.cls] = true;
-      }
-    }
+    const std::vector<std::optional<Reason>> beyond = beyond_limits(all, policy_);
     for (std::uint32_t c = 0; c < all.classes.size(); ++c)
       for (std::uint32_t pod : all.classes[c].pods) {
-        if (affordable[c] || pod == kNoPod) continue;
+        if (!beyond[c] || pod == kNoPod) continue;
         hopeless[pod] = true;
-        never.push_back({pod, cheap_enough[c] ? gpu_limit() : dollar_limit()});
+        never.push_back({pod, *beyond[c]});
       }
     std::erase_if(pods, [&](std::uint32_t pod) { return bool{hopeless[pod]}; });
     std::stable_sort(pods.begin(), pods.end(), [&](std::uint32_t a, std::uint32_t b) {
