@@ -21,7 +21,7 @@ if [ build/$(1)/build.ninja -nt CMakePresets.json ] && \
 cmake --preset $(1) --fresh -Wno-dev </dev/null >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
 endef
 
-.PHONY: help setup build test demo bench asan fuzz format clean
+.PHONY: help setup build test demo bench plots asan fuzz format clean
 
 help:
 	@echo 'make setup    install what is missing from Debian packages'
@@ -29,6 +29,7 @@ help:
 	@echo 'make test     build and run every test'
 	@echo 'make demo     build, then show what Kerf does on an example'
 	@echo 'make bench    measure; results in build/bench/'
+	@echo 'make plots    draw docs/pictures/ from what make bench measured'
 	@echo 'make asan     every test under AddressSanitizer and UBSan'
 	@echo 'make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs tools/setup --dev)'
 	@echo 'make format   clang-format (needs tools/setup --dev)'
@@ -64,6 +65,11 @@ bench: build
 	@build/release/bench/kerf_online_bench build/bench </dev/null
 	$(call say,bench: consolidation)
 	@build/release/bench/kerf_consolidate_bench build/bench </dev/null
+	$(call say,bench: cost of a decision as the cluster grows)
+	@build/release/bench/kerf_scale_bench build/bench </dev/null
+
+plots:
+	@tools/plot
 
 asan: setup
 	@mkdir -p build

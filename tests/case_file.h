@@ -2,13 +2,13 @@
 // an answer.
 #pragma once
 
+#include <istream>
 #include <string>
 #include <vector>
 
 #include "core/cluster/demand.h"
 #include "core/cluster/policy.h"
 #include "core/market/market.h"
-#include "core/plan/plan.h"
 
 namespace kerf::tests {
 
@@ -21,11 +21,9 @@ struct CaseFile {
   std::string cost;  ///< "$6.88, proven cheapest"
 };
 
-/// Reads a case; a line that is not understood throws std::runtime_error with its number.
+/// Reads a case; a line that is not understood throws std::runtime_error with the case's name, the
+/// line's number and what was expected.
+CaseFile read_case(std::istream& in, const std::string& name);
 CaseFile read_case(const std::string& path);
-
-/// The plan's answer in the form of a case's lines.
-std::vector<std::string> fleet_lines(const plan::Plan& plan, const market::Market& market);
-std::vector<std::string> unplaced_lines(const plan::Plan& plan, const cluster::Demand& demand);
 
 }  // namespace kerf::tests

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "case_file.h"
+#include "case_words.h"
 #include "core/check/check.h"
 #include "core/plan/planner.h"
 #include "solver/clp.h"
@@ -26,8 +28,6 @@ std::vector<std::string> sorted(std::vector<std::string> lines) {
   return lines;
 }
 
-std::string exact_usd(MicroUsdPerHour rate) { return "$" + format_exact(rate); }
-
 class Cases : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Cases, IsAnsweredAsWritten) {
@@ -39,8 +39,8 @@ TEST_P(Cases, IsAnsweredAsWritten) {
   }
   const auto solver = solver::make_clp();
   const plan::Plan plan = plan::make_plan(file.demand, file.market, file.policy, *solver, {});
-  EXPECT_EQ(sorted(fleet_lines(plan, file.market)), sorted(file.fleet));
-  EXPECT_EQ(sorted(unplaced_lines(plan, file.demand)), sorted(file.unplaced));
+  EXPECT_EQ(sorted(fleet_lines(plan.nodes, file.market)), sorted(file.fleet));
+  EXPECT_EQ(sorted(unplaced_lines(plan.unplaced, file.demand)), sorted(file.unplaced));
   EXPECT_EQ(check::check_plan(plan, file.demand, file.market, file.policy),
             std::vector<std::string>{});
   const std::string bill = exact_usd(plan.bill);
@@ -60,6 +60,33 @@ std::string test_name(const ::testing::TestParamInfo<std::string>& one) {
   std::replace_if(
       name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
   return name;
+}
+
+TEST(CaseFile, SaysWhatWasExpectedAndWhere) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"demands\n", R"(case.txt:1: expected a section or cost, found "demands")"},
+      {"demand\n  6 chat: nvidia.com/gpu\n",
+       R"(case.txt:2: expected N x NAME: ..., found "6 chat: nvidia.com/gpu")"},
+      {"demand\n  6 x chat: nvidia.com/gpu x2 x3\n",
+       R"(case.txt:2: expected RESOURCE [xN], found "nvidia.com/gpu x2 x3")"},
+      {"demand\n  6 x chat: nvidia.com/gpu, spread rack\n",
+       R"(case.txt:2: expected zone or node, found "rack")"},
+      {"market\n\n  p5.4xlarge 6.88\n",
+       R"(case.txt:3: expected dollars per hour, as in $6.88, found "6.88")"},
+      {"policy\n  generous\n",
+       R"(case.txt:2: expected a line about the policy (README.md lists them), found "generous")"},
+      {"policy\n  isolation None\n",
+       R"(case.txt:2: expected isolation Isolated or Enforced, found "None")"},
+  };
+  for (const auto& [text, error] : cases) {
+    std::istringstream in(text);
+    try {
+      read_case(in, "case.txt");
+      ADD_FAILURE() << text;
+    } catch (const std::exception& thrown) {
+      EXPECT_EQ(thrown.what(), error);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Cases, ::testing::ValuesIn(case_names()), test_name);

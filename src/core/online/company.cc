@@ -45,6 +45,48 @@ Company::Domain Company::domain_of(const std::string& topology_key) {
   return plan::is_zone(topology_key) ? Domain::Zone : Domain::Cluster;
 }
 
+Company::NodeNeeds Company::needs_of(const PodShape& shape) {
+  const auto by_zone = [](const cluster::Requirement& one) { return plan::is_zone(one.key); };
+  NodeNeeds needs{shape.node_selector, {}};
+  std::erase_if(needs.selector, by_zone);
+  const auto only_zones = [&](const Requirements& term) {
+    return std::all_of(term.begin(), term.end(), by_zone);
+  };
+  const auto& terms = shape.node_affinity;
+  if (!std::all_of(terms.begin(), terms.end(), only_zones)) needs.affinity = terms;
+  return needs;
+}
+
+/// Will every node on which the shape may run meet these needs? It asks for them itself.
+bool Company::asks_for(const NodeNeeds& needs, const PodShape& shape) {
+  std::vector<Requirements> terms = shape.node_affinity;
+  if (terms.empty()) terms.emplace_back();
+  return std::all_of(terms.begin(), terms.end(), [&](const Requirements& term) {
+    const auto asked = [&](const Requirements& all) {
+      return std::all_of(all.begin(), all.end(), [&](const cluster::Requirement& one) {
+        return contains(shape.node_selector, one) || contains(term, one);
+      });
+    };
+    return asked(needs.selector) &&
+           (needs.affinity.empty() ||
+            std::any_of(needs.affinity.begin(), needs.affinity.end(), asked));
+  });
+}
+
+bool Company::is_on(const NodeNeeds& needs, Shape shape, Place place) const {
+  if (needs.none()) return true;
+  if (place.node == kNowhere) return asks_for(needs, shapes_[shape]);
+  const Labels& labels = *labels_[place.node];
+  const auto met = [&](const Requirements& all) {
+    return std::all_of(all.begin(), all.end(), [&](const cluster::Requirement& one) {
+      return cluster::matches(one, labels);
+    });
+  };
+  return labels.empty() ||
+         (met(needs.selector) && (needs.affinity.empty() ||
+                                  std::any_of(needs.affinity.begin(), needs.affinity.end(), met)));
+}
+
 bool Company::is_member(const Members& members, const PodShape& shape) {
   const auto selects = [&](const PodSelector& one) { return cluster::matches(one, shape); };
   const auto has_term = [&](const AffinityTerm& one) { return contains(shape.anti_affinity, one); };
@@ -80,7 +122,7 @@ Company::Shape Company::add_shape(const PodShape& shape) {
   for (const AffinityTerm& term : shape.anti_affinity) {
     const Domain domain = domain_of(term.topology_key);
     rules.nowhere = rules.nowhere || domain == Domain::Cluster;
-    keep_apart(id, group({{term.selector}, {}, {}}, domain));
+    keep_apart(id, group({{term.selector}, {}, {}, {}}, domain));
     repel(term);
   }
   Members company;
@@ -94,7 +136,9 @@ Company::Shape Company::add_shape(const PodShape& shape) {
   for (const cluster::SpreadConstraint& spread : shape.spread) {
     const Domain domain = domain_of(spread.topology_key);
     rules.nowhere = rules.nowhere || domain == Domain::Cluster;
-    rules.spread.push_back({group({{spread.selector}, {}, {}}, domain), spread.max_skew,
+    // On the pod's own node all count, whatever its labels; it is one that they admit.
+    const NodeNeeds on = domain == Domain::Zone ? needs_of(shape) : NodeNeeds{};
+    rules.spread.push_back({group({{spread.selector}, {}, {}, on}, domain), spread.max_skew,
                             spread.min_domains, cluster::matches(spread.selector, shape)});
   }
   return id;
@@ -106,10 +150,11 @@ Company::GroupId Company::group(Members members, Domain domain) {
   if (!fresh) return at->second;
   Group& group = groups_.emplace_back();
   group.domain = domain;
+  group.on = at->first.first.on;
   for (Shape shape = 0; shape < shapes_.size(); ++shape) {
     if (!is_member(at->first.first, shapes_[shape])) continue;
     rules_[shape].counted_by.push_back(at->second);
-    for (const auto& [place, pods] : stands_[shape]) count(group, place, pods);
+    for (const auto& [place, pods] : stands_[shape]) count(group, shape, place, pods);
   }
   return at->second;
 }
@@ -123,7 +168,7 @@ void Company::keep_apart(Shape shape, GroupId group) {
 void Company::repel(const AffinityTerm& term) {
   const auto [at, fresh] = repellers_.try_emplace(term, 0);
   if (!fresh) return;
-  at->second = group({{}, {term}, {}}, domain_of(term.topology_key));
+  at->second = group({{}, {term}, {}, {}}, domain_of(term.topology_key));
   for (Shape shape = 0; shape < shapes_.size(); ++shape)
     if (cluster::matches(term.selector, shapes_[shape])) keep_apart(shape, at->second);
 }
@@ -131,20 +176,22 @@ void Company::repel(const AffinityTerm& term) {
 void Company::use_port(const HostPort& port) {
   const auto [at, fresh] = ports_.try_emplace(port, 0);
   if (!fresh) return;
-  at->second = group({{}, {}, {port}}, Domain::Node);
+  at->second = group({{}, {}, {port}, {}}, Domain::Node);
   for (Shape shape = 0; shape < shapes_.size(); ++shape)
     for (const HostPort& other : shapes_[shape].host_ports)
       if (clash(port, other)) keep_apart(shape, at->second);
 }
 
-Company::Node Company::add_node(const std::string& zone) {
+Company::Node Company::add_node(const std::string& zone, const Labels& labels) {
   const auto id = static_cast<Node>(zone_of_.size());
   if (!zone.empty()) add_zone(zone);
+  labels_.push_back(std::make_shared<const Labels>(labels));
   zone_of_.push_back(zone.empty() ? kNowhere : zone_index_.at(zone));
   return id;
 }
 
-void Company::count(Group& group, Place place, std::int64_t by) {
+void Company::count(Group& group, Shape shape, Place place, std::int64_t by) const {
+  if (!is_on(group.on, shape, place)) return;
   group.everywhere += by;
   if (place.node != kNowhere) group.on_nodes += by;
   const std::uint32_t at = group.domain == Domain::Node   ? place.node
@@ -161,7 +208,7 @@ void Company::change(Shape shape, Place place, std::int64_t by) {
   at->second += by;
   KERF_ASSERT(at->second >= 0, "no more pods go than came");
   if (at->second == 0) stands_[shape].erase(at);
-  for (const GroupId group : rules_[shape].counted_by) count(groups_[group], place, by);
+  for (const GroupId group : rules_[shape].counted_by) count(groups_[group], shape, place, by);
 }
 
 void Company::bind(Shape shape, Node node) { change(shape, {zone_of_[node], node}, 1); }

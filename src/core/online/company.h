@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -25,8 +26,9 @@ namespace kerf::online {
 ///  - spread over zones: pods in the zone, the pod itself with them, at most max_skew more than in
 ///    the zone that has the fewest, or than none if fewer than min_domains zones count. Zones that
 ///    count: those added that the pod's node selector and affinity admit by their zone
-///    requirements. All selected pods of a zone count, whatever node they are on; kube-scheduler
-///    leaves out those on nodes that the pod's node selector and affinity do not admit;
+///    requirements. Pods count that are on nodes which the pod's node selector and affinity admit
+///    by their labels (nodeAffinityPolicy: Honor, nodeTaintsPolicy: Ignore), on nodes whose labels
+///    were not given, and on nodes yet to be bought if they ask for such a node themselves;
 ///  - spread over hostnames: at most max_skew selected pods on the node (an empty node can always
 ///    be had);
 ///  - other topology keys: a pod with such a term goes nowhere, nor does one that such an
@@ -41,14 +43,15 @@ class Company {
  public:
   using Shape = std::uint32_t;
   using Node = std::uint32_t;
+  using Labels = std::map<std::string, std::string>;
 
   /// A zone that spreads count, whether or not a node stands there. Idempotent.
   void add_zone(const std::string& zone);
   /// Shapes are numbered from 0 in the order in which they are added; the caller interns them.
   Shape add_shape(const cluster::PodShape& shape);
   /// Nodes are numbered from 0 likewise. The zone is added; "" = it is not known, and the node is
-  /// in no zone.
-  Node add_node(const std::string& zone);
+  /// in no zone. Labels empty: they are not known.
+  Node add_node(const std::string& zone, const Labels& labels = {});
 
   /// A pod of the shape is on the node / no longer.
   void bind(Shape shape, Node node);
@@ -81,15 +84,25 @@ class Company {
   static constexpr std::uint32_t kNowhere = 0xffffffff;  ///< a zone not known, a node not there
   enum class Domain : std::uint8_t { Node, Zone, Cluster };
 
+  /// What a shape asks of a node beside its zone; all of `selector`, and one of `affinity` if there
+  /// is one.
+  struct NodeNeeds {
+    cluster::Requirements selector;
+    std::vector<cluster::Requirements> affinity;
+    bool none() const { return selector.empty() && affinity.empty(); }
+    auto operator<=>(const NodeNeeds&) const = default;
+  };
   /// Shapes that meet all that is listed.
   struct Members {
     std::vector<cluster::PodSelector> selected;  ///< by each of these
     std::vector<cluster::AffinityTerm> repels;   ///< each is an anti-affinity of theirs
     std::vector<cluster::HostPort> ports;        ///< each is one of theirs
+    NodeNeeds on;                                ///< those on nodes that meet this
     auto operator<=>(const Members&) const = default;
   };
   struct Group {
     Domain domain = Domain::Node;
+    NodeNeeds on;
     std::unordered_map<std::uint32_t, std::int64_t> in;  ///< pods by node or zone; only looked up
     std::int64_t everywhere = 0;
     std::int64_t on_nodes = 0;
@@ -117,12 +130,15 @@ class Company {
   };
 
   static Domain domain_of(const std::string& topology_key);
+  static NodeNeeds needs_of(const cluster::PodShape& shape);
+  static bool asks_for(const NodeNeeds& needs, const cluster::PodShape& shape);
   static bool is_member(const Members& members, const cluster::PodShape& shape);
   GroupId group(Members members, Domain domain);
   void keep_apart(Shape shape, GroupId group);
   void repel(const cluster::AffinityTerm& term);
   void use_port(const cluster::HostPort& port);
-  static void count(Group& group, Place place, std::int64_t by);
+  bool is_on(const NodeNeeds& needs, Shape shape, Place place) const;
+  void count(Group& group, Shape shape, Place place, std::int64_t by) const;
   void change(Shape shape, Place place, std::int64_t by);
   /// Pods of the group in the domain that the place is in.
   std::int64_t pods_at(GroupId group, Place place) const;
@@ -135,7 +151,8 @@ class Company {
   std::vector<std::map<Place, std::int64_t>> stands_;  ///< by shape: pods by place, > 0
   std::vector<std::string> zones_;
   std::map<std::string, Zone> zone_index_;
-  std::vector<Zone> zone_of_;  ///< by node
+  std::vector<Zone> zone_of_;                          ///< by node
+  std::vector<std::shared_ptr<const Labels>> labels_;  ///< by node
   std::vector<Group> groups_;
   std::map<std::pair<Members, Domain>, GroupId> group_index_;
   std::map<cluster::AffinityTerm, GroupId> repellers_;  ///< anti-affinity, those who have it

@@ -165,7 +165,9 @@ std::vector<std::vector<std::uint32_t>> in_order(Standing& standing, const Deman
 }
 
 Purchase buy_for(Standing& standing, const Demand& demand,
-                 const std::vector<std::vector<std::uint32_t>>& pods, std::int64_t steps) {
+                 const std::vector<std::vector<std::uint32_t>>& pods, std::int64_t steps,
+                 plan::Geometries* tables) {
+  if (pods.empty()) return {};
   Demand local = demand;
   Zoning zoning(standing, demand);
   std::vector<std::uint32_t> buying;
@@ -185,7 +187,7 @@ Purchase buy_for(Standing& standing, const Demand& demand,
     }
   }
   std::sort(buying.begin(), buying.end());
-  Purchase purchase = buy(local, buying, standing.market(), what_remains(standing), steps);
+  Purchase purchase = buy(local, buying, standing.market(), what_remains(standing), steps, tables);
   purchase.unplaced.insert(purchase.unplaced.end(), unplaced.begin(), unplaced.end());
   std::sort(purchase.unplaced.begin(), purchase.unplaced.end(),
             [](const plan::Unplaced& a, const plan::Unplaced& b) { return a.pod < b.pod; });

@@ -20,8 +20,10 @@ std::vector<std::vector<std::uint32_t>> in_order(Standing& standing, const clust
 /// Buys for pods that fit nowhere, each in a zone that constraints with what stands, and with each
 /// other, leave open: one pod after the other takes the zone where its like cost least, ties to the
 /// fewest pods (Company::fresh_zones). Limits of the policy count what stands too. `pods` in the
-/// order of in_order(). Nothing in `standing` changes.
+/// order of in_order(); where there are none, nothing is worked out. Nothing in `standing` changes;
+/// `tables` as for buy().
 Purchase buy_for(Standing& standing, const cluster::Demand& demand,
-                 const std::vector<std::vector<std::uint32_t>>& pods, std::int64_t steps);
+                 const std::vector<std::vector<std::uint32_t>>& pods, std::int64_t steps,
+                 plan::Geometries* tables = nullptr);
 
 }  // namespace kerf::online

@@ -200,7 +200,7 @@ Decision Placer::decide(const cluster::Demand& demand, const std::vector<std::ui
                                               : settle_together(demand, together, decision.placed);
     if (!settled) left.push_back(together);
   }
-  decision.purchase = buy_for(standing_, demand, left, options_.buy_steps);
+  decision.purchase = buy_for(standing_, demand, left, options_.buy_steps, &tables_);
   return decision;
 }
 

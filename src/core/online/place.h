@@ -103,7 +103,8 @@ class Placer final : private Scorer {
   PlaceOptions options_;
   Potential potential_;
   Ranking ranking_;
-  NodeId ranked_ = 0;  ///< nodes that ranking_ knows of
+  plan::Geometries tables_;  ///< kept from purchase to purchase
+  NodeId ranked_ = 0;        ///< nodes that ranking_ knows of
 };
 
 }  // namespace kerf::online

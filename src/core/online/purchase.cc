@@ -43,8 +43,8 @@ Demand part_of(const Demand& demand, const std::vector<std::uint32_t>& pods) {
 class Buyer {
  public:
   Buyer(const Demand& demand, const market::Market& market, const Policy& policy,
-        std::int64_t steps)
-      : demand_(demand), market_(market), policy_(policy), steps_(steps) {
+        std::int64_t steps, plan::Geometries& tables)
+      : demand_(demand), market_(market), policy_(policy), steps_(steps), tables_(tables) {
     policy_.headroom.clear();
   }
 
@@ -84,7 +84,8 @@ class Buyer {
 
   Solved prepare(const std::vector<std::uint32_t>& pods) const {
     Solved solved;
-    solved.problem = plan::compile(demand_, pods, market_, policy_, plan::Coupled::AsPlanned);
+    solved.problem =
+        plan::compile(demand_, pods, market_, policy_, plan::Coupled::AsPlanned, &tables_);
     for (const plan::ItemClass& item : solved.problem.classes) solved.items.push_back(item.demand);
     solved.beyond = drop_beyond_limits(solved.problem, solved.items);
     return solved;
@@ -165,14 +166,17 @@ class Buyer {
   const market::Market& market_;
   Policy policy_;
   std::int64_t steps_;
+  plan::Geometries& tables_;
 };
 
 }  // namespace
 
 Purchase buy(const Demand& demand, const std::vector<std::uint32_t>& pods,
-             const market::Market& market, const Policy& policy, std::int64_t steps) {
+             const market::Market& market, const Policy& policy, std::int64_t steps,
+             plan::Geometries* tables) {
   const Demand part = part_of(demand, pods);
-  Purchase purchase = Buyer(part, market, policy, steps).run();
+  plan::Geometries own;
+  Purchase purchase = Buyer(part, market, policy, steps, tables != nullptr ? *tables : own).run();
   for (plan::NodePlan& node : purchase.nodes) {
     for (std::uint32_t& pod : node.pods) pod = pods[pod];
     std::sort(node.pods.begin(), node.pods.end());

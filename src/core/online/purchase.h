@@ -7,6 +7,7 @@
 #include "core/cluster/demand.h"
 #include "core/cluster/policy.h"
 #include "core/market/market.h"
+#include "core/plan/geometries.h"
 #include "core/plan/plan.h"
 
 namespace kerf::online {
@@ -32,10 +33,12 @@ struct Purchase {
 /// looked for; those left out have the reason of the first that was.
 ///
 /// Ties as there. `steps` bounds the tries of local search (a quarter for each prefix tried under a
-/// limit). Cost besides: compiling, which is most of it for few pods, and some greedy fleets;
-/// about linear in pods for a given number of classes.
+/// limit). Cost besides: compiling and some greedy fleets; about linear in pods for a given number
+/// of classes. Compiling is quick where `tables`, which the caller keeps from purchase to purchase
+/// (null: they are made each time), has the models of the market; what is bought is the same with
+/// any.
 Purchase buy(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-             const market::Market& market, const cluster::Policy& policy,
-             std::int64_t steps = 2000);
+             const market::Market& market, const cluster::Policy& policy, std::int64_t steps = 2000,
+             plan::Geometries* tables = nullptr);
 
 }  // namespace kerf::online

@@ -310,6 +310,7 @@ Admission admits(const market::Market& market, const cluster::Policy& policy, co
 Admission selects(const market::Market& market, const cluster::Policy& policy,
                   const PodShape& shape, const market::InstanceType& type, const std::string& zone,
                   market::CapacityType capacity, GivenLabels given) {
+  if (shape.node_selector.empty() && shape.node_affinity.empty()) return {};
   const gpu::Model& model = market.model_of(type);
   Labels labels = market::node_labels(market, type, zone, capacity);
   labels.insert(policy.node_labels.begin(), policy.node_labels.end());

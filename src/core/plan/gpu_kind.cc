@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "base/assert.h"
-#include "core/gpu/geometry.h"
 
 namespace kerf::plan {
 
@@ -15,7 +14,7 @@ constexpr std::int64_t kSearchSteps = 50'000;
 
 /// Corners of the MIG part: maximal sets of slices over the profiles that are units.
 void add_slice_corners(const gpu::Model& model, const std::vector<gpu::Form>& units,
-                       std::vector<UnitCounts>& corners) {
+                       Geometries& tables, std::vector<UnitCounts>& corners) {
   std::vector<std::size_t> profiles;
   std::vector<std::size_t> unit_of;
   for (std::size_t u = 0; u < units.size(); ++u) {
@@ -24,7 +23,7 @@ void add_slice_corners(const gpu::Model& model, const std::vector<gpu::Form>& un
     unit_of.push_back(u);
   }
   if (profiles.empty()) return;
-  for (const gpu::Counts& counts : gpu::Geometry(model).maximal_counts(profiles)) {
+  for (const gpu::Counts& counts : tables.of(model)->maximal_counts(profiles)) {
     UnitCounts corner;
     for (std::size_t i = 0; i < profiles.size(); ++i) corner.n[unit_of[i]] = counts[profiles[i]];
     corners.push_back(corner);
@@ -59,6 +58,7 @@ bool UnitCounts::within(const UnitCounts& room) const {
 UnitCounts UnitCounts::plus(const UnitCounts& other, int times) const {
   UnitCounts sum = *this;
   for (std::size_t i = 0; i < kMax; ++i) {
+    if (other.n[i] == 0) continue;  // most are
     int value = n[i] + other.n[i] * times;
     KERF_ASSERT(value >= 0 && value <= 255, "a node holds at most 255 of a unit");
     sum.n[i] = static_cast<std::uint8_t>(value);
@@ -91,10 +91,12 @@ std::size_t UnitCountsHash::operator()(const UnitCounts& counts) const {
   return h;
 }
 
-GpuKind::GpuKind(const gpu::Model& model, GpuMode mode, std::vector<gpu::Form> units)
+GpuKind::GpuKind(const gpu::Model& model, GpuMode mode, std::vector<gpu::Form> units,
+                 Geometries* tables)
     : model_(&model), mode_(mode), units_(std::move(units)) {
   KERF_ASSERT(units_.size() <= UnitCounts::kMax, "a GPU has at most 24 forms");
-  add_slice_corners(model, units_, corners_);
+  Geometries own;
+  add_slice_corners(model, units_, tables != nullptr ? *tables : own, corners_);
   for (std::size_t u = 0; u < units_.size(); ++u) {
     weights_.push_back(form_weight(model, units_[u]));
     by_weight_.push_back(u);
@@ -162,8 +164,8 @@ std::int64_t GpuKind::heaviest() const {
 bool GpuKind::covers(const UnitCounts& counts, int gpus) const {
   if (counts.zero()) return true;
   if (single_) return counts.n[0] <= corners_[0].n[0] * gpus;
-  if (rejected(counts, gpus)) return false;
   if (auto it = enough_.find(counts); it != enough_.end() && it->second <= gpus) return true;
+  if (rejected(counts, gpus)) return false;
   if (auto it = too_few_.find(counts); it != too_few_.end() && it->second >= gpus) return false;
   std::int64_t steps = kSearchSteps;
   bool found = search(counts, gpus, nullptr, steps);

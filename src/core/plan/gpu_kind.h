@@ -9,6 +9,7 @@
 
 #include "core/gpu/form.h"
 #include "core/gpu/model.h"
+#include "core/plan/geometries.h"
 
 namespace kerf::plan {
 
@@ -46,7 +47,9 @@ std::int32_t form_weight(const gpu::Model& model, const gpu::Form& form);
 class GpuKind {
  public:
   /// `units` are distinct forms of this model; those that `mode` does not allow must be absent.
-  GpuKind(const gpu::Model& model, GpuMode mode, std::vector<gpu::Form> units);
+  /// `tables` (null: none are kept) serves during construction only.
+  GpuKind(const gpu::Model& model, GpuMode mode, std::vector<gpu::Form> units,
+          Geometries* tables = nullptr);
 
   const gpu::Model& model() const { return *model_; }
   GpuMode mode() const { return mode_; }

@@ -20,7 +20,7 @@ using market::CapacityType;
 
 class Compiler {
  public:
-  explicit Compiler(Offers& offers) : offers_(offers) {}
+  Compiler(Offers& offers, Geometries& tables) : offers_(offers), tables_(tables) {}
 
   Problem run(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
               Coupled coupled) {
@@ -150,7 +150,7 @@ class Compiler {
       if (problem_.kinds[k]->model().key == model.key && problem_.kinds[k]->mode() == mode &&
           problem_.kinds[k]->units() == units)
         return static_cast<std::uint16_t>(k);
-    problem_.kinds.push_back(std::make_unique<GpuKind>(model, mode, std::move(units)));
+    problem_.kinds.push_back(std::make_unique<GpuKind>(model, mode, std::move(units), &tables_));
     return static_cast<std::uint16_t>(problem_.kinds.size() - 1);
   }
 
@@ -285,6 +285,7 @@ class Compiler {
   }
 
   Offers& offers_;
+  Geometries& tables_;
   Problem problem_;
   bool open_labels_ = false;
   bool chose_labels_ = false;
@@ -296,10 +297,12 @@ class Compiler {
 }  // namespace
 
 Problem compile(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-                const market::Market& market, const cluster::Policy& policy, Coupled coupled) {
+                const market::Market& market, const cluster::Policy& policy, Coupled coupled,
+                Geometries* tables) {
   Offers offers(demand, market, policy,
                 coupled == Coupled::ForBound ? GivenLabels::Open : GivenLabels::AsChosen);
-  return Compiler(offers).run(demand, pods, coupled);
+  Geometries own;
+  return Compiler(offers, tables != nullptr ? *tables : own).run(demand, pods, coupled);
 }
 
 }  // namespace kerf::plan

@@ -13,6 +13,7 @@
 #include "core/cluster/policy.h"
 #include "core/market/market.h"
 #include "core/plan/admission.h"
+#include "core/plan/geometries.h"
 #include "core/plan/gpu_kind.h"
 #include "core/plan/plan.h"
 
@@ -73,8 +74,11 @@ struct Problem {
 enum class Coupled : std::uint8_t { AsPlanned, ForBound };
 
 /// Compiles. `pods` are the indices in Demand::pods to plan; headroom of the policy is added as
-/// items without pods. Cost: linear in pods plus (distinct constraints x offerings).
+/// items without pods. Cost: linear in pods plus (distinct constraints x offerings), and for each
+/// model of GPU that is not in `tables` yet some milliseconds. Whoever compiles often keeps the
+/// tables (null: nothing is kept); the problem holds nothing of them and is the same with any.
 Problem compile(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-                const market::Market& market, const cluster::Policy& policy, Coupled coupled);
+                const market::Market& market, const cluster::Policy& policy, Coupled coupled,
+                Geometries* tables = nullptr);
 
 }  // namespace kerf::plan
