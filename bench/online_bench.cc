@@ -1,12 +1,16 @@
-// kerf_online_bench: FGD's experiment on all its traces and seeds, with FGD and with Kerf: distance
-// from FGD's published curve, what stays unallocated, who is rejected, time of a choice; figures to
-// <folder>/online.json.
+// kerf_online_bench: FGD's experiment on all its traces and seeds, with FGD, Kerf, and Kerf with
+// few moves: distance from FGD's published curve, what stays unallocated, who is rejected, time of
+// a choice; figures to <folder>/online.json.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "codec/document.h"
 #include "codec/json.h"
@@ -20,6 +24,12 @@ namespace {
 using kerf::bench::seconds;
 using kerf::codec::Node;
 namespace fgd = kerf::fgd;
+
+constexpr const char* kFgd = "FGD";
+constexpr const char* kMoving = "Kerf+mv";
+constexpr std::array kPolicies = {kFgd, "Kerf", kMoving};
+constexpr std::int64_t kMovesPerMille = 10;
+constexpr int kTunedUpTo = 44;  ///< the last seed on which parameters were chosen
 
 /// One policy on one trace and seed.
 struct Measured {
@@ -35,6 +45,10 @@ struct Measured {
 class Timed final : public fgd::Policy {
  public:
   explicit Timed(fgd::Policy& policy) : policy_(policy) {}
+  std::vector<fgd::Move> moves_for(const fgd::Cluster& cluster, const fgd::Task* failed,
+                                   std::int64_t allowed) override {
+    return policy_.moves_for(cluster, failed, allowed);
+  }
   std::optional<fgd::Choice> choose(const fgd::Cluster& cluster, const fgd::Task& task) override {
     std::optional<fgd::Choice> choice;
     micros_.push_back(1e6 * seconds([&] { choice = policy_.choose(cluster, task); }));
@@ -60,12 +74,14 @@ double at(std::vector<double> values, double part) {
   return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1))];
 }
 
-Measured measure(const fgd::Experiment& experiment, fgd::Policy& policy) {
+Measured measure(const fgd::Experiment& experiment, fgd::Policy& policy,
+                 const fgd::RunOptions& options) {
   Measured out;
   Timed timed(policy);
   fgd::Cluster cluster(experiment.nodes, experiment.ranks);
-  out.seconds = seconds(
-      [&] { out.outcome = fgd::run(experiment.trace, experiment.arrivals, cluster, timed); });
+  out.seconds = seconds([&] {
+    out.outcome = fgd::run(experiment.trace, experiment.arrivals, cluster, timed, options);
+  });
   out.deviation = fgd::worst_deviation(out.outcome, experiment.published);
   out.median_us = at(timed.micros(), 0.5);
   out.p99_us = at(timed.micros(), 0.99);
@@ -75,20 +91,78 @@ Measured measure(const fgd::Experiment& experiment, fgd::Policy& policy) {
 
 void print_header() {
   fmt::print(
-      "{:<6} {:<12} {:>4} {:>9} {:>9} {:>7} {:>7} {:>7} {:>9}  rejected % by GPUs:", "policy",
+      "{:<8} {:<12} {:>4} {:>9} {:>9} {:>7} {:>7} {:>7} {:>9}  rejected % by GPUs:", "policy",
       "trace", "seed", "deviation", "unalloc %", "seconds", "us p50", "us p99", "again p99");
   for (const auto group : fgd::kGroups) fmt::print(" {:>5}", group);
   fmt::print("\n");
 }
 
 void print_row(const char* policy, const std::string& trace, int seed, const Measured& row) {
-  fmt::print("{:<6} {:<12} {:>4} {:>9.4f} {:>9.3f} {:>7.3f} {:>7.1f} {:>7.1f} {:>9.1f} {:>20}",
+  fmt::print("{:<8} {:<12} {:>4} {:>9.4f} {:>9.3f} {:>7.3f} {:>7.1f} {:>7.1f} {:>9.1f} {:>20}",
              policy, trace, seed, row.deviation, row.outcome.unallocated_at_full().value_or(100),
              row.seconds, row.median_us, row.p99_us, row.again_p99_us, "");
   for (const auto& group : row.outcome.groups_at_full)
     fmt::print(" {:>5.2f}", group.rejected_percent());
   fmt::print("\n");
   std::fflush(stdout);
+}
+
+/// Of the runs of one policy on one trace.
+struct Means {
+  std::string trace;
+  const char* policy = nullptr;
+  std::int64_t runs = 0, violations = 0, moves = 0;
+  double unallocated = 0;
+  std::array<fgd::GroupCount, fgd::kGroups.size()> groups{};
+  std::array<double, fgd::kLoadMax + 1> allocation{};  ///< sums
+
+  void add(const fgd::Outcome& outcome) {
+    ++runs;
+    violations += outcome.violations;
+    moves += outcome.moves_at_full;
+    unallocated += outcome.unallocated_at_full().value_or(100);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      groups[i].arrived += outcome.groups_at_full[i].arrived;
+      groups[i].rejected += outcome.groups_at_full[i].rejected;
+    }
+    for (std::size_t i = 0; i < allocation.size(); ++i)
+      allocation[i] += outcome.allocation[i].value_or(0);
+  }
+};
+
+Means& means_of(std::vector<Means>& all, const std::string& trace, const char* policy) {
+  for (Means& means : all)
+    if (means.trace == trace && means.policy == policy) return means;
+  all.emplace_back();
+  all.back().trace = trace;
+  all.back().policy = policy;
+  return all.back();
+}
+
+/// Load point and percentage points at which the policy allocates least beside FGD.
+std::pair<std::size_t, double> lowest_beside(const Means& policy, const Means& fgd) {
+  std::pair<std::size_t, double> lowest{0, 0};
+  for (std::size_t i = 0; i < policy.allocation.size(); ++i) {
+    const double above =
+        (policy.allocation[i] - fgd.allocation[i]) / static_cast<double>(policy.runs);
+    if (above < lowest.second) lowest = {i, above};
+  }
+  return lowest;
+}
+
+void print_means(const char* title, std::vector<Means>& all) {
+  fmt::print("\nMeans of {}\n{:<12} {:<8} {:>9} {:>22} {:>10} {:>9}  rejected % by GPUs:", title,
+             "trace", "policy", "unalloc %", "lowest beside FGD", "violations", "moves");
+  for (const auto group : fgd::kGroups) fmt::print(" {:>5}", group);
+  fmt::print("\n");
+  for (const Means& means : all) {
+    const auto [load, above] = lowest_beside(means, means_of(all, means.trace, kFgd));
+    fmt::print("{:<12} {:<8} {:>9.3f} {:>12.3f} at {:>3} % {:>10} {:>9} {:>20}", means.trace,
+               means.policy, means.unallocated / static_cast<double>(means.runs), above, load,
+               means.violations, means.moves, "");
+    for (const auto& group : means.groups) fmt::print(" {:>5.2f}", group.rejected_percent());
+    fmt::print("\n");
+  }
 }
 
 Node json_row(const char* policy, const std::string& trace, int seed, const Measured& row) {
@@ -129,6 +203,7 @@ int main(int argc, char** argv) {
   }
   print_header();
   Node rows = Node::sequence();
+  std::vector<Means> tuned, others;  // seeds on which parameters were chosen, and those left
   for (const std::string trace : fgd::kTraces) {
     for (const int seed : fgd::kSeeds) {
       const auto experiment = fgd::read_experiment(data, trace, seed);
@@ -136,16 +211,20 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "{}\n", experiment.error().message());
         return 2;
       }
-      const auto theirs = fgd::make_fgd(experiment->trace);
-      const auto ours = fgd::make_kerf(experiment->trace, experiment->nodes);
-      for (const auto& [name, policy] :
-           {std::pair{"FGD", theirs.get()}, std::pair{"Kerf", ours.get()}}) {
-        const Measured row = measure(*experiment, *policy);
+      for (const char* name : kPolicies) {
+        const auto policy = name == kFgd ? fgd::make_fgd(experiment->trace)
+                                         : fgd::make_kerf(experiment->trace, experiment->nodes);
+        fgd::RunOptions options;
+        if (name == kMoving) options.moves_per_mille = kMovesPerMille;
+        const Measured row = measure(*experiment, *policy, options);
         print_row(name, trace, seed, row);
         rows.push(json_row(name, trace, seed, row));
+        means_of(seed <= kTunedUpTo ? tuned : others, trace, name).add(row.outcome);
       }
     }
   }
+  print_means("seeds up to 44, on which parameters were chosen", tuned);
+  print_means("seeds 45 and 46", others);
   Node report = Node::mapping();
   report.set("runs", std::move(rows));
   std::filesystem::create_directories(folder);

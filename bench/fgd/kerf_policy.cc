@@ -7,7 +7,9 @@
 
 #include "core/online/gpu_table.h"
 #include "core/online/ranking.h"
+#include "core/online/scarcity.h"
 #include "fgd/fgd.h"
+#include "fgd/make_room.h"
 
 namespace kerf::fgd {
 namespace {
@@ -69,7 +71,7 @@ class Thousandths {
   std::unique_ptr<GpuTable> table_;
 };
 
-class KerfPolicy final : public Policy, private Scorer {
+class KerfPolicy final : public Policy, private Scorer, private Judge {
  public:
   KerfPolicy(const Trace& trace, const NodeList& nodes, Potential::Options options)
       : gpu_(trace),
@@ -79,22 +81,45 @@ class KerfPolicy final : public Policy, private Scorer {
 
   std::optional<Choice> choose(const Cluster& cluster, const Task& task) override {
     if (rooms_.empty()) read(cluster);
+    for (const NodeIndex node : scarcity_.reprice()) ranking_.changed(node);
     const auto ask = static_cast<AskId>(task.kind);
     const auto best = ranking_.best(ask);
     if (!best) return std::nullopt;
-    Choice choice{best->node, 0};
-    const auto fits = potential_.fits(ask, rooms_[best->node]);
-    for (const auto& [gpu, state] : fits.front().fit.gpus) choice.gpus |= GpuMask{1} << gpu;
-    return choice;
+    return Choice{best->node, place_in(rooms_[best->node], ask)->gpus};
   }
 
   void changed(const Cluster& cluster, std::size_t node) override {
     if (rooms_.empty()) return;
     rooms_[node] = room(cluster.nodes()[node]);
-    ranking_.changed(static_cast<NodeIndex>(node));
+    look_at(static_cast<NodeIndex>(node));
+  }
+
+  std::vector<Move> moves_for(const Cluster& cluster, const Task* failed,
+                              std::int64_t allowed) override {
+    return failed == nullptr ? std::vector<Move>() : make_room(cluster, *this, *failed, allowed);
   }
 
  private:
+  std::int64_t worth(const NodeState& node) override { return potential_.worth(room(node)); }
+
+  std::optional<Place> place(const NodeState& node, const Task& task) override {
+    return place_in(room(node), static_cast<AskId>(task.kind));
+  }
+
+  void each_node(const Task& task, const std::function<bool(std::size_t)>& each) override {
+    Ranking::Walk walk = ranking_.walk(static_cast<AskId>(task.kind));
+    while (const auto ranked = walk.next())
+      if (each(ranked->node)) return;
+  }
+
+  std::optional<Place> place_in(const NodeRoom& room, AskId ask) {
+    const auto fits = potential_.fits(ask, room);
+    if (fits.empty()) return std::nullopt;
+    Place place{0, fits.front().harm};
+    for (const auto& [gpu, state] : fits.front().fit.gpus) place.gpus |= GpuMask{1} << gpu;
+    return place;
+  }
+
   std::optional<std::int64_t> score(AskId ask, NodeIndex node) override {
     return potential_.least_harm(ask, rooms_[node]);
   }
@@ -103,7 +128,13 @@ class KerfPolicy final : public Policy, private Scorer {
     for (std::size_t node = 0; node < cluster.nodes().size(); ++node) {
       rooms_.push_back(room(cluster.nodes()[node]));
       ranking_.add(static_cast<NodeIndex>(node), static_cast<std::uint32_t>(cluster.rank(node)));
+      look_at(static_cast<NodeIndex>(node));
     }
+  }
+
+  void look_at(NodeIndex node) {
+    ranking_.changed(node);
+    scarcity_.set(node, &rooms_[node]);
   }
 
   NodeRoom room(const NodeState& node) const {
@@ -160,6 +191,7 @@ class KerfPolicy final : public Policy, private Scorer {
   std::vector<Kind> kinds_;
   std::vector<Ask> asks_;
   Potential potential_;
+  Scarcity scarcity_{potential_, kinds_, asks_};
   std::vector<NodeRoom> rooms_;
   Ranking ranking_{*this};
 };

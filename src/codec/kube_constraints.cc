@@ -116,6 +116,7 @@ class ConstraintReader {
       KERF_TRY(constraint.topology_key, topology_key(node));
       KERF_TRY(constraint.selector, selector(node));
       constraint.selector.namespaces = {shape_.ns};
+      KERF_CHECK_OK(node_policies(node, constraint.topology_key));
       shape_.spread.push_back(std::move(constraint));
     }
     sort_unique(shape_.spread);
@@ -172,6 +173,38 @@ class ConstraintReader {
                            "topology.kubernetes.io/zone");
     }
     return std::string(key);
+  }
+
+  /// nodeAffinityPolicy and nodeTaintsPolicy of a spread constraint. Only Honor and Ignore, the
+  /// defaults, are planned with; the other values are taken where they come to the same: by
+  /// hostname, where the least is taken as 0, and Ignore for a pod that every node admits.
+  Result<void> node_policies(const Node& node, const std::string& topology_key) {
+    KERF_TRY(const bool affinity, honors(node, "nodeAffinityPolicy", true));
+    KERF_TRY(const bool taints, honors(node, "nodeTaintsPolicy", false));
+    if (topology_key == "kubernetes.io/hostname") return {};
+    const bool every_node = shape_.node_selector.empty() && shape_.node_affinity.empty();
+    if (!affinity && !every_node) {
+      shape_.unplaceable.push_back(
+          {"spec.topologySpreadConstraints",
+           "nodeAffinityPolicy: Ignore counts nodes that its node selector and affinity rule out, "
+           "which is not planned for"});
+    }
+    if (taints) {
+      shape_.unplaceable.push_back({"spec.topologySpreadConstraints",
+                                    "nodeTaintsPolicy: Honor leaves out nodes with taints that it "
+                                    "does not tolerate, which is not planned for"});
+    }
+    return {};
+  }
+
+  Result<bool> honors(const Node& node, std::string_view field, bool if_absent) {
+    KERF_TRY(const std::string_view policy, object_.text(&node, field));
+    if (policy.empty()) return if_absent;
+    if (policy != "Honor" && policy != "Ignore") {
+      return object_.wrong(
+          node, fmt::format("{}: expected Honor or Ignore, got {}", field, quoted(policy)));
+    }
+    return policy == "Honor";
   }
 
   /// labelSelector with matchLabelKeys and mismatchLabelKeys. A key that the pod has no label for

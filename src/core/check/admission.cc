@@ -103,6 +103,12 @@ bool tolerated_by_request(const PodShape& shape, const Taint& taint) {
          });
 }
 
+/// Kubernetes' own taint on a node that is cordoned or not ready: it keeps no pod off that was
+/// there.
+bool closed_by(const cluster::Node& node, const Taint& taint) {
+  return node.closed && taint.key.rfind("node.kubernetes.io/", 0) == 0;
+}
+
 /// The policy's architectures hold unless the pod names one itself.
 bool names_arch(const PodShape& shape) {
   const auto on_arch = [](const cluster::Requirements& requirements) {
@@ -129,9 +135,11 @@ void check_pod(Audit& audit, std::size_t index, std::uint32_t pod) {
   }
   const std::string why = why_not_selected(audit, node, shape);
   if (!why.empty()) complain(why);
-  for (const Taint& taint : audit.policy.node_taints) {
+  const cluster::Node* standing = audit.standing_of(node);
+  for (const Taint& taint : standing != nullptr ? standing->taints : audit.policy.node_taints) {
     // Pods that ask for slices get a toleration for Kerf's own taint when they are admitted.
     if (taint.effect == "PreferNoSchedule" || taint.key == "kerf.dev/slices") continue;
+    if (standing != nullptr && closed_by(*standing, taint)) continue;
     const auto& tolerations = shape.tolerations;
     if (!tolerated_by_request(shape, taint) &&
         std::none_of(tolerations.begin(), tolerations.end(),

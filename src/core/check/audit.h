@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/cluster/demand.h"
+#include "core/cluster/node.h"
 #include "core/cluster/policy.h"
 #include "core/market/market.h"
 #include "core/plan/plan.h"
@@ -24,12 +25,19 @@ struct Audit {
   std::vector<std::string> complaints;
   /// By Market::types: its GPU model; nullptr if the catalogue lacks it. Filled by indices_hold.
   std::vector<const gpu::Model*> models;
+  /// Where a snapshot is judged: its nodes, by Plan::nodes; else nullptr.
+  const std::vector<cluster::Node>* standing = nullptr;
 
   template <class... Args>
   void complain(fmt::format_string<Args...> text, Args&&... args) {
     complaints.push_back(fmt::format(text, std::forward<Args>(args)...));
   }
 
+  /// The node as it stands: its labels and taints are its own. nullptr: it is yet to be bought, and
+  /// they follow from type, policy and plan. `node` is one of plan.nodes.
+  const cluster::Node* standing_of(const plan::NodePlan& node) const {
+    return standing == nullptr ? nullptr : standing->data() + (&node - plan.nodes.data());
+  }
   const market::InstanceType& type_of(const plan::NodePlan& node) const {
     return market.types[node.type];
   }

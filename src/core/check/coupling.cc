@@ -130,24 +130,40 @@ class Coupling {
     }
   }
 
-  /// Domains are those of the nodes that the pod's own selectors admit, as kube-scheduler counts
-  /// them; by hostname a new node can always be empty, so the least is 0.
+  /// Nodes that count for the spread constraints of a shape, as kube-scheduler takes them
+  /// (podtopologyspread/filtering.go; nodeAffinityPolicy: Honor, nodeTaintsPolicy: Ignore): the
+  /// pod's own selectors admit them, and they have every topology key of its constraints.
+  const std::vector<bool>& counted_nodes(std::uint32_t carrier) {
+    const auto [at, fresh] = counted_.try_emplace(carrier);
+    for (std::size_t i = 0; i < audit_.plan.nodes.size() && fresh; ++i) {
+      const auto& spreads = shape(carrier).spread;
+      const bool keys = std::all_of(spreads.begin(), spreads.end(), [&](const auto& spread) {
+        return domains_.of(i, spread.topology_key).has_value();
+      });
+      at->second.push_back(keys &&
+                           why_not_selected(audit_, audit_.plan.nodes[i], shape(carrier)).empty());
+    }
+    return at->second;
+  }
+
+  /// Domains are those of the nodes that count, and pods count that are on these; by hostname a new
+  /// node can always be empty, so the least is 0.
   void check_spread(std::uint32_t carrier, const std::vector<Group>& carriers,
                     const SpreadConstraint& spread) {
     const bool by_host = spread.topology_key == kHostnameLabel;
+    // By hostname only the pod's own node matters, and that it may run there is judged elsewhere.
+    const std::vector<bool> all(audit_.plan.nodes.size(), true);
+    const std::vector<bool>& counted = by_host ? all : counted_nodes(carrier);
     std::map<Domain, std::int64_t> counts;
     for (std::size_t i = 0; i < audit_.plan.nodes.size() && !by_host; ++i) {
       const auto& domain = domains_.of(i, spread.topology_key);
-      if (domain && domain->size() == 1 &&
-          why_not_selected(audit_, audit_.plan.nodes[i], shape(carrier)).empty()) {
-        counts[*domain];
-      }
+      if (counted[i] && domain && domain->size() == 1) counts[*domain];
     }
     for (const auto& [index, groups] : by_shape_) {
       if (!selects(spread.selector, shape(carrier), shape(index))) continue;
       for (const Group& group : groups) {
         const auto& domain = domains_.of(group.node, spread.topology_key);
-        if (!domain) continue;
+        if (!domain || !counted[group.node]) continue;
         const auto found = counts.find(*domain);
         if (found != counts.end()) {
           found->second += group.count;
@@ -266,6 +282,7 @@ class Coupling {
   std::vector<Group> groups_;
   Domains domains_;
   std::map<std::uint32_t, std::vector<Group>> by_shape_;
+  std::map<std::uint32_t, std::vector<bool>> counted_;  ///< by shape, nodes that its spreads count
 };
 
 }  // namespace

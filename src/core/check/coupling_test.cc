@@ -102,6 +102,35 @@ TEST(CheckCoupling, CountsOnlyDomainsThatThePodMayUse) {
   expect_holds(with_other(kB, true), true, "an empty zone that it may not use");
 }
 
+TEST(CheckCoupling, CountsForASpreadOnlyPodsOnNodesThatThePodAdmits) {
+  // Two web pods on g4dn in zone a, which ask for g4dn; a third one, which asks for nothing, on
+  // g5g in `third`. A g4dn of somebody else in zone b makes that a domain.
+  const auto with_third = [](const Zones& third, bool asks) {
+    Webs webs({kA, kA}, [](cluster::PodShape& s) { s.spread = {spread(kZoneLabel, 2, "web")}; });
+    if (asks) {
+      webs.demand.shapes[0].node_selector = {
+          {"node.kubernetes.io/instance-type", cluster::Operator::In, {"g4dn.xlarge"}}};
+    }
+    webs.on_g4dn(webs.pod("other", {testing::whole()}), kB);
+    webs.policy.architectures.clear();
+    const auto pod = webs.pod("plain", {testing::whole()});
+    webs.shape(pod).labels["app"] = "web";
+    const auto node = webs.node(World::kG5g, third);
+    webs.give(node, 0, webs.all(node), 0, pod);
+    webs.finish();
+    return webs;
+  };
+  expect_holds(with_third(kA, false), false, "three in a, none in b");
+  expect_holds(with_third(kA, true), true, "two in a: the third is not on g4dn");
+  const auto tight = [&](bool asks) {
+    Webs webs = with_third(kB, asks);
+    webs.demand.shapes[0].spread[0].max_skew = 1;
+    return webs;
+  };
+  expect_holds(tight(false), true, "two in a, one in b");
+  expect_holds(tight(true), false, "two in a, none in b on g4dn");
+}
+
 TEST(CheckCoupling, SpreadsOverHostsByAtMostTheSkewOnANode) {
   Shared two;
   two.shape(two.first).labels["app"] = "web";

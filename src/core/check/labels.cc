@@ -145,6 +145,11 @@ NodeLabels given_labels(const Audit& audit, const plan::NodePlan& node) {
 }
 
 NodeLabels labels_of(const Audit& audit, const plan::NodePlan& node) {
+  if (const cluster::Node* standing = audit.standing_of(node)) {
+    NodeLabels own;
+    for (const auto& [key, value] : standing->labels) own[key] = {value};
+    return own;
+  }
   NodeLabels labels = given_labels(audit, node);
   for (const auto& [key, value] : audit.policy.node_labels) labels.insert({key, {value}});
   for (const auto& [key, value] : node.labels) labels.insert({key, {value}});
@@ -178,8 +183,10 @@ std::string why_not_selected(const Audit& audit, const plan::NodePlan& node,
                              const cluster::PodShape& shape) {
   NodeLabels labels = labels_of(audit, node);
   for (const std::string& zone : possible_zones(audit, node, shape)) {
-    labels[kZoneLabel] = {zone};
-    labels[kZoneLabelBeta] = {zone};
+    if (audit.standing == nullptr) {
+      labels[kZoneLabel] = {zone};
+      labels[kZoneLabelBeta] = {zone};
+    }
     for (const Requirement& requirement : shape.node_selector) {
       if (!meets(requirement, labels)) {
         return fmt::format("its node selector on {} does not admit zone {}", requirement.key, zone);

@@ -24,7 +24,8 @@ using NodeLabels = std::map<std::string, std::vector<std::string>>;
 /// Labels that Kubernetes, Karpenter and GPU Feature Discovery give to a node of this type, without
 /// its zone. The hostname is not known before the node is there: a value that nobody can name.
 NodeLabels given_labels(const Audit& audit, const plan::NodePlan& node);
-/// The same with what the policy and the plan add.
+/// The same with what the policy and the plan add. Of a node that stands: the labels that it has,
+/// its zone among them.
 NodeLabels labels_of(const Audit& audit, const plan::NodePlan& node);
 /// The zones in which the node may come up, as far as they matter to these requirements: its own
 /// list; if that is empty, those of the market, those that a requirement names, and one unknown.

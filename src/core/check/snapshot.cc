@@ -1,6 +1,7 @@
 // A snapshot as a plan, so that the topics of check_plan can judge it.
 #include "core/check/snapshot.h"
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -37,20 +38,36 @@ plan::NodePlan as_planned(const cluster::Node& node) {
   return planned;
 }
 
-/// The labels that only whoever bought the node can have given it: not those that the offering or
-/// the policy decides, nor the name.
-std::vector<std::pair<std::string, std::string>> chosen_labels(const Audit& audit, std::size_t n,
-                                                               const cluster::Node& node) {
-  const NodeLabels given = given_labels(audit, audit.plan.nodes[n]);
-  std::vector<std::pair<std::string, std::string>> labels;
-  for (const auto& [key, value] : node.labels)
-    if (given.count(key) == 0 && key != kHostnameLabel && !is_zone_label(key) &&
-        audit.policy.node_labels.count(key) == 0)
-      labels.emplace_back(key, value);
-  return labels;
+/// Labels that type and zone decide say nothing else on the node.
+void check_labels(const Snapshot& snapshot, Audit& audit) {
+  for (std::size_t n = 0; n < snapshot.nodes.size(); ++n) {
+    const cluster::Node& node = snapshot.nodes[n];
+    NodeLabels given = given_labels(audit, audit.plan.nodes[n]);
+    given.erase(kHostnameLabel);
+    if (!node.zone.empty()) given[kZoneLabel] = given[kZoneLabelBeta] = {node.zone};
+    for (const auto& [key, values] : given) {
+      const auto found = node.labels.find(key);
+      if (found == node.labels.end() || values.empty() || values.front().empty()) continue;
+      if (std::find(values.begin(), values.end(), found->second) == values.end())
+        audit.complain("{} has the label {}={}, and its type and zone make it {}",
+                       audit.node_name(n), key, found->second, values.front());
+    }
+  }
 }
 
-/// A slice that nobody holds must be free, and one that somebody holds must not be.
+/// Free, retiring, lost: nobody can have such a slice.
+const char* word_of(cluster::SliceState state) {
+  switch (state) {
+    case cluster::SliceState::Free: return "free";
+    case cluster::SliceState::Retiring: return "retiring";
+    case cluster::SliceState::Lost: return "lost";
+    case cluster::SliceState::Creating:
+    case cluster::SliceState::Used: break;
+  }
+  return "";
+}
+
+/// A slice in use is held by a pod, and no other slice is; slices go with the node's MIG mode.
 void check_states(const Snapshot& snapshot, Audit& audit) {
   for (std::size_t n = 0; n < snapshot.nodes.size(); ++n) {
     const cluster::Node& node = snapshot.nodes[n];
@@ -59,8 +76,9 @@ void check_states(const Snapshot& snapshot, Audit& audit) {
       for (const cluster::Slice& slice : gpu.slices) {
         const bool held = slice.state == cluster::SliceState::Used ||
                           slice.state == cluster::SliceState::Creating;
-        if (slice.state == cluster::SliceState::Free && slice.pod != cluster::kNone)
-          audit.complain("{}: a free slice is held by a pod", audit.node_name(n));
+        if (!held && slice.pod != cluster::kNone)
+          audit.complain("{}: a {} slice is held by a pod", audit.node_name(n),
+                         word_of(slice.state));
         if (held && slice.pod == cluster::kNone)
           audit.complain("{}: a slice in use is held by no pod", audit.node_name(n));
         const bool cut = slice.form.kind == gpu::FormKind::Slice;
@@ -105,10 +123,8 @@ std::vector<std::string> check_snapshot(const Snapshot& snapshot, const market::
     }
     plan.placements.push_back(std::move(placement));
   }
-  Audit audit{plan, demand, market, policy, {}, {}};
+  Audit audit{plan, demand, market, policy, {}, {}, &snapshot.nodes};
   if (!indices_hold(audit)) return std::move(audit.complaints);
-  for (std::size_t n = 0; n < plan.nodes.size(); ++n)
-    plan.nodes[n].labels = chosen_labels(audit, n, snapshot.nodes[n]);
   check_coverage(audit);
   check_geometry(audit);
   check_devices(audit);
@@ -117,11 +133,13 @@ std::vector<std::string> check_snapshot(const Snapshot& snapshot, const market::
   check_coupling(audit);
   check_ports(audit);
   check_states(snapshot, audit);
+  check_labels(snapshot, audit);
   return std::move(audit.complaints);
 }
 
 std::vector<std::string> touched_pods(const Snapshot& before, const Snapshot& after) {
-  using Seat = std::vector<std::tuple<std::uint32_t, std::uint8_t, std::uint8_t, std::uint8_t>>;
+  using Device = std::tuple<std::uint32_t, gpu::FormKind, std::uint8_t, std::uint8_t, std::uint8_t>;
+  using Seat = std::vector<Device>;
   const auto seats = [](const Snapshot& snapshot) {
     std::map<std::pair<std::string, std::string>, std::pair<std::string, Seat>> all;
     for (std::uint32_t p = 0; p < snapshot.pods.size(); ++p) {
@@ -131,7 +149,7 @@ std::vector<std::string> touched_pods(const Snapshot& before, const Snapshot& af
       for (std::uint32_t g = 0; g < node.gpus.size(); ++g)
         for (const cluster::Slice& slice : node.gpus[g].slices)
           if (slice.pod == p)
-            seat.emplace_back(g, static_cast<std::uint8_t>(slice.form.kind), slice.form.profile,
+            seat.emplace_back(g, slice.form.kind, slice.form.profile, slice.form.replicas,
                               slice.start);
       all[{snapshot.shapes[pod.shape].ns, pod.name}] = {node.name, std::move(seat)};
     }

@@ -13,8 +13,10 @@ namespace kerf::check {
 
 /// Everything that is wrong, one sentence each; empty = the snapshot holds. Checked, by the topics
 /// of check_plan: each pod on one node with the devices that it asks for, held by nobody else;
-/// slices legal (free ones too) and of forms that the node's mode allows; capacity; node selectors,
-/// affinity, taints, architecture, zones; spread, affinity, anti-affinity, host ports. Nodes must
+/// slices legal (free ones too) and of forms that the node's mode allows, held exactly if in use;
+/// capacity; node selectors, affinity, taints, architecture, zones; spread, affinity,
+/// anti-affinity, host ports. A node's labels and taints are those that it has, whatever the policy
+/// wants of new nodes; labels that its type and zone decide must not say anything else. Nodes must
 /// have the allocatable that their type has without DaemonSets.
 std::vector<std::string> check_snapshot(const cluster::Snapshot& snapshot,
                                         const market::Market& market,

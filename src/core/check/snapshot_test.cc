@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/check/fleet_testing.h"
 #include "core/check/labels.h"
+#include "core/check/snapshot_testing.h"
 
 namespace kerf::check {
 namespace {
@@ -19,76 +19,10 @@ using cluster::SliceState;
 using gpu::FormKind;
 using gpu::GpuMode;
 using testing::app;
+using testing::expect_holds;
+using testing::Stands;
 
-/// The fleet with every form, as it stands: each node in zone a, the p4d in MIG mode, one slice
-/// free. Nodes and pods are numbered as in the plan; the pod that cannot be placed is left out.
-struct Stands {
-  testing::Fleet fleet;
-  cluster::Snapshot snapshot;
-
-  Stands() {
-    const char* const names[] = {"p5", "p4d", "turns", "any", "part"};
-    for (const plan::NodePlan& plan : fleet.plan.nodes) {
-      cluster::Node node;
-      node.name = names[snapshot.nodes.size()];
-      node.type = plan.type;
-      node.zone = "us-east-1a";
-      node.price = plan.price;
-      node.allocatable = plan.allocatable;
-      node.labels = market::node_labels(fleet.market, fleet.market.types[plan.type], node.zone,
-                                        node.capacity_type);
-      node.labels[kHostnameLabel] = node.name;
-      if (node.name == "p4d") node.mode = GpuMode::Cut;
-      for (const plan::GpuPlan& gpu : plan.gpus) {
-        node.gpus.emplace_back();
-        for (const plan::SlicePlan& slice : gpu.slices) {
-          const bool held = slice.pod != plan::kNoPod;
-          node.gpus.back().slices.push_back({slice.form, slice.start,
-                                             held ? SliceState::Used : SliceState::Free, !held,
-                                             held ? slice.pod : cluster::kNone});
-        }
-      }
-      snapshot.nodes.push_back(std::move(node));
-    }
-    snapshot.shapes = fleet.demand.shapes;
-    for (const plan::Placement& placement : fleet.plan.placements) {
-      cluster::Running pod;
-      pod.name = fleet.demand.pods[placement.pod].name;
-      pod.shape = fleet.demand.pods[placement.pod].shape;
-      pod.node = placement.node;
-      snapshot.pods.push_back(std::move(pod));
-    }
-  }
-
-  cluster::Node& p5() { return snapshot.nodes[0]; }
-  cluster::Node& p4d() { return snapshot.nodes[1]; }
-  cluster::Node& turns() { return snapshot.nodes[2]; }
-  cluster::Node& any() { return snapshot.nodes[3]; }
-  cluster::Node& part() { return snapshot.nodes[4]; }
-  Slice& small() { return p4d().gpus[1].slices[0]; }  ///< 1g.5gb@0 of pod small-0
-  Slice& ten() { return p4d().gpus[1].slices[1]; }    ///< 2g.10gb@2 of pod ten-0
-  Slice& video() { return p5().gpus[1].slices[0]; }   ///< 1g.10gb+me@0 of pod video-0
-  Slice& free() { return p5().gpus[1].slices[1]; }    ///< 1g.10gb@1 of nobody
-  cluster::PodShape& shape(std::uint32_t pod) { return snapshot.shapes[snapshot.pods[pod].shape]; }
-  /// Another one like this pod, without devices.
-  std::uint32_t again(std::uint32_t pod, const std::string& name) {
-    snapshot.pods.push_back(snapshot.pods[pod]);
-    snapshot.pods.back().name = name;
-    return static_cast<std::uint32_t>(snapshot.pods.size() - 1);
-  }
-
-  std::vector<std::string> complaints() const {
-    return check_snapshot(snapshot, fleet.market, fleet.policy);
-  }
-};
-
-using Breaches = std::vector<testing::Breach<Stands>>;
-
-void expect_holds(const std::string& what, const std::function<void(Stands&)>& change) {
-  Stands stands;
-  change(stands);
-  EXPECT_EQ(testing::listed(stands.complaints()), "no complaint") << what;
-}
+using Breaches = testing::StandingBreaches;
 
 TEST(CheckSnapshot, AcceptsAClusterThatHolds) {
   expect_holds("as it is", [](Stands&) {});
@@ -306,7 +240,7 @@ TEST(CheckSnapshot, ReportsPodsThatANodeDoesNotAdmit) {
        "its volumes bind it to other zones"},
       {"taint",
        [](Stands& s) {
-         s.fleet.policy.node_taints = {{"team", "red", "NoSchedule"}};
+         s.any().taints = {{"team", "red", "NoSchedule"}};
        },
        "pod default/any-0 cannot run on node 3 (g4dn.xlarge): it does not tolerate the taint team"},
       {"architecture of the policy", [](Stands& s) { s.fleet.policy.architectures = {"arm64"}; },
@@ -396,7 +330,7 @@ TEST(CheckSnapshot, AcceptsPodsThatMayBeWhereTheyAre) {
     s.shape(s.fleet.any).node_selector = {{"team", Operator::In, {"blue"}}};
   });
   expect_holds("the taint is tolerated", [](Stands& s) {
-    s.fleet.policy.node_taints = {{"team", "red", "NoSchedule"}};
+    for (cluster::Node& node : s.snapshot.nodes) node.taints = {{"team", "red", "NoSchedule"}};
     for (cluster::PodShape& shape : s.snapshot.shapes)
       shape.tolerations = {{"team", false, "red", "NoSchedule"}};
   });

@@ -75,7 +75,7 @@ AskId Asks::ask(const PodShape& shape) {
   look_at(part);
   Ask ask;
   ask.need = part.requests;
-  ask.worth = price_of_one(part, market_, policy_);
+  ask.worth = price_of_one(part, market_, policy_, &geometries_);
   for (KindId kind = 0; kind < kinds_.size(); ++kind)
     ask.ways.push_back(ways(part, keys_[kind], kind));
   asks_.push_back(std::move(ask));
@@ -142,14 +142,15 @@ std::vector<Way> Asks::ways(const PodShape& shape, const KindKey& node, KindId k
 }
 
 MicroUsdPerHour price_of_one(const PodShape& shape, const market::Market& market,
-                             const cluster::Policy& policy) {
+                             const cluster::Policy& policy, plan::Geometries* tables) {
   cluster::Demand demand;
   demand.shapes = {shape};
   demand.workloads.emplace_back();
   demand.pods.push_back({"one", 0, 0});
   cluster::Policy own = policy;
   own.headroom.clear();
-  const plan::Problem problem = plan::compile(demand, {0}, market, own, plan::Coupled::AsPlanned);
+  const plan::Problem problem =
+      plan::compile(demand, {0}, market, own, plan::Coupled::AsPlanned, tables);
   std::int64_t least = 0;
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
     const plan::Machine& machine = problem.machines[m];

@@ -13,6 +13,7 @@
 #include "core/cluster/policy.h"
 #include "core/online/ask.h"
 #include "core/online/slice_table.h"
+#include "core/plan/geometries.h"
 
 namespace kerf::online {
 
@@ -38,6 +39,8 @@ class Asks {
   const std::vector<Ask>& asks() const { return asks_; }
   const std::vector<Kind>& kinds() const { return kinds_; }
   const SliceTable& slices(KindId kind) const { return *tables_[kind]; }
+  /// For whoever compiles a problem or buys in this market: kept from one time to the next.
+  plan::Geometries& geometries() const { return geometries_; }
 
  private:
   /// What tells nodes apart: type, zone, mode, the labels that matter, taints.
@@ -60,11 +63,13 @@ class Asks {
   std::vector<const SliceTable*> tables_;  ///< by kind
   std::map<std::tuple<std::string, std::uint8_t, gpu::GpuMode>, std::unique_ptr<SliceTable>>
       models_;
+  mutable plan::Geometries geometries_;  ///< what is kept changes no answer
 };
 
 /// What serving one such pod costs where it is bought for: the least price per pod over all that
-/// the policy lets be bought, filled with such pods alone. 0 if nothing serves it.
+/// the policy lets be bought, filled with such pods alone. 0 if nothing serves it. `tables` as for
+/// plan::compile.
 MicroUsdPerHour price_of_one(const cluster::PodShape& shape, const market::Market& market,
-                             const cluster::Policy& policy);
+                             const cluster::Policy& policy, plan::Geometries* tables = nullptr);
 
 }  // namespace kerf::online

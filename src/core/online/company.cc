@@ -96,13 +96,18 @@ bool Company::is_member(const Members& members, const PodShape& shape) {
          std::all_of(members.ports.begin(), members.ports.end(), has_port);
 }
 
-void Company::add_zone(const std::string& zone) {
+Company::Zone Company::zone_number(const std::string& zone) {
   const auto [at, fresh] = zone_index_.try_emplace(zone, static_cast<Zone>(zones_.size()));
-  if (!fresh) return;
+  if (!fresh) return at->second;
   zones_.push_back(zone);
+  always_.push_back(false);
+  uses_.push_back(0);
   for (Shape shape = 0; shape < shapes_.size(); ++shape)
     rules_[shape].zones.push_back(admits_zone(shapes_[shape], zone));
+  return at->second;
 }
+
+void Company::add_zone(const std::string& zone) { always_[zone_number(zone)] = true; }
 
 Company::Shape Company::add_shape(const PodShape& shape) {
   const auto id = static_cast<Shape>(shapes_.size());
@@ -184,10 +189,27 @@ void Company::use_port(const HostPort& port) {
 
 Company::Node Company::add_node(const std::string& zone, const Labels& labels) {
   const auto id = static_cast<Node>(zone_of_.size());
-  if (!zone.empty()) add_zone(zone);
   labels_.push_back(std::make_shared<const Labels>(labels));
-  zone_of_.push_back(zone.empty() ? kNowhere : zone_index_.at(zone));
+  zone_of_.push_back(zone.empty() ? kNowhere : zone_number(zone));
+  return_node(id);
   return id;
+}
+
+void Company::take_back_node() {
+  KERF_ASSERT(!zone_of_.empty(), "a node to take back");
+  remove_node(static_cast<Node>(zone_of_.size() - 1));
+  zone_of_.pop_back();
+  labels_.pop_back();
+}
+
+void Company::remove_node(Node node) {
+  if (zone_of_[node] == kNowhere) return;
+  KERF_ASSERT(uses_[zone_of_[node]] > 0, "no more nodes go than came");
+  --uses_[zone_of_[node]];
+}
+
+void Company::return_node(Node node) {
+  if (zone_of_[node] != kNowhere) ++uses_[zone_of_[node]];
 }
 
 void Company::count(Group& group, Shape shape, Place place, std::int64_t by) const {
@@ -216,12 +238,15 @@ void Company::bind(Shape shape, Node node) { change(shape, {zone_of_[node], node
 void Company::release(Shape shape, Node node) { change(shape, {zone_of_[node], node}, -1); }
 
 void Company::bind_zone(Shape shape, const std::string& zone) {
-  add_zone(zone);
-  change(shape, {zone_index_.at(zone), kNowhere}, 1);
+  const Zone number = zone_number(zone);
+  ++uses_[number];
+  change(shape, {number, kNowhere}, 1);
 }
 
 void Company::release_zone(Shape shape, const std::string& zone) {
-  change(shape, {zone_index_.at(zone), kNowhere}, -1);
+  const Zone number = zone_index_.at(zone);
+  --uses_[number];
+  change(shape, {number, kNowhere}, -1);
 }
 
 bool Company::constrained(Shape shape) const {
@@ -254,9 +279,9 @@ bool Company::is_even(const Rules& rules, const Spread& spread, Place place) con
   std::optional<std::int64_t> fewest;
   std::int32_t domains = 0;
   for (Zone zone = 0; zone < zones_.size(); ++zone) {
-    if (!rules.zones[zone]) continue;
-    const std::int64_t there = pods_at(spread.group, {zone, kNowhere});
-    fewest = std::min(fewest.value_or(there), there);
+    if (!there(zone) || !rules.zones[zone]) continue;
+    const std::int64_t pods = pods_at(spread.group, {zone, kNowhere});
+    fewest = std::min(fewest.value_or(pods), pods);
     ++domains;
   }
   if (domains < spread.min_domains) fewest = 0;
@@ -282,16 +307,17 @@ std::vector<std::string> Company::fresh_zones(Shape shape) const {
   std::vector<std::pair<std::int64_t, std::string>> open;
   for (Zone zone = 0; zone < zones_.size(); ++zone) {
     const bool volumes = !pod.volume_zone_bound || contains(pod.volume_zones, zones_[zone]);
-    if (!volumes || !rules.zones[zone] || !allows(rules, {zone, kNowhere})) continue;
-    std::int64_t there = 0;
+    if (!there(zone) || !volumes || !rules.zones[zone]) continue;
+    if (!allows(rules, {zone, kNowhere})) continue;
+    std::int64_t pods = 0;
     for (const Spread& spread : rules.spread)
       if (groups_[spread.group].domain == Domain::Zone)
-        there += pods_at(spread.group, {zone, kNowhere});
-    open.emplace_back(there, zones_[zone]);
+        pods += pods_at(spread.group, {zone, kNowhere});
+    open.emplace_back(pods, zones_[zone]);
   }
   std::sort(open.begin(), open.end());
   std::vector<std::string> names;
-  for (auto& [there, name] : open) names.push_back(std::move(name));
+  for (auto& [pods, name] : open) names.push_back(std::move(name));
   return names;
 }
 

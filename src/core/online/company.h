@@ -25,10 +25,11 @@ namespace kerf::online {
 ///    itself may go anywhere as long as there is no such pod anywhere (the first of its group);
 ///  - spread over zones: pods in the zone, the pod itself with them, at most max_skew more than in
 ///    the zone that has the fewest, or than none if fewer than min_domains zones count. Zones that
-///    count: those added that the pod's node selector and affinity admit by their zone
-///    requirements. Pods count that are on nodes which the pod's node selector and affinity admit
-///    by their labels (nodeAffinityPolicy: Honor, nodeTaintsPolicy: Ignore), on nodes whose labels
-///    were not given, and on nodes yet to be bought if they ask for such a node themselves;
+///    count: those added, those of nodes that stand and those that pods are bound for, if the pod's
+///    node selector and affinity admit them by their zone requirements. Pods count that are on
+///    nodes which the pod's node selector and affinity admit by their labels (nodeAffinityPolicy:
+///    Honor, nodeTaintsPolicy: Ignore), on nodes whose labels were not given, and on nodes yet to
+///    be bought if they ask for such a node themselves;
 ///  - spread over hostnames: at most max_skew selected pods on the node (an empty node can always
 ///    be had);
 ///  - other topology keys: a pod with such a term goes nowhere, nor does one that such an
@@ -45,13 +46,18 @@ class Company {
   using Node = std::uint32_t;
   using Labels = std::map<std::string, std::string>;
 
-  /// A zone that spreads count, whether or not a node stands there. Idempotent.
+  /// A zone that spreads always count, whether or not a node stands there. Idempotent.
   void add_zone(const std::string& zone);
   /// Shapes are numbered from 0 in the order in which they are added; the caller interns them.
   Shape add_shape(const cluster::PodShape& shape);
-  /// Nodes are numbered from 0 likewise. The zone is added; "" = it is not known, and the node is
-  /// in no zone. Labels empty: they are not known.
+  /// Nodes are numbered from 0 likewise. Its zone counts as long as the node stands; "" = it is not
+  /// known, and the node is in no zone. Labels empty: they are not known.
   Node add_node(const std::string& zone, const Labels& labels = {});
+  /// The last node was never there: its number is free again. No pod is on it.
+  void take_back_node();
+  /// The node, on which no pod is, stands no longer / again.
+  void remove_node(Node node);
+  void return_node(Node node);
 
   /// A pod of the shape is on the node / no longer.
   void bind(Shape shape, Node node);
@@ -129,6 +135,9 @@ class Company {
     auto operator<=>(const Place&) const = default;
   };
 
+  Zone zone_number(const std::string& zone);
+  /// Do spreads count the zone, as things stand?
+  bool there(Zone zone) const { return always_[zone] || uses_[zone] > 0; }
   static Domain domain_of(const std::string& topology_key);
   static NodeNeeds needs_of(const cluster::PodShape& shape);
   static bool asks_for(const NodeNeeds& needs, const cluster::PodShape& shape);
@@ -149,7 +158,9 @@ class Company {
   std::vector<cluster::PodShape> shapes_;
   std::vector<Rules> rules_;                           ///< by shape
   std::vector<std::map<Place, std::int64_t>> stands_;  ///< by shape: pods by place, > 0
-  std::vector<std::string> zones_;
+  std::vector<std::string> zones_;                     ///< all that were ever named
+  std::vector<bool> always_;                           ///< by zone: counts whatever stands there
+  std::vector<std::int64_t> uses_;  ///< by zone: nodes that stand there, pods bound for it
   std::map<std::string, Zone> zone_index_;
   std::vector<Zone> zone_of_;                          ///< by node
   std::vector<std::shared_ptr<const Labels>> labels_;  ///< by node

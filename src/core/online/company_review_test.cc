@@ -88,7 +88,7 @@ PodShape random_shape(Prng& prng) {
 class Town {
  public:
   explicit Town(std::uint64_t seed) : prng_(seed), ground_({"p5.4xlarge"}) {
-    for (const std::string& zone : market::assumed_zones(ground_.market)) zones_.insert(zone);
+    for (const std::string& zone : market::assumed_zones(ground_.market)) on_sale_.insert(zone);
   }
 
   void change() {
@@ -125,10 +125,9 @@ class Town {
     const Company& company = standing.company();
     const cluster::Snapshot snapshot = standing.snapshot();
     std::vector<Stands> pods = standing_pods(snapshot);
-    for (Stands& pod : pods) pod.place.labels.clear();  // Standing does not give them
     for (const auto& [shape, zone] : bound_)
       pods.push_back({&standing.shape_at(shape), {"", zone, {}}});
-    const Plain plain(pods, zones_);
+    const Plain plain(pods, zones(snapshot));
     for (ShapeId shape = 0; shape < standing.shapes(); ++shape) {
       const PodShape& pod = standing.shape_at(shape);
       const std::string what = where + " shape " + std::to_string(shape);
@@ -173,6 +172,14 @@ class Town {
  private:
   static Place place_of(const cluster::Node& node) { return {node.name, node.zone, node.labels}; }
 
+  /// Those on sale, those of nodes that stand and those that pods are bound for.
+  std::set<std::string> zones(const cluster::Snapshot& snapshot) const {
+    std::set<std::string> zones = on_sale_;
+    for (const cluster::Node& node : snapshot.nodes) zones.insert(node.zone);
+    for (const auto& [shape, zone] : bound_) zones.insert(zone);
+    return zones;
+  }
+
   static std::vector<Stands> standing_pods(const cluster::Snapshot& snapshot) {
     std::vector<Stands> pods;
     for (const cluster::Running& pod : snapshot.pods)
@@ -197,7 +204,6 @@ class Town {
         testing::node_of(ground_.market, ground_.policy, "p5.4xlarge",
                          "node-" + std::to_string(named_++), gpu::GpuMode::Any, zone);
     if (prng_.below(2) == 0) node.labels["team"] = "red";
-    zones_.insert(zone);
     ground_.standing.add(std::move(node));
   }
 
@@ -248,7 +254,7 @@ class Town {
 
   Prng prng_;
   Ground ground_;
-  std::set<std::string> zones_;
+  std::set<std::string> on_sale_;
   std::vector<std::pair<ShapeId, std::string>> bound_;
   int depth_ = 0;
   int named_ = 0;

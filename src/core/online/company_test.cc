@@ -1,4 +1,4 @@
-// Tests of Company: each rule allowed and refused, and a recount of every pod over random clusters.
+// Tests of Company: each rule allowed and refused. Random clusters are in company_review_test.cc.
 #include "core/online/company.h"
 
 #include <gmock/gmock.h>
@@ -335,6 +335,51 @@ TEST(Company, BuysOnlyWhereZonesOfThePodItselfAllow) {
   town.company.add_zone("d");
   EXPECT_THAT(town.company.fresh_zones(0), ElementsAre("b", "d"));
   EXPECT_FALSE(town.company.bound_to_zones(0)) << "no other pod has to do with it";
+}
+
+TEST(Company, ZonesCountAsLongAsSomethingIsThere) {
+  // Web pods, spread with skew 1: one in zone a. Zone d is not on sale.
+  Town town;
+  Company& company = town.company;
+  const auto web = company.add_shape(Pod("web").spread(app("web"), kZone, 1));
+  for (const char* zone : {"a", "b", "c"}) company.bind_zone(web, zone);
+  const auto takes_a = [&] { return company.allows(web, 0); };
+  EXPECT_TRUE(takes_a());
+  const auto d0 = company.add_node("d");
+  const auto d1 = company.add_node("d");
+  EXPECT_FALSE(takes_a()) << "zone d has nodes and no pod";
+  EXPECT_THAT(company.fresh_zones(web), ElementsAre("d"));
+  company.remove_node(d0);
+  EXPECT_FALSE(takes_a()) << "zone d has one node";
+  company.remove_node(d1);
+  EXPECT_TRUE(takes_a());
+  EXPECT_THAT(company.fresh_zones(web), ElementsAre("a", "b", "c"));
+  company.return_node(d0);
+  EXPECT_FALSE(takes_a());
+  company.remove_node(d0);
+  EXPECT_EQ(company.add_node("d"), d1 + 1);
+  EXPECT_FALSE(takes_a());
+  company.take_back_node();
+  EXPECT_TRUE(takes_a());
+  EXPECT_EQ(company.add_node("a"), d1 + 1) << "its number is free again";
+
+  const auto other = company.add_shape(Pod("other"));
+  company.bind_zone(other, "d");
+  EXPECT_FALSE(takes_a()) << "a node is to be bought in zone d";
+  company.release_zone(other, "d");
+  EXPECT_TRUE(takes_a());
+  company.add_zone("d");
+  EXPECT_FALSE(takes_a()) << "zone d is on sale";
+}
+
+TEST(Company, ANodeThatGoesLeavesAZoneThatIsOnSale) {
+  Town town;
+  const auto web = town.company.add_shape(Pod("web").spread(app("web"), kZone, 1));
+  town.company.bind(web, 0);
+  town.company.bind_zone(web, "c");
+  town.company.remove_node(2);
+  EXPECT_FALSE(town.company.allows(web, 1)) << "zone b, without nodes, has the fewest";
+  EXPECT_THAT(town.company.fresh_zones(web), ElementsAre("b"));
 }
 
 TEST(Company, SaysWhoHasToBePlacedTogether) {

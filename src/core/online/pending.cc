@@ -8,7 +8,9 @@
 #include <tuple>
 #include <utility>
 
+#include "core/online/bundling.h"
 #include "core/plan/coupling.h"
+#include "core/plan/coupling_zones.h"
 
 namespace kerf::online {
 
@@ -17,15 +19,21 @@ namespace {
 using cluster::Demand;
 using cluster::PodShape;
 
-constexpr const char* kHostname = "kubernetes.io/hostname";
 constexpr const char* kZone = "topology.kubernetes.io/zone";
 
-/// The shape with nothing left to decide about zones but these requirements.
+/// The shape with nothing left to decide about zones but its node requirements.
 PodShape within_nodes(PodShape shape) {
-  const auto elsewhere = [](const auto& term) { return term.topology_key != kHostname; };
-  std::erase_if(shape.spread, elsewhere);
-  std::erase_if(shape.affinity, elsewhere);
-  std::erase_if(shape.anti_affinity, elsewhere);
+  const auto by_zone = [](const auto& term) { return plan::is_zone(term.topology_key); };
+  std::erase_if(shape.spread, by_zone);
+  std::erase_if(shape.affinity, by_zone);
+  std::erase_if(shape.anti_affinity, by_zone);
+  return shape;
+}
+
+/// The shape in that zone; "" = any.
+PodShape pinned(PodShape shape, const std::string& zone) {
+  shape = within_nodes(std::move(shape));
+  if (!zone.empty()) shape.node_selector.push_back({kZone, cluster::Operator::In, {zone}});
   return shape;
 }
 
@@ -71,30 +79,24 @@ class Zoning {
   Zoning(const Zoning&) = delete;
   Zoning& operator=(const Zoning&) = delete;
 
-  /// The zone for all of them; "" = any; nullopt = none is left, and nothing is bound.
-  std::optional<std::string> choose(const std::vector<std::uint32_t>& pods) {
+  /// The zone for all of them; "" = any, also where one of them cannot be had in any zone (then the
+  /// purchase says why); nullopt = none is left, and nothing is bound.
+  std::optional<std::string> choose(const Bundle& bundle) {
     std::vector<ShapeId> shapes;
-    for (std::uint32_t pod : pods)
-      shapes.push_back(standing_.shape(demand_.shapes[demand_.pods[pod].shape]));
+    for (const std::uint32_t pod : bundle.pods) shapes.push_back(standing_.shape(shape(pod)));
     const Company& company = standing_.company();
     if (std::none_of(shapes.begin(), shapes.end(),
                      [&](ShapeId shape) { return company.bound_to_zones(shape); }))
       return "";
-    std::vector<std::string> open = company.fresh_zones(shapes[0]);  // to all of them
-    for (std::size_t i = 1; i < shapes.size(); ++i) {
-      const std::vector<std::string> others = company.fresh_zones(shapes[i]);
-      std::erase_if(open, [&](const std::string& zone) {
-        return std::find(others.begin(), others.end(), zone) == others.end();
-      });
-    }
     std::optional<std::string> best;
     std::int64_t least = 0;
-    for (const std::string& zone : open) {
+    for (const std::string& zone : open_to_all(bundle)) {
       const std::int64_t price = price_in(shapes, zone);
       if (price == 0 || (best && price >= least)) continue;
       best = zone;
       least = price;
     }
+    if (!best && price_in(shapes, "") == 0) return "";
     if (!best) return best;
     for (ShapeId shape : shapes) {
       standing_.company().bind_zone(shape, *best);
@@ -104,16 +106,37 @@ class Zoning {
   }
 
  private:
-  /// What the like of these pods cost there; 0 = one of them cannot be had there.
+  const PodShape& shape(std::uint32_t pod) const { return demand_.shapes[demand_.pods[pod].shape]; }
+
+  /// Zones that each of them may come up in, those with the fewest pods for the first of them
+  /// first. Whoever has its company in the bundle has it in any zone.
+  std::vector<std::string> open_to_all(const Bundle& bundle) {
+    std::vector<std::string> open;
+    for (std::size_t i = 0; i < bundle.pods.size(); ++i) {
+      PodShape pod = shape(bundle.pods[i]);
+      if (bundle.follows[i]) pod.affinity.clear();
+      const std::vector<std::string> own = standing_.company().fresh_zones(standing_.shape(pod));
+      if (i == 0) open = own;
+      std::erase_if(open, [&](const std::string& zone) {
+        return std::find(own.begin(), own.end(), zone) == own.end();
+      });
+    }
+    return open;
+  }
+
+  /// What the like of these pods cost there ("" = anywhere); 0 = one of them cannot be had there.
   std::int64_t price_in(const std::vector<ShapeId>& shapes, const std::string& zone) {
     std::int64_t sum = 0;
     for (ShapeId shape : shapes) {
       const auto [at, fresh] = prices_.try_emplace({shape, zone}, 0);
       if (fresh) {
         PodShape there = within_nodes(standing_.shape_at(shape));
-        there.affinity.clear();
-        there.node_selector.push_back({kZone, cluster::Operator::In, {zone}});
-        at->second = price_of_one(there, standing_.market(), standing_.policy()).micro;
+        std::erase_if(there.affinity,
+                      [](const auto& term) { return plan::is_host(term.topology_key); });
+        if (!zone.empty()) there.node_selector.push_back({kZone, cluster::Operator::In, {zone}});
+        at->second = price_of_one(there, standing_.market(), standing_.policy(),
+                                  &standing_.asks().geometries())
+                         .micro;
       }
       if (at->second == 0) return 0;
       sum += at->second;
@@ -165,29 +188,43 @@ std::vector<std::vector<std::uint32_t>> in_order(Standing& standing, const Deman
 }
 
 Purchase buy_for(Standing& standing, const Demand& demand,
-                 const std::vector<std::vector<std::uint32_t>>& pods, std::int64_t steps,
-                 plan::Geometries* tables) {
+                 const std::vector<std::vector<std::uint32_t>>& pods, std::int64_t steps) {
   if (pods.empty()) return {};
+  const cluster::Policy policy = what_remains(standing);
+  plan::Geometries& tables = standing.asks().geometries();
+  Bundling bundling = bundle(standing, demand, pods, [&](const Bundle& bundle) {
+    Demand local = demand;
+    for (PodShape& shape : local.shapes) shape = within_nodes(std::move(shape));
+    tie(bundle, 0, local);
+    return buy(local, bundle.pods, standing.market(), policy, steps, &tables).unplaced.empty();
+  });
   Demand local = demand;
   Zoning zoning(standing, demand);
   std::vector<std::uint32_t> buying;
-  std::vector<plan::Unplaced> unplaced;
-  for (const std::vector<std::uint32_t>& group : pods) {
-    const std::optional<std::string> zone = zoning.choose(group);
-    for (std::uint32_t pod : group) {
-      if (!zone) {
-        unplaced.push_back({pod, {plan::ReasonCode::NoZone, {"the pods that run"}}});
-        continue;
-      }
-      buying.push_back(pod);
-      if (zone->empty()) continue;
-      PodShape pinned = within_nodes(demand.shapes[demand.pods[pod].shape]);
-      pinned.node_selector.push_back({kZone, cluster::Operator::In, {*zone}});
-      local.pods[pod].shape = local.intern(std::move(pinned));
+  std::vector<plan::Unplaced> unplaced = std::move(bundling.unplaced);
+  const auto refuse = [&](const Bundle& bundle, std::size_t from) {
+    for (std::size_t i = from; i < bundle.pods.size(); ++i)
+      unplaced.push_back({bundle.pods[i], {plan::ReasonCode::NoZone, {"the pods that run"}}});
+  };
+  for (std::size_t b = 0; b < bundling.bundles.size(); ++b) {
+    Bundle& bundle = bundling.bundles[b];
+    std::optional<std::string> zone = zoning.choose(bundle);
+    if (!zone && bundle.joined()) {
+      refuse(bundle, bundle.own);
+      bundle.leave();
+      zone = zoning.choose(bundle);
     }
+    if (!zone) {
+      refuse(bundle, 0);
+      continue;
+    }
+    buying.insert(buying.end(), bundle.pods.begin(), bundle.pods.end());
+    if (bundle.joined()) tie(bundle, b, local);
+    for (const std::uint32_t pod : bundle.pods)
+      local.pods[pod].shape = local.intern(pinned(local.shapes[local.pods[pod].shape], *zone));
   }
   std::sort(buying.begin(), buying.end());
-  Purchase purchase = buy(local, buying, standing.market(), what_remains(standing), steps, tables);
+  Purchase purchase = buy(local, buying, standing.market(), policy, steps, &tables);
   purchase.unplaced.insert(purchase.unplaced.end(), unplaced.begin(), unplaced.end());
   std::sort(purchase.unplaced.begin(), purchase.unplaced.end(),
             [](const plan::Unplaced& a, const plan::Unplaced& b) { return a.pod < b.pod; });

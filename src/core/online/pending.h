@@ -17,13 +17,13 @@ namespace kerf::online {
 std::vector<std::vector<std::uint32_t>> in_order(Standing& standing, const cluster::Demand& demand,
                                                  const std::vector<std::uint32_t>& pods);
 
-/// Buys for pods that fit nowhere, each in a zone that constraints with what stands, and with each
-/// other, leave open: one pod after the other takes the zone where its like cost least, ties to the
-/// fewest pods (Company::fresh_zones). Limits of the policy count what stands too. `pods` in the
-/// order of in_order(); where there are none, nothing is worked out. Nothing in `standing` changes;
-/// `tables` as for buy().
+/// Buys for pods that fit nowhere, but for those that could not start on a new node (bundling.h),
+/// each in a zone that constraints with what stands, and with each other, leave open: one pod after
+/// the other takes the zone where its like cost least, ties to the fewest pods
+/// (Company::fresh_zones). Limits of the policy count what stands too. `pods` in the order of
+/// in_order(); where there are none, nothing is worked out. Nothing in `standing` changes but for
+/// shapes interned and Asks::geometries().
 Purchase buy_for(Standing& standing, const cluster::Demand& demand,
-                 const std::vector<std::vector<std::uint32_t>>& pods, std::int64_t steps,
-                 plan::Geometries* tables = nullptr);
+                 const std::vector<std::vector<std::uint32_t>>& pods, std::int64_t steps);
 
 }  // namespace kerf::online

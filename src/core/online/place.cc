@@ -38,12 +38,22 @@ Placer::Placer(Standing& standing, Expectation expectation, PlaceOptions options
       options_(options),
       potential_(standing.asks().kinds(), standing.asks().asks(), std::move(expectation),
                  potential),
+      scarcity_(potential_, standing.asks().kinds(), standing.asks().asks()),
       ranking_(*this) {}
 
 void Placer::expect(Expectation expectation) {
   potential_.expect(std::move(expectation));
-  for (NodeId node = 0; node < ranked_; ++node)
-    if (node < standing_.nodes() && standing_.stands(node)) ranking_.changed(node);
+  scarcity_.clear();
+  for (NodeId node = 0; node < ranked_; ++node) look_at(node);
+}
+
+bool Placer::takes_pods(NodeId node) const {
+  return node < standing_.nodes() && standing_.stands(node) && !standing_.node(node).closed;
+}
+
+void Placer::look_at(NodeId node) {
+  ranking_.changed(node);
+  scarcity_.set(node, takes_pods(node) ? &standing_.room(node) : nullptr);
 }
 
 void Placer::catch_up() {
@@ -52,8 +62,9 @@ void Placer::catch_up() {
       ranking_.add(ranked_, 0);
       ++ranked_;
     }
-    ranking_.changed(node);
+    look_at(node);
   }
+  for (const NodeId node : scarcity_.reprice()) ranking_.changed(node);
 }
 
 std::int64_t Placer::cost(std::int64_t harm, std::size_t cuts) const {
@@ -68,20 +79,24 @@ std::optional<std::int64_t> Placer::score(AskId ask, NodeIndex node) {
 }
 
 std::optional<Place> Placer::best_on(AskId ask, NodeId node) {
-  if (node >= standing_.nodes() || !standing_.stands(node) || standing_.node(node).closed)
-    return std::nullopt;
+  if (!takes_pods(node)) return std::nullopt;
   std::optional<Place> best;
   for (const Potential::Scored& scored : potential_.fits(ask, standing_.room(node))) {
     if (best && cost(scored.harm, 0) >= best->micro_usd) break;  // harm only grows from here on
-    Place place;
-    place.node = node;
-    place.devices = devices_of(node, scored.fit);
-    place.cuts = standing_.cuts_for(node, place.devices);
-    place.harm = {scored.harm};
-    place.micro_usd = cost(scored.harm, place.cuts.size());
+    Place place = place_of(node, scored);
     if (!best || place.micro_usd < best->micro_usd) best = std::move(place);
   }
   return best;
+}
+
+Place Placer::place_of(NodeId node, const Potential::Scored& scored) const {
+  Place place;
+  place.node = node;
+  place.devices = devices_of(node, scored.fit);
+  place.cuts = standing_.cuts_for(node, place.devices);
+  place.harm = {scored.harm};
+  place.micro_usd = cost(scored.harm, place.cuts.size());
+  return place;
 }
 
 std::vector<DeviceAt> Placer::devices_of(NodeId node, const Fit& fit) const {
@@ -164,34 +179,6 @@ bool Placer::settle(const cluster::Demand& demand, std::uint32_t pod, std::vecto
   return true;
 }
 
-bool Placer::settle_together(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-                             std::vector<Placed>& placed) {
-  // Where the first can go, best first; the others have to fit beside it.
-  std::vector<Place> first;
-  for_each_place(standing_.shape(demand.shapes[demand.pods[pods[0]].shape]),
-                 [&](const Place& place) {
-                   first.push_back(place);
-                   return false;
-                 });
-  for (const Place& place : first) {
-    standing_.begin();
-    std::vector<Placed> here = {run(demand, pods[0], {place})};
-    for (std::size_t i = 1; i < pods.size() && here.size() == i; ++i) {
-      const ShapeId shape = standing_.shape(demand.shapes[demand.pods[pods[i]].shape]);
-      const auto beside = best_on(standing_.ask_of(shape), place.node);
-      if (beside && standing_.allows(shape, place.node))
-        here.push_back(run(demand, pods[i], {*beside}));
-    }
-    if (here.size() == pods.size()) {
-      standing_.commit();
-      placed.insert(placed.end(), here.begin(), here.end());
-      return true;
-    }
-    standing_.rollback();
-  }
-  return false;
-}
-
 Decision Placer::decide(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods) {
   Decision decision;
   std::vector<std::vector<std::uint32_t>> left;
@@ -200,7 +187,7 @@ Decision Placer::decide(const cluster::Demand& demand, const std::vector<std::ui
                                               : settle_together(demand, together, decision.placed);
     if (!settled) left.push_back(together);
   }
-  decision.purchase = buy_for(standing_, demand, left, options_.buy_steps, &tables_);
+  decision.purchase = buy_for(standing_, demand, left, options_.buy_steps);
   return decision;
 }
 

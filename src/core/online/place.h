@@ -10,6 +10,7 @@
 #include "core/online/potential.h"
 #include "core/online/purchase.h"
 #include "core/online/ranking.h"
+#include "core/online/scarcity.h"
 #include "core/online/standing.h"
 
 namespace kerf::online {
@@ -58,14 +59,21 @@ struct Decision {
 /// demand expected next (potential.h), plus re-cuts (of a pod with several devices: those of one of
 /// the ways that leave the same rooms, not of all). Ties: lower node, then the order of
 /// Potential::fits. Constraints between pods are judged node by node in that order (company.h).
-/// Pods that need each other on one node are placed together or bought for together. What fits
-/// nowhere is bought for together (purchase.h), with zones that spread and affinity leave open, the
-/// cheapest of them.
+/// Pods that need each other on one node are placed together or bought for together: nodes in the
+/// order of what is best for the dearest of them, and there the first way found in which all of
+/// them fit, larger devices first, each at its places in order of cost. What fits nowhere is bought
+/// for together (purchase.h), with zones that spread and affinity leave open, the cheapest of them.
+///
+/// Bound: the search for such a way goes back kTogetherSteps times at most for each group; then the
+/// remaining nodes are tried without going back, so that a group that fits may be bought for.
 ///
 /// Cost: a pod is decided without a look at nodes that did not change since a pod of the same ask
-/// was (ranking.h). A change of the expectation changes everything.
+/// was (ranking.h). A change of the expectation changes everything, and where rooms for
+/// an expected ask become scarce, the nodes that have them change too (scarcity.h).
 class Placer final : private Scorer {
  public:
+  static constexpr std::int64_t kTogetherSteps = 5000;
+
   /// `standing` outlives this, and take_changes() is left to it.
   Placer(Standing& standing, Expectation expectation, PlaceOptions options = {},
          Potential::Options potential = {});
@@ -88,23 +96,28 @@ class Placer final : private Scorer {
  private:
   std::optional<std::int64_t> score(AskId ask, NodeIndex node) override;
   std::optional<Place> best_on(AskId ask, NodeId node);
+  Place place_of(NodeId node, const Potential::Scored& scored) const;
   /// The devices of a fit, on those of like GPUs where least has to be cut.
   std::vector<DeviceAt> devices_of(NodeId node, const Fit& fit) const;
   std::int64_t cost(std::int64_t harm, std::size_t cuts) const;
+  bool takes_pods(NodeId node) const;
+  /// The node may be worth another sum now.
+  void look_at(NodeId node);
   /// Takes in what changed in `standing_`.
   void catch_up();
   Placed run(const cluster::Demand& demand, std::uint32_t pod, std::vector<Place> places);
   bool settle(const cluster::Demand& demand, std::uint32_t pod, std::vector<Placed>& placed);
-  /// All of them on one node, or none.
+  class Together;
+  /// All of them on one node, or none (place_together.cc).
   bool settle_together(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
                        std::vector<Placed>& placed);
 
   Standing& standing_;
   PlaceOptions options_;
   Potential potential_;
+  Scarcity scarcity_;
   Ranking ranking_;
-  plan::Geometries tables_;  ///< kept from purchase to purchase
-  NodeId ranked_ = 0;        ///< nodes that ranking_ knows of
+  NodeId ranked_ = 0;  ///< nodes that ranking_ knows of
 };
 
 }  // namespace kerf::online

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -17,10 +18,11 @@ namespace kerf::online {
 namespace {
 
 using plan::ReasonCode;
-using testing::Devices;
+using testing::AllOn;
 using testing::each_decision;
 using testing::fits_on;
 using testing::Ground;
+using testing::grouped;
 using testing::kZones;
 using testing::needs_company;
 using testing::node_of;
@@ -74,6 +76,7 @@ TEST(PlaceRandom, EveryPodIsPlacedBoughtForOrUnplacedOnce) {
   EXPECT_GT(reasons[ReasonCode::LimitPerHour], 0U);
   EXPECT_GT(reasons[ReasonCode::LimitGpus], 0U);
   EXPECT_GT(reasons[ReasonCode::NoZone], 0U);
+  EXPECT_GT(reasons[ReasonCode::ConflictingPods], 0U);
 }
 
 /// One empty node of everything that the policy lets be bought, in each zone and mode, with and
@@ -134,7 +137,7 @@ std::pair<std::int64_t, std::int64_t> left_of_limits(const Step& step) {
 
 TEST(PlaceRandom, BuysWithinLimitsAndNeverDearerThanApart) {
   std::size_t together = 0, compared = 0;
-  each_decision(201, 40, [&](Step& step) {
+  each_decision(201, 60, [&](Step& step) {
     const Purchase& purchase = step.decision.purchase;
     const cluster::Demand& demand = step.cluster.demand;
     const auto [price_left, gpus_left] = left_of_limits(step);
@@ -177,7 +180,7 @@ TEST(PlaceRandom, BuysForAllThatCanBeHad) {
           step.cluster.demand.shapes[step.cluster.demand.pods[one.pod].shape];
       const ReasonCode code = one.reason.code;
       if (code == ReasonCode::LimitGpus || code == ReasonCode::LimitPerHour) continue;
-      if (code == ReasonCode::NoZone || needs_company(shape)) continue;
+      if (code == ReasonCode::NoZone || grouped(shape)) continue;
       EXPECT_EQ(showroom.price_of(shape, kAny, kAny), 0)
           << step.where << " " << step.cluster.demand.pods[one.pod].name << ": "
           << plan::to_string(code);
@@ -200,23 +203,6 @@ TEST(PlaceRandom, ThePlacerThatSawItAllDecidesAsAFreshOne) {
   EXPECT_GT(later, 100U);
 }
 
-/// Do they all fit on the node, one after the other, in some way?
-bool fit_together(Standing& standing, const std::vector<ShapeId>& shapes, NodeId node,
-                  std::size_t next = 0) {
-  if (next == shapes.size()) return true;
-  for (const Devices& devices : PlacesOn(standing, shapes[next], node, false).found) {
-    cluster::Running pod;
-    pod.shape = shapes[next];
-    pod.node = node;
-    standing.begin();
-    standing.run(pod, devices);
-    const bool fit = fit_together(standing, shapes, node, next + 1);
-    standing.rollback();
-    if (fit) return true;
-  }
-  return false;
-}
-
 /// Goes through the turns of a decision again and looks at each who is not placed.
 class Turns {
  public:
@@ -236,10 +222,14 @@ class Turns {
         refused(pods);
         continue;
       }
-      for (const std::uint32_t pod : pods) {
-        ASSERT_EQ(placed_.count(pod), 1U) << step_.where << ": together or not at all";
-        ASSERT_EQ(step_.decision.placed[decided++].pod, pod) << step_.where << ": in order";
-        run(*placed_[pod]);
+      std::set<std::uint32_t> group(pods.begin(), pods.end());
+      unlike +=
+          step_.cluster.demand.pods[pods[0]].shape != step_.cluster.demand.pods[pods.back()].shape;
+      while (!group.empty()) {
+        ASSERT_LT(decided, step_.decision.placed.size()) << step_.where << ": together or none";
+        const Placed& next = step_.decision.placed[decided++];
+        ASSERT_EQ(group.erase(next.pod), 1U) << step_.where << ": in order";
+        run(next);
       }
     }
     EXPECT_EQ(decided, step_.decision.placed.size()) << step_.where;
@@ -247,6 +237,7 @@ class Turns {
 
   std::size_t full = 0;      ///< pods that fitted nowhere
   std::size_t together = 0;  ///< groups that fitted nowhere
+  std::size_t unlike = 0;    ///< groups placed, of pods that are not all alike
 
  private:
   ShapeId shape_of(std::uint32_t pod) {
@@ -268,9 +259,10 @@ class Turns {
   void refused(const std::vector<std::uint32_t>& pods) {
     std::vector<ShapeId> shapes;
     for (const std::uint32_t pod : pods) shapes.push_back(shape_of(pod));
+    std::sort(shapes.begin(), shapes.end());
     for (NodeId node = 0; node < standing_.nodes(); ++node)
       EXPECT_FALSE(pods.size() == 1 ? fits_on(standing_, shapes[0], node)
-                                    : fit_together(standing_, shapes, node))
+                                    : AllOn(standing_, node).fit(shapes))
           << step_.where << " " << step_.cluster.demand.pods[pods[0]].name << " and "
           << pods.size() - 1 << " more on " << standing_.node(node).name;
     ++(pods.size() == 1 ? full : together);
@@ -283,17 +275,19 @@ class Turns {
 };
 
 TEST(PlaceRandom, NobodyWhoFitsIsRefusedOrBoughtFor) {
-  std::size_t placed = 0, full = 0, together = 0;
-  each_decision(501, 40, [&](Step& step) {
+  std::size_t placed = 0, full = 0, together = 0, unlike = 0;
+  each_decision(501, 80, [&](Step& step) {
     Turns turns(step);
     turns.check();
     placed += step.decision.placed.size();
     full += turns.full;
     together += turns.together;
+    unlike += turns.unlike;
   });
   EXPECT_GT(placed, 200U);
   EXPECT_GT(full, 200U);
   EXPECT_GT(together, 5U);
+  EXPECT_GT(unlike, 5U);
 }
 
 TEST(PlaceRandom, ImportantPodsComeFirstThenThoseThatAreDearToBuy) {
@@ -305,8 +299,8 @@ TEST(PlaceRandom, ImportantPodsComeFirstThenThoseThatAreDearToBuy) {
     };
     const std::vector<Placed>& placed = step.decision.placed;
     for (std::size_t i = 1; i < placed.size(); ++i) {
-      const bool group = needs_company(demand.shapes[demand.pods[placed[i - 1].pod].shape]) ||
-                         needs_company(demand.shapes[demand.pods[placed[i].pod].shape]);
+      const bool group = grouped(demand.shapes[demand.pods[placed[i - 1].pod].shape]) ||
+                         grouped(demand.shapes[demand.pods[placed[i].pod].shape]);
       EXPECT_TRUE(group || rank(placed[i - 1]) < rank(placed[i])) << step.where << " " << i;
     }
   });

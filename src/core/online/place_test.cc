@@ -255,6 +255,7 @@ TEST(Placer, FindsTheLeastCostThatTryingEverythingFinds) {
       const std::string profile = profiles[prng.below(profiles.size())];
       const auto count = static_cast<std::int64_t>(1 + prng.below(6) / 5);
       const ShapeId wants = ground.standing.shape(shape(slice(profile, count)));
+      testing::set_prices(judge, ground.standing);
       std::int64_t least = std::numeric_limits<std::int64_t>::max();
       for (NodeId node = 0; node < ground.standing.nodes(); ++node) {
         const std::int64_t before = judge.worth(ground.standing.room(node));

@@ -107,7 +107,57 @@ inline bool fits_on(const Standing& standing, ShapeId shape, NodeId node) {
   return !PlacesOn(standing, shape, node, true).found.empty();
 }
 
-/// Pods of workloads as add_constrained makes them, some with more to them.
+/// Do pods all fit on a node, one after the other in some order and some way? By trying all.
+class AllOn {
+ public:
+  AllOn(Standing& standing, NodeId node) : standing_(standing), node_(node) {}
+
+  bool fit(const std::vector<ShapeId>& shapes) {
+    if (shapes.empty()) return true;
+    std::vector<GpuState> gpus = standing_.room(node_).gpus;
+    std::sort(gpus.begin(), gpus.end());
+    if (!tried_.insert({shapes, gpus}).second) return false;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      if (i > 0 && shapes[i] == shapes[i - 1]) continue;
+      std::vector<ShapeId> rest = shapes;
+      rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
+      for (const Devices& devices : PlacesOn(standing_, shapes[i], node_, false).found) {
+        cluster::Running pod;
+        pod.shape = shapes[i];
+        pod.node = node_;
+        standing_.begin();
+        standing_.run(pod, devices);
+        const bool fits = fit(rest);
+        standing_.rollback();
+        if (fits) return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  Standing& standing_;
+  NodeId node_;
+  std::set<std::pair<std::vector<ShapeId>, std::vector<GpuState>>> tried_;
+};
+
+/// Two or three workloads of unlike shapes that share a node: all need each other, or the later
+/// ones need the first.
+inline void add_group(Prng& prng, const std::string& app, cluster::Demand& demand) {
+  const std::vector<std::string> a100 = {"1g.5gb", "2g.10gb", "3g.20gb", "2g.10gb"};
+  const std::vector<std::string> h100 = {"1g.10gb", "2g.20gb", "3g.40gb", "1g.20gb"};
+  const std::vector<std::string>& profiles = prng.below(3) == 0 ? a100 : h100;
+  const bool mutual = prng.below(2) == 0;
+  for (std::uint64_t part = 0, parts = 2 + prng.below(2); part < parts; ++part) {
+    cluster::PodShape pod = plan::testing::shape(slice(one_of(prng, profiles)), 500, 1024);
+    const std::string name = app + "-" + std::to_string(part);
+    pod.labels = {{"app", mutual || part == 0 ? app : name}, {"company", "yes"}};
+    if (mutual || part > 0) pod.affinity = {{own_app(app), "kubernetes.io/hostname"}};
+    plan::testing::add(demand, name, 1 + static_cast<std::int64_t>(prng.below(4) / 3), pod);
+  }
+}
+
+/// Pods of workloads as add_constrained makes them, some with more to them, and some groups.
 inline cluster::Demand random_demand(Prng& prng) {
   cluster::Demand plain, demand;
   add_constrained(prng, 3 + static_cast<int>(prng.below(6)), 6, plain);
@@ -135,6 +185,8 @@ inline cluster::Demand random_demand(Prng& prng) {
     std::sort(shape.node_selector.begin(), shape.node_selector.end());
     plan::testing::add(demand, workload.name, workload.pods, shape);
   }
+  for (std::uint64_t group = prng.below(3); group > 0; --group)
+    add_group(prng, "group" + std::to_string(group), demand);
   return demand;
 }
 
@@ -353,22 +405,9 @@ inline std::string told(const Decision& decision, const Standing& standing,
 
 inline bool needs_company(const cluster::PodShape& shape) { return !shape.affinity.empty(); }
 
-/// Is a node bought for a pod that must be beside one of its like, and one ran or was placed? No
-/// new node is right for it; such decisions are not judged here.
-inline bool buys_where_company_is_elsewhere(const Step& step) {
-  const auto shape_of = [&](std::uint32_t pod) -> const cluster::PodShape& {
-    return step.cluster.demand.shapes[step.cluster.demand.pods[pod].shape];
-  };
-  std::set<std::string> elsewhere;  // apps
-  for (const cluster::Running& pod : step.before.pods)
-    elsewhere.insert(step.before.shapes[pod.shape].labels.at("app"));
-  for (const Placed& one : step.decision.placed)
-    elsewhere.insert(shape_of(one.pod).labels.at("app"));
-  for (const plan::NodePlan& node : step.decision.purchase.nodes)
-    for (const std::uint32_t pod : node.pods)
-      if (needs_company(shape_of(pod)) && elsewhere.count(shape_of(pod).labels.at("app")) != 0)
-        return true;
-  return false;
+/// Does it need another pod on its node, or is it one that others need there?
+inline bool grouped(const cluster::PodShape& shape) {
+  return needs_company(shape) || shape.labels.count("company") != 0;
 }
 
 /// Decides three times for each seed, by a placer that saw all that happened in between. The check
@@ -391,7 +430,6 @@ void each_decision(std::uint64_t first_seed, std::uint64_t seeds, const Check& c
       for (const std::uint32_t pod : std::exchange(cluster.waiting, {}))
         (cluster.prng.below(2) == 0 || round == 2 ? step.pods : cluster.waiting).push_back(pod);
       step.decision = placer.decide(cluster.demand, step.pods);
-      if (buys_where_company_is_elsewhere(step)) break;
       step.told = told(step.decision, cluster.ground.standing, cluster.demand);
       cluster.stand(step.decision.purchase);
       check(step);

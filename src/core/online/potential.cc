@@ -46,6 +46,7 @@ void Potential::expect(Expectation expectation) {
   KERF_ASSERT(expectation.size() <= std::numeric_limits<std::uint16_t>::max(),
               "expected asks are numbered in 16 bits");
   expectation_ = std::move(expectation);
+  prices_.assign(expectation_.size(), 0);
   views_.clear();
   view_of_kind_.clear();
   memory_.clear();
@@ -126,28 +127,39 @@ Potential::View Potential::make_view(KindId kind) const {
       view.copies.push_back(copies);
     }
   }
+  for (Served& served : view.served) served.use = use_of(view, served);
   weigh_alone(view);
   return view;
 }
 
+Potential::Use Potential::use_of(const View& view, const Served& served) {
+  Use use;
+  use.served = !served.ways.empty();
+  if (!use.served) return use;
+  std::vector<GpuState> one = {0};
+  use.spans = !put(view, served, one);
+  for (const auto& [unit, count] : served.ways.front()) {
+    const GpuState with = view.first[unit];
+    if (with == kNoState) return Use();
+    use.part += std::int64_t{count} * (GpuTable::kWhole - view.table->idle(with));
+  }
+  return use;
+}
+
 void Potential::weigh_alone(View& view) const {
-  std::vector<bool> spans;  // no single GPU holds it
   Int128 all = 0;
   Int128 spanning = 0;
   for (std::size_t e = 0; e < view.served.size(); ++e) {
-    std::vector<GpuState> one = {0};
-    const Served& served = view.served[e];
-    spans.push_back(!served.ways.empty() && !put(view, served, one));
-    const Int128 demand = Int128(expectation_[e].weight) * served.worth;
+    const Int128 demand = Int128(expectation_[e].weight) * view.served[e].worth;
     all += demand;
-    if (spans.back()) spanning += demand;
+    if (view.served[e].use.spans) spanning += demand;
   }
   for (std::size_t e = 0; e < view.served.size(); ++e) {
     Served& served = view.served[e];
     const Int128 demand = (Int128(expectation_[e].weight) * served.worth) << 20;
     Int128 share = 0;
     if (all > 0) share += demand * options_.alone_milli / all;
-    if (spans[e] && spanning > 0) share += demand * options_.span_milli / spanning;
+    if (served.use.spans && spanning > 0) share += demand * options_.span_milli / spanning;
     served.alone = static_cast<std::int64_t>(share * served.worth / 1000);
   }
 }
@@ -174,15 +186,21 @@ bool Potential::put(const View& view, const Served& served, std::vector<GpuState
     if (way.empty()) return true;
     if (way.size() == 1 && way[0].second == 1) return put_unit(view, way[0].first, gpus);
   }
-  for (const Way& way : served.ways) {
-    const std::vector<GpuState> before = gpus;
-    bool done = true;
-    for (const auto& [unit, count] : way)
-      for (std::int32_t i = 0; i < count && done; ++i) done = put_unit(view, unit, gpus);
-    if (done) return true;
-    gpus = before;
+  return std::any_of(served.ways.begin(), served.ways.end(),
+                     [&](const Way& way) { return put_way(view, way, gpus); });
+}
+
+/// Nothing is put where not all of it fits.
+bool Potential::put_way(const View& view, const Way& way, std::vector<GpuState>& gpus) {
+  const std::vector<GpuState> before = gpus;
+  for (const auto& [unit, count] : way) {
+    for (std::int32_t i = 0; i < count; ++i) {
+      if (put_unit(view, unit, gpus)) continue;
+      gpus = before;
+      return false;
+    }
   }
-  return false;
+  return true;
 }
 
 /// Pods that do not fit once never will: their positions are struck out, so that a sequence costs
@@ -272,27 +290,52 @@ const Potential::Filled& Potential::remembered(std::uint32_t view, const Resourc
   return memory_[key_] = fill(*views_[view], limit, rooms);
 }
 
-std::int64_t Potential::alone(const View& view, const Resources& left,
-                              const std::vector<GpuState>& rooms) {
+std::int64_t Potential::fitting(const View& view, const Served& served, const Resources& left,
+                                const std::vector<GpuState>& rooms) {
+  if (served.ways.empty()) return 0;
+  const std::int64_t limit = times(served.need, left);
+  if (limit == 0) return 0;
   const std::size_t units = view.table->units();
-  std::int64_t sum = 0;
-  for (const Served& served : view.served) {
-    if (served.ways.empty() || served.alone == 0) continue;
-    const std::int64_t n = times(served.need, left);
-    if (n == 0) continue;
-    std::int64_t most = 0;
-    for (const Way& way : served.ways) {
-      std::int64_t fit = kLots;
-      for (const auto& [unit, count] : way) {
-        std::int64_t copies = 0;
-        for (const GpuState g : rooms) copies += view.copies[g * units + unit];
-        fit = std::min(fit, copies / count);
-      }
-      most = std::max(most, fit);
+  std::int64_t most = 0;
+  for (const Way& way : served.ways) {
+    std::int64_t fit = kLots;
+    for (const auto& [unit, count] : way) {
+      std::int64_t copies = 0;
+      for (const GpuState g : rooms) copies += view.copies[g * units + unit];
+      fit = std::min(fit, copies / count);
     }
-    sum += served.alone * std::min(n, most);
+    if (way.size() > 1 && fit > 0) {  // units that are in each other's way
+      std::vector<GpuState> gpus = rooms;
+      const std::int64_t at_most = std::min(fit, limit);
+      for (fit = 0; fit < at_most && put_way(view, way, gpus);) ++fit;
+    }
+    most = std::max(most, fit);
+  }
+  return std::min(limit, most);
+}
+
+std::int64_t Potential::alone(const View& view, const Resources& left,
+                              const std::vector<GpuState>& rooms) const {
+  std::int64_t sum = 0;
+  for (std::size_t e = 0; e < view.served.size(); ++e) {
+    const std::int64_t one = view.served[e].alone + (prices_[e] << 20);
+    if (one != 0) sum += one * fitting(view, view.served[e], left, rooms);
   }
   return sum >> 20;
+}
+
+void Potential::set_prices(std::vector<std::int64_t> prices) {
+  KERF_ASSERT(prices.size() == expectation_.size(), "each expected ask has a price");
+  prices_ = std::move(prices);
+}
+
+Potential::Use Potential::use(std::size_t expected, KindId kind) {
+  return view_of(kind).served[expected].use;
+}
+
+std::int64_t Potential::fitting(std::size_t expected, const NodeRoom& room) {
+  const View& view = view_of(room.kind);
+  return fitting(view, view.served[expected], room.left, room.gpus);
 }
 
 std::int64_t Potential::worth_of(KindId kind, const Resources& left, std::vector<GpuState>& rooms) {

@@ -24,7 +24,7 @@ struct Fit {
 /// Assumptions: pods arrive one by one as the expectation says and stay until the node is full;
 /// what does not fit on the node goes elsewhere and is not missed here.
 ///
-/// Rules. The worth of a node's room is the sum of two parts:
+/// Rules. The worth of a node's room is the sum of three parts:
 ///  - expected fit: fixed sequences of expected pods are put on the node, each pod if it still fits
 ///    (the first way that does, each device on the fullest GPU that has room for it, in the best
 ///    state afterwards), until nothing fits; the mean over the sequences of the Ask::worth of what
@@ -33,7 +33,10 @@ struct Fit {
 ///  - alone: how many of each expected ask would fit if nothing else came, times its worth and its
 ///    share of the demand in worth (alone_milli), and once more for asks that no single GPU holds
 ///    (span_milli, by their share among those). In a sequence, small pods come before a rare large
-///    one nearly always; this part keeps room for it all the same.
+///    one nearly always; this part keeps room for it all the same;
+///  - scarce: the same numbers, times the price set for a room of each ask (scarcity.h).
+/// How many of an ask fit: the most that any one of its ways allows; where a way has several units,
+/// put one after the other as in a sequence.
 /// Harm of a placement is the worth of the room before less that after.
 ///
 /// Less room is not always worth less: putting pods is greedy. All numbers are integers; ties go to
@@ -49,8 +52,8 @@ class Potential {
  public:
   struct Options {
     std::uint32_t sequences = 32;
-    std::int64_t alone_milli = 300;  ///< thousandths of the share of demand
-    std::int64_t span_milli = 15;    ///< the same, of asks that no single GPU holds
+    std::int64_t alone_milli = 60;   ///< thousandths of the share of demand
+    std::int64_t span_milli = 20;    ///< the same, of asks that no single GPU holds
     std::uint64_t seed = 1;
     /// Results remembered; at so many all are forgotten. About 200 bytes each.
     std::size_t remembered_max = std::size_t{1} << 18;
@@ -64,8 +67,23 @@ class Potential {
   Potential(const std::vector<Kind>& kinds, const std::vector<Ask>& asks, Expectation expectation)
       : Potential(kinds, asks, std::move(expectation), Options()) {}
 
-  /// Demand expected from now on. Everything remembered is forgotten.
+  /// Demand expected from now on. Everything remembered is forgotten, and the prices are 0.
   void expect(Expectation expectation);
+  const Expectation& expectation() const { return expectation_; }
+
+  /// What a room for each expected ask is worth beside, in micro-dollars per hour: one number for
+  /// each entry of the expectation.
+  void set_prices(std::vector<std::int64_t> prices);
+
+  /// What nodes of a kind are to an expected ask (index in the expectation).
+  struct Use {
+    bool served = false;
+    bool spans = false;     ///< served, but no single GPU holds it
+    std::int64_t part = 0;  ///< of empty GPUs that one takes, in 1/GpuTable::kWhole
+  };
+  Use use(std::size_t expected, KindId kind);
+  /// How many of an expected ask fit into the room if nothing else came.
+  std::int64_t fitting(std::size_t expected, const NodeRoom& room);
 
   /// Worth of this room, in micro-dollars per hour.
   std::int64_t worth(const NodeRoom& room);
@@ -97,7 +115,7 @@ class Potential {
     Resources need;
     std::int64_t worth = 0;
     std::int64_t alone = 0;  ///< what one that fits alone adds, in worth / 2^20
-    bool operator==(const Served&) const = default;
+    Use use;
   };
   /// What a kind is to the expected asks; kinds that are the same share one.
   struct View {
@@ -115,14 +133,18 @@ class Potential {
   const View& view_of(KindId kind);
   View make_view(KindId kind) const;
   std::vector<Served> served_by(KindId kind) const;
+  static Use use_of(const View& view, const Served& served);
   void weigh_alone(View& view) const;
   static bool put_unit(const View& view, Unit unit, std::vector<GpuState>& gpus);
+  static bool put_way(const View& view, const Way& way, std::vector<GpuState>& gpus);
   static bool put(const View& view, const Served& served, std::vector<GpuState>& gpus);
   Filled fill(const View& view, const Resources& left, const std::vector<GpuState>& rooms);
   void run_sequence(std::size_t sequence, const View& view, const std::vector<std::uint32_t>& live,
                     Resources left, Filled& filled);
-  static std::int64_t alone(const View& view, const Resources& left,
-                            const std::vector<GpuState>& rooms);
+  static std::int64_t fitting(const View& view, const Served& served, const Resources& left,
+                              const std::vector<GpuState>& rooms);
+  std::int64_t alone(const View& view, const Resources& left,
+                     const std::vector<GpuState>& rooms) const;
   const Filled& remembered(std::uint32_t view, const Resources& left,
                            const std::vector<GpuState>& rooms, int level);
   std::int64_t worth_of(KindId kind, const Resources& left, std::vector<GpuState>& rooms);
@@ -137,6 +159,7 @@ class Potential {
   const std::vector<Ask>& asks_;
   Expectation expectation_;
   Options options_;
+  std::vector<std::int64_t> prices_;  ///< by index in expectation_
   std::vector<std::unique_ptr<View>> views_;
   std::vector<std::uint32_t> view_of_kind_;                   ///< by kind; kNoView = not made yet
   std::vector<std::array<std::uint16_t, kDraws>> sequences_;  ///< indices in expectation_

@@ -65,7 +65,8 @@ class Buyer {
     for (const auto* more : {&solved.problem.unplaced, &solved.beyond})
       given_up.insert(given_up.end(), more->begin(), more->end());
     Purchase purchase;
-    purchase.nodes = plan::expand(solved.problem, solved.fleet, demand_, market_, policy_);
+    purchase.nodes =
+        plan::expand(solved.problem, solved.fleet, demand_, market_, policy_, &tables_);
     purchase.unplaced = std::move(given_up);
     purchase.bill = solved.bill;
     purchase.apart = apart(solved.problem);

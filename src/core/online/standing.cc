@@ -110,13 +110,8 @@ NodeId Standing::add(cluster::Node node) {
   StandingNode standing;
   standing.room.kind = asks_.kind(node);
   standing.room.left = node.allocatable;
-  std::vector<Company::Node>& spare = spare_[node.zone];
-  if (spare.empty()) {
-    standing.company = company_.add_node(node.zone);
-  } else {
-    standing.company = spare.back();
-    spare.pop_back();
-  }
+  const Company::Node number = company_.add_node(node.zone, node.labels);
+  KERF_ASSERT(number == company_of(id), "nodes are numbered alike");
   bill_ += node.price;
   gpus_ += std::ssize(node.gpus);
   standing.node = std::move(node);
@@ -132,6 +127,7 @@ void Standing::remove(NodeId id) {
   KERF_ASSERT(standing.stands, "a node goes once");
   while (!standing.pods.empty()) release(standing.pods.back());
   standing.stands = false;
+  company_.remove_node(company_of(id));
   bill_ = bill_ - standing.node.price;
   gpus_ -= std::ssize(standing.node.gpus);
   changed(id);
@@ -178,7 +174,7 @@ void Standing::attach(PodId id) {
   pod.runs = true;
   standing.pods.insert(std::lower_bound(standing.pods.begin(), standing.pods.end(), id), id);
   standing.room.left = standing.room.left - shapes_[pod.pod.shape].requests;
-  company_.bind(pod.pod.shape, standing.company);
+  company_.bind(pod.pod.shape, company_of(pod.pod.node));
   changed(pod.pod.node);
 }
 
@@ -188,7 +184,7 @@ void Standing::detach(PodId id) {
   pod.runs = false;
   standing.pods.erase(std::lower_bound(standing.pods.begin(), standing.pods.end(), id));
   standing.room.left = standing.room.left + shapes_[pod.pod.shape].requests;
-  company_.release(pod.pod.shape, standing.company);
+  company_.release(pod.pod.shape, company_of(pod.pod.node));
   changed(pod.pod.node);
 }
 
@@ -298,12 +294,13 @@ void Standing::undo(Undo& step) {
     case Op::Added:
       bill_ = bill_ - nodes_.back().node.price;
       gpus_ -= std::ssize(nodes_.back().node.gpus);
-      spare_[nodes_.back().node.zone].push_back(nodes_.back().company);
+      company_.take_back_node();
       nodes_.pop_back();
       changed(step.id);
       break;
     case Op::Removed:
       nodes_[step.id].stands = true;
+      company_.return_node(company_of(step.id));
       bill_ += nodes_[step.id].node.price;
       gpus_ += std::ssize(nodes_[step.id].node.gpus);
       changed(step.id);

@@ -87,11 +87,11 @@ class Standing {
   bool fits(ShapeId shape, NodeId node, const std::vector<DeviceAt>& devices) const;
   /// The part of it that other pods decide (company.h).
   bool allows(ShapeId shape, NodeId node) const {
-    return !company_.constrained(shape) || company_.allows(shape, nodes_[node].company);
+    return !company_.constrained(shape) || company_.allows(shape, company_of(node));
   }
   bool wants_company(ShapeId shape) const { return company_.wants_company(shape); }
   /// The node's number in company().
-  Company::Node company_of(NodeId node) const { return nodes_[node].company; }
+  Company::Node company_of(NodeId node) const { return node; }
   /// What has to be cut for them, GPU by GPU; nothing where free slices do.
   std::vector<Cut> cuts_for(NodeId node, const std::vector<DeviceAt>& devices) const;
   /// The devices that take a GPU of the node to that state, which follows from its present one.
@@ -121,7 +121,6 @@ class Standing {
   struct StandingNode {
     cluster::Node node;
     NodeRoom room;
-    Company::Node company = 0;
     std::vector<PodId> pods;  ///< ascending
     bool stands = true;
   };
@@ -165,7 +164,6 @@ class Standing {
   std::int64_t gpus_ = 0;
   std::uint64_t generation_ = 0;
   std::vector<NodeId> changes_;
-  std::map<std::string, std::vector<Company::Node>> spare_;  ///< by zone: numbers of nodes undone
   std::vector<Undo> undo_;
   std::vector<std::size_t> marks_;
 };

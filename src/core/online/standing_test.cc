@@ -227,6 +227,89 @@ std::string seen(const Standing& standing) {
   return text + std::to_string(standing.bill().micro);
 }
 
+/// A pod of the app "web", spread over zones with skew 1.
+cluster::PodShape spread_web() {
+  cluster::PodShape web = shape(slice("1g.10gb"));
+  web.labels["app"] = "web";
+  web.requests.pods = 1;
+  cluster::PodSelector selector;
+  selector.namespaces = {"default"};
+  selector.labels = {{"app", cluster::Operator::In, {"web"}}};
+  web.spread = {{1, 1, "topology.kubernetes.io/zone", selector}};
+  return web;
+}
+
+/// Zone us-east-1z is not among those that can be bought in.
+cluster::Node node_in(const Ground& ground, const std::string& name, char zone,
+                      const std::string& team = "") {
+  cluster::Node node = node_of(ground.market, ground.policy, "p5.4xlarge", name, gpu::GpuMode::Any,
+                               std::string("us-east-1") + zone);
+  if (!team.empty()) node.labels["team"] = team;
+  return node;
+}
+
+TEST(Standing, ASpreadCountsNoPodsOnNodesThatItsPodsMayNotUse) {
+  // The old pod in zone b is on a node of nobody's: for pods of the team zone b has none.
+  for (const bool of_the_team : {false, true}) {
+    Ground ground({"p5.4xlarge"});
+    ground.policy.zones = {"us-east-1a", "us-east-1b"};
+    Standing standing(ground.market, ground.policy);
+    const std::vector<DeviceAt> devices = {
+        ground.device(ground.node("p5.4xlarge"), 0, "1g.10gb@0")};
+    const NodeId a = standing.add(node_in(ground, "a", 'a', "red"));
+    const NodeId b = standing.add(node_in(ground, "b", 'b', "red"));
+    const NodeId old = standing.add(node_in(ground, "old", 'b', of_the_team ? "red" : ""));
+    cluster::PodShape red = spread_web();
+    red.node_selector = {{"team", cluster::Operator::In, {"red"}}};
+    const ShapeId web = standing.shape(red);
+    standing.run({"new-0", web, a}, devices);
+    standing.run({"old-0", standing.shape(spread_web()), old}, devices);
+    EXPECT_EQ(standing.allows(web, a), of_the_team);
+    EXPECT_TRUE(standing.allows(web, b));
+  }
+}
+
+TEST(Standing, LabelsOfANodeThatIsTakenBackAreForgotten) {
+  Ground ground({"p5.4xlarge"});
+  ground.policy.zones = {"us-east-1a", "us-east-1b"};
+  Standing standing(ground.market, ground.policy);
+  const std::vector<DeviceAt> devices = {ground.device(ground.node("p5.4xlarge"), 0, "1g.10gb@0")};
+  cluster::PodShape red = spread_web();
+  red.node_selector = {{"team", cluster::Operator::In, {"red"}}};
+  const ShapeId web = standing.shape(red);
+  const NodeId a = standing.add(node_in(ground, "a", 'a', "red"));
+  standing.run({"new-0", web, a}, devices);
+  standing.begin();
+  standing.add(node_in(ground, "tried", 'b', "red"));
+  standing.rollback();
+  const NodeId old = standing.add(node_in(ground, "old", 'b'));
+  standing.run({"old-0", standing.shape(spread_web()), old}, devices);
+  EXPECT_FALSE(standing.allows(web, a)) << "the pod in zone b is on a node of nobody's";
+}
+
+TEST(Standing, AZoneThatNobodyCanUseAnyMoreCountsForNoSpread) {
+  Ground ground({"p5.4xlarge"});
+  ground.policy.zones = {"us-east-1a"};
+  Standing standing(ground.market, ground.policy);
+  const std::vector<DeviceAt> devices = {ground.device(ground.node("p5.4xlarge"), 0, "1g.10gb@0")};
+  const ShapeId web = standing.shape(spread_web());
+  const NodeId a = standing.add(node_in(ground, "a", 'a'));
+  const NodeId z = standing.add(node_in(ground, "z", 'z'));
+  standing.run({"web-0", web, a}, devices);
+  EXPECT_FALSE(standing.allows(web, a)) << "zone z has a node and no pod";
+  standing.begin();
+  standing.remove(z);
+  EXPECT_TRUE(standing.allows(web, a)) << "zone z is no more";
+  standing.rollback();
+  EXPECT_FALSE(standing.allows(web, a)) << "it is there again";
+  standing.remove(z);
+  standing.begin();
+  standing.add(node_in(ground, "z2", 'z'));
+  EXPECT_FALSE(standing.allows(web, a));
+  standing.rollback();
+  EXPECT_TRUE(standing.allows(web, a)) << "it was never there";
+}
+
 TEST(Standing, RollbackTakesEverythingBack) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     Ground ground({"p5.4xlarge", "p4d.24xlarge"});

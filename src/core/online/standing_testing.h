@@ -9,6 +9,7 @@
 #include "base/prng.h"
 #include "core/check/snapshot.h"
 #include "core/gpu/geometry.h"
+#include "core/online/scarcity.h"
 #include "core/online/standing.h"
 #include "core/plan/plan_testing.h"
 
@@ -96,5 +97,14 @@ struct Ground {
     return check::check_snapshot(standing.snapshot(), market, policy);
   }
 };
+
+/// The prices of scarce rooms as they are now, worked out from nothing.
+inline void set_prices(Potential& potential, const Standing& standing) {
+  Scarcity scarcity(potential, standing.asks().kinds(), standing.asks().asks());
+  for (NodeId node = 0; node < standing.nodes(); ++node)
+    if (standing.stands(node) && !standing.node(node).closed)
+      scarcity.set(node, &standing.room(node));
+  scarcity.reprice();
+}
 
 }  // namespace kerf::online::testing

@@ -43,13 +43,18 @@ using ZonesOf = std::function<Zones(std::uint32_t shape)>;
 /// terms only):
 ///  - zone spread, zone (anti-)affinity: every pod that has such a term or is counted by one gets a
 ///    zone here, one pod after the other, each in the allowed zone with the fewest pods that its
-///    own spread counts, ties to the preferred zone. Where no zone is left the pod is unplaced.
+///    own spread counts, ties to the preferred zone. Where no zone is left the pod is unplaced; if
+///    any is, those with the least choice are tried first, and the try that places more is taken.
 ///    Pods that must share a node share its zone.
+///  - zone spread counts a pod if it is on a node that the spread's own pod may use by node
+///    selector and affinity (nodeAffinityPolicy: Honor), as far as the needs of the two pods say;
+///    where they leave it open, the spread holds with it and without it. It holds for whoever comes
+///    later, too.
 ///  - hostname anti-affinity and host ports: conflicts between groups, one per node within a group.
 ///  - hostname spread: at most max_skew counted pods on a node, because an empty node can always be
 ///    had (as Karpenter reads it).
-///  - hostname affinity: pods that need themselves are one item; pods that need others form one item
-///    with one of those.
+///  - hostname affinity: pods that need themselves are one item; pods that need others form one
+///    item with one of those.
 ///  - other topology keys: unplaced, Unsupported.
 /// `for_bound`: only the rules that every legal fleet obeys (no zones chosen, no pod tied to one
 /// particular other); `relaxed` then says nothing.

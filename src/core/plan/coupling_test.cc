@@ -57,6 +57,88 @@ TEST(Coupling, SpreadsEvenlyOverZones) {
   EXPECT_EQ(couple_all(demand, true).groups.size(), 1u) << "a bound chooses no zones";
 }
 
+cluster::Requirements in(const std::string& key, const std::string& value) {
+  return {{key, cluster::Operator::In, {value}}};
+}
+
+/// Pods of workload `name` by zone, and those without one.
+std::map<std::string, std::size_t> zones_of(const Coupling& coupling, const cluster::Demand& demand,
+                                            const std::string& name) {
+  std::map<std::string, std::size_t> by_zone;
+  const auto is_of = [&](std::uint32_t pod) {
+    return demand.workloads[demand.pods[pod].workload].name == name;
+  };
+  for (const Group& group : coupling.groups)
+    for (std::uint32_t pod : group.pods)
+      if (is_of(pod)) ++by_zone[group.zone];
+  for (const Unplaced& unplaced : coupling.unplaced)
+    if (is_of(unplaced.pod)) ++by_zone["none"];
+  return by_zone;
+}
+
+using ByZone = std::map<std::string, std::size_t>;
+
+/// Three "web" pods, all in zone a, that ask for other nodes; five that are spread.
+cluster::Demand two_webs(cluster::Requirements others, cluster::Requirements own) {
+  cluster::Demand demand;
+  cluster::PodShape filler = shape(slice("1g.10gb"));
+  filler.labels = {{"app", "web"}};
+  filler.node_selector = std::move(others);
+  filler.node_selector.push_back({"topology.kubernetes.io/zone", cluster::Operator::In, {"a"}});
+  add(demand, "filler", 3, filler);
+  cluster::PodShape pod = with_spread("web", "topology.kubernetes.io/zone", 1);
+  pod.labels = {{"app", "web"}};
+  pod.node_selector = std::move(own);
+  add(demand, "web", 5, pod);
+  return demand;
+}
+
+TEST(Coupling, SpreadCountsPodsOnNodesThatItsOwnPodMayUse) {
+  cluster::Demand demand = two_webs(in("team", "red"), in("team", "blue"));
+  EXPECT_EQ(zones_of(couple_all(demand), demand, "web"), (ByZone{{"a", 2}, {"b", 2}, {"c", 1}}));
+  demand = two_webs(in("team", "red"), in("team", "red"));
+  EXPECT_EQ(zones_of(couple_all(demand), demand, "web"), (ByZone{{"b", 3}, {"c", 2}}));
+}
+
+TEST(Coupling, SpreadHoldsWhetherOrNotOthersCount) {
+  // If the three count, none may come to zone a; if they do not, zone a has none, so b and c may
+  // have one each.
+  cluster::Demand demand = two_webs({}, in("team", "red"));
+  EXPECT_EQ(zones_of(couple_all(demand), demand, "web"), (ByZone{{"b", 1}, {"c", 1}, {"none", 3}}));
+}
+
+TEST(Coupling, SpreadHoldsForPodsThatComeLater) {
+  // Four that are not spread and would all go to zone a, after six that count them.
+  cluster::Demand demand;
+  add(demand, "web", 6, with_spread("web", "topology.kubernetes.io/zone", 1));
+  cluster::PodShape late = shape(slice("2g.20gb"));
+  late.labels = {{"app", "web"}};
+  add(demand, "late", 4, late);
+  const Coupling coupling = couple_all(demand);
+  EXPECT_EQ(zones_of(coupling, demand, "web"), (ByZone{{"a", 2}, {"b", 2}, {"c", 2}}));
+  EXPECT_EQ(zones_of(coupling, demand, "late"), (ByZone{{"a", 2}, {"b", 1}, {"c", 1}}));
+}
+
+TEST(Coupling, PodsOfOneZoneComeBeforeTheSpreadThatCountsThem) {
+  // Spread first, two in each zone, the three of zone a would have no room there.
+  cluster::Demand demand;
+  add(demand, "web", 6, with_spread("web", "topology.kubernetes.io/zone", 1));
+  cluster::PodShape bound = shape(slice("2g.20gb"));
+  bound.labels = {{"app", "web"}};
+  bound.node_selector = in("topology.kubernetes.io/zone", "a");
+  add(demand, "bound", 3, bound);
+  std::vector<std::uint32_t> pods(demand.pods.size());
+  std::iota(pods.begin(), pods.end(), 0);
+  const Coupling coupling = couple(
+      demand, pods,
+      [](std::uint32_t s) {
+        return s == 1 ? Zones{{"a"}, {"a"}} : Zones{kZones, kZones};
+      },
+      false);
+  EXPECT_EQ(zones_of(coupling, demand, "web"), (ByZone{{"b", 3}, {"c", 3}}));
+  EXPECT_EQ(zones_of(coupling, demand, "bound"), (ByZone{{"a", 3}}));
+}
+
 TEST(Coupling, ZoneAntiAffinityLeavesWhoHasNoZoneLeft) {
   cluster::Demand demand;
   cluster::PodShape pod = shape(slice("1g.10gb"));

@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
+
+#include "core/plan/admission.h"
+#include "core/plan/coupling_spread.h"
 
 namespace kerf::plan {
 
@@ -28,54 +32,14 @@ namespace {
 using cluster::PodSelector;
 using cluster::PodShape;
 
-/// All state of one call of decide_zones().
-class ZoneChooser {
+/// Finds the shapes that need a decision.
+class CoupledShapes {
  public:
-  ZoneChooser(const cluster::Demand& demand, const std::vector<std::uint32_t>& live,
-              std::vector<std::vector<std::uint32_t>>& pods_of, const ZonesOf& zones_of)
-      : demand_(demand), live_(live), pods_of_(pods_of), zones_of_(zones_of) {}
-
-  ZoneDecisions run() {
-    std::vector<std::uint32_t> coupled = zone_coupled();
-    if (coupled.empty()) return std::move(out_);
-    out_.coupled = true;
-    // Who waits for the company of somebody not placed yet comes later, while anybody else can.
-    while (!coupled.empty()) {
-      auto next = std::find_if(coupled.begin(), coupled.end(),
-                               [this](std::uint32_t s) { return company_is_there(s); });
-      if (next == coupled.end()) next = coupled.begin();
-      const std::uint32_t s = *next;
-      coupled.erase(next);
-      const Zones zones = zones_of_(s);
-      if (zones.possible.empty()) continue;  // no offering admits it: said later, and better
-      std::vector<std::uint32_t> kept;
-      for (std::uint32_t pod : pods_of_[s]) {
-        if (choose_zone(s, pod, zones)) {
-          kept.push_back(pod);
-        } else {
-          out_.unplaced.push_back({pod, {ReasonCode::NoZone, {zone_constraint(shape(s))}}});
-        }
-      }
-      pods_of_[s] = std::move(kept);
-    }
-    return std::move(out_);
-  }
-
- private:
-  const PodShape& shape(std::uint32_t s) const { return demand_.shapes[s]; }
-
-  /// A term on the hostname is one on the zone too: a node is in one zone.
-  static bool is_place(const std::string& key) { return is_zone(key) || is_host(key); }
-
-  bool has_zone_term(const PodShape& s) const {
-    auto zone_term = [](const auto& term) { return is_zone(term.topology_key); };
-    return std::any_of(s.spread.begin(), s.spread.end(), zone_term) ||
-           std::any_of(s.affinity.begin(), s.affinity.end(), zone_term) ||
-           std::any_of(s.anti_affinity.begin(), s.anti_affinity.end(), zone_term);
-  }
+  CoupledShapes(const cluster::Demand& demand, const std::vector<std::uint32_t>& live)
+      : demand_(demand), live_(live) {}
 
   /// Shapes with a zone term, and those that such a term counts.
-  std::vector<std::uint32_t> zone_coupled() const {
+  std::vector<std::uint32_t> all() const {
     std::set<std::uint32_t> coupled;
     auto add_counted = [&](const PodSelector& selector) {
       for (std::uint32_t t : live_)
@@ -93,6 +57,16 @@ class ZoneChooser {
     }
     add_company(coupled);
     return {coupled.begin(), coupled.end()};
+  }
+
+ private:
+  const PodShape& shape(std::uint32_t s) const { return demand_.shapes[s]; }
+
+  bool has_zone_term(const PodShape& s) const {
+    auto zone_term = [](const auto& term) { return is_zone(term.topology_key); };
+    return std::any_of(s.spread.begin(), s.spread.end(), zone_term) ||
+           std::any_of(s.affinity.begin(), s.affinity.end(), zone_term) ||
+           std::any_of(s.anti_affinity.begin(), s.anti_affinity.end(), zone_term);
   }
 
   /// Who must share a node with a pod that gets a zone here gets one too, and the other way round.
@@ -115,6 +89,51 @@ class ZoneChooser {
     }
   }
 
+  const cluster::Demand& demand_;
+  const std::vector<std::uint32_t>& live_;
+};
+
+/// Zones of the shapes that need a decision, each worked out once.
+using ZonesByShape = std::map<std::uint32_t, Zones>;
+
+/// All state of one try: shapes come in the order given.
+class ZoneChooser {
+ public:
+  ZoneChooser(const cluster::Demand& demand, const ZonesByShape& zones,
+              std::vector<std::vector<std::uint32_t>>& pods_of)
+      : demand_(demand), zones_(zones), pods_of_(pods_of), spread_(demand) {
+    for (const auto& [s, known] : zones) spread_.add_carrier(s, known.counted);
+  }
+
+  ZoneDecisions run(std::vector<std::uint32_t> order) {
+    // Who waits for the company of somebody not placed yet comes later, while anybody else can.
+    while (!order.empty()) {
+      auto next = std::find_if(order.begin(), order.end(),
+                               [this](std::uint32_t s) { return company_is_there(s); });
+      if (next == order.end()) next = order.begin();
+      const std::uint32_t s = *next;
+      order.erase(next);
+      const Zones& zones = zones_.at(s);
+      if (zones.possible.empty()) continue;  // no offering admits it: said later, and better
+      std::vector<std::uint32_t> kept;
+      for (std::uint32_t pod : pods_of_[s]) {
+        if (choose_zone(s, pod, zones)) {
+          kept.push_back(pod);
+        } else {
+          out_.unplaced.push_back({pod, {ReasonCode::NoZone, {zone_constraint(shape(s))}}});
+        }
+      }
+      pods_of_[s] = std::move(kept);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  const PodShape& shape(std::uint32_t s) const { return demand_.shapes[s]; }
+
+  /// A term on the hostname is one on the zone too: a node is in one zone.
+  static bool is_place(const std::string& key) { return is_zone(key) || is_host(key); }
+
   std::int64_t placed_in(const PodSelector& selector, const std::string& zone) const {
     std::int64_t sum = 0;
     for (const auto& [s, by_zone] : placed_) {
@@ -122,21 +141,6 @@ class ZoneChooser {
       if (it != by_zone.end() && cluster::matches(selector, shape(s))) sum += it->second;
     }
     return sum;
-  }
-
-  bool spread_allows(std::uint32_t s, const std::string& zone,
-                     const std::vector<std::string>& counted) const {
-    for (const auto& term : shape(s).spread) {
-      if (!is_zone(term.topology_key)) continue;
-      std::int64_t least = placed_in(term.selector, zone);
-      for (const std::string& other : counted)
-        least = std::min(least, placed_in(term.selector, other));
-      if (static_cast<std::int64_t>(counted.size()) < term.min_domains) least = 0;
-      std::int64_t here =
-          placed_in(term.selector, zone) + (cluster::matches(term.selector, shape(s)) ? 1 : 0);
-      if (here - least > term.max_skew) return false;
-    }
-    return true;
   }
 
   bool company_allows(std::uint32_t s, const std::string& zone) const {
@@ -158,20 +162,12 @@ class ZoneChooser {
     return true;
   }
 
-  /// Pods already counted by what concerns this shape: balance is sought among these.
-  std::int64_t crowd(std::uint32_t s, const std::string& zone) const {
-    std::int64_t sum = 0;
-    for (const auto& term : shape(s).spread)
-      if (is_zone(term.topology_key)) sum += placed_in(term.selector, zone);
-    return sum;
-  }
-
   bool choose_zone(std::uint32_t s, std::uint32_t pod, const Zones& zones) {
     const std::string* best = nullptr;
     std::int64_t best_crowd = 0;
     for (const std::string& zone : zones.possible) {
-      if (!spread_allows(s, zone, zones.counted) || !company_allows(s, zone)) continue;
-      std::int64_t here = crowd(s, zone);
+      if (!spread_.allows(s, zone) || !company_allows(s, zone)) continue;
+      std::int64_t here = spread_.crowd(s, zone);
       if (best != nullptr && here >= best_crowd) continue;
       best = &zone;
       best_crowd = here;
@@ -179,6 +175,7 @@ class ZoneChooser {
     if (best == nullptr) return false;
     out_.zone_of[pod] = *best;
     ++placed_[s][*best];
+    spread_.place(s, *best);
     return true;
   }
 
@@ -201,19 +198,73 @@ class ZoneChooser {
   }
 
   const cluster::Demand& demand_;
-  const std::vector<std::uint32_t>& live_;
+  const ZonesByShape& zones_;
   std::vector<std::vector<std::uint32_t>>& pods_of_;
-  const ZonesOf& zones_of_;
+  SpreadTally spread_;
   std::map<std::uint32_t, std::map<std::string, std::int64_t>> placed_;  ///< shape, zone
   ZoneDecisions out_;
 };
+
+bool spreads_over_zones(const PodShape& s) {
+  return std::any_of(s.spread.begin(), s.spread.end(),
+                     [](const auto& term) { return is_zone(term.topology_key); });
+}
+
+/// True if node affinity leaves a choice between labels that a node can be given: which of them a
+/// node has is then decided by its other pods too.
+bool chooses_given_labels(const PodShape& s) {
+  return s.node_affinity.size() > 1 &&
+         std::any_of(s.node_affinity.begin(), s.node_affinity.end(), [](const auto& term) {
+           return std::any_of(term.begin(), term.end(),
+                              [](const auto& r) { return can_be_given(r.key); });
+         });
+}
+
+/// Zones for each of `coupled`. Where others decide whether the shape's affinity admits a node,
+/// their zones are counted, too.
+ZonesByShape zones_by_shape(const cluster::Demand& demand, const std::vector<std::uint32_t>& live,
+                            const std::vector<std::uint32_t>& coupled, const ZonesOf& zones_of) {
+  ZonesByShape zones;
+  for (const std::uint32_t s : coupled) {
+    Zones& own = zones.emplace(s, zones_of(s)).first->second;
+    const PodShape& shape = demand.shapes[s];
+    if (!spreads_over_zones(shape) || !chooses_given_labels(shape)) continue;
+    std::set<std::string> counted(own.counted.begin(), own.counted.end());
+    for (const std::uint32_t t : live)
+      for (const std::string& zone : zones_of(t).possible)
+        if (on_nodes_of(shape, demand.shapes[t], zone) != OnNodes::Never) counted.insert(zone);
+    own.counted.assign(counted.begin(), counted.end());
+  }
+  return zones;
+}
 
 }  // namespace
 
 ZoneDecisions decide_zones(const cluster::Demand& demand, const std::vector<std::uint32_t>& live,
                            std::vector<std::vector<std::uint32_t>>& pods_of,
                            const ZonesOf& zones_of) {
-  return ZoneChooser(demand, live, pods_of, zones_of).run();
+  std::vector<std::uint32_t> order = CoupledShapes(demand, live).all();
+  if (order.empty()) return {};
+  const ZonesByShape zones = zones_by_shape(demand, live, order, zones_of);
+  const std::vector<std::vector<std::uint32_t>> all = pods_of;
+  ZoneDecisions best = ZoneChooser(demand, zones, pods_of).run(order);
+  if (!best.unplaced.empty()) {
+    // Those that have the least choice first: who is spread fills up what they leave uneven.
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      const auto choice = [&](std::uint32_t s) {
+        return std::make_tuple(spreads_over_zones(demand.shapes[s]), zones.at(s).possible.size());
+      };
+      return choice(a) < choice(b);
+    });
+    std::vector<std::vector<std::uint32_t>> kept = all;
+    ZoneDecisions again = ZoneChooser(demand, zones, kept).run(order);
+    if (again.unplaced.size() < best.unplaced.size()) {
+      best = std::move(again);
+      pods_of = std::move(kept);
+    }
+  }
+  best.coupled = true;
+  return best;
 }
 
 }  // namespace kerf::plan

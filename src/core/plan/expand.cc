@@ -6,7 +6,6 @@
 #include <tuple>
 
 #include "base/assert.h"
-#include "core/gpu/geometry.h"
 
 namespace kerf::plan {
 
@@ -22,11 +21,12 @@ struct Holder {
 class Expander {
  public:
   Expander(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
-           const cluster::Policy& policy)
+           const cluster::Policy& policy, Geometries& tables)
       : problem_(problem),
         demand_(demand),
         market_(market),
         policy_(policy),
+        tables_(tables),
         next_(problem.classes.size()) {}
 
   NodePlan node(const Pattern& pattern) {
@@ -139,10 +139,6 @@ class Expander {
     return false;
   }
 
-  const gpu::Geometry& geometry(const gpu::Model& model) {
-    return geometries_.try_emplace(model.key, model).first->second;
-  }
-
   /// One GPU with the units of `part` on it.
   GpuPlan cut(const GpuKind& kind, const UnitCounts& part) {
     GpuPlan gpu;
@@ -160,10 +156,10 @@ class Expander {
         gpu.slices.push_back({form, i, kNoPod, false});
     }
     if (!slices) return gpu;
-    const gpu::Geometry& table = geometry(kind.model());
-    const auto state = table.arrange(counts);
+    const auto table = tables_.of(kind.model());
+    const auto state = table->arrange(counts);
     KERF_ASSERT(state.has_value(), "corners are legal");
-    for (const gpu::Placed& placed : table.layout(*state))
+    for (const gpu::Placed& placed : table->layout(*state))
       for (const gpu::Form& form : kind.units())
         if (form.kind == gpu::FormKind::Slice && form.profile == placed.profile)
           gpu.slices.push_back({form, placed.start, kNoPod, false});
@@ -203,15 +199,15 @@ class Expander {
   const cluster::Demand& demand_;
   const market::Market& market_;
   const cluster::Policy& policy_;
+  Geometries& tables_;
   std::vector<std::size_t> next_;  ///< by class: pods handed out
-  std::map<std::string, gpu::Geometry> geometries_;
 };
 
 }  // namespace
 
 std::vector<NodePlan> expand(const Problem& problem, const Fleet& fleet,
                              const cluster::Demand& demand, const market::Market& market,
-                             const cluster::Policy& policy) {
+                             const cluster::Policy& policy, Geometries* tables) {
   Fleet ordered = fleet;
   std::sort(ordered.begin(), ordered.end(), [&](const Pattern& a, const Pattern& b) {
     const Machine& x = problem.machines[a.machine];
@@ -219,7 +215,8 @@ std::vector<NodePlan> expand(const Problem& problem, const Fleet& fleet,
     if (x.price != y.price) return x.price > y.price;
     return std::tie(market.types[x.type].name, a) < std::tie(market.types[y.type].name, b);
   });
-  Expander expander(problem, demand, market, policy);
+  Geometries own;
+  Expander expander(problem, demand, market, policy, tables != nullptr ? *tables : own);
   std::vector<NodePlan> nodes;
   for (const Pattern& pattern : ordered) nodes.push_back(expander.node(pattern));
   return nodes;

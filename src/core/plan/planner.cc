@@ -61,7 +61,7 @@ class Planner {
       solved = solve(pods, options_);
     }
     if (const auto limit = broken_limit(solved)) solved = within_limits(pods, *limit, cut_off);
-    plan.nodes = expand(solved.problem, solved.fleet, demand_, market_, policy_);
+    plan.nodes = expand(solved.problem, solved.fleet, demand_, market_, policy_, &tables_);
     plan.unplaced = std::move(solved.problem.unplaced);
     plan.unplaced.insert(plan.unplaced.end(), cut_off.begin(), cut_off.end());
     std::sort(plan.unplaced.begin(), plan.unplaced.end(),
@@ -213,7 +213,7 @@ class Planner {
   Solved solve_together(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
     report("compile", {}, {});
     Solved solved;
-    solved.problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned);
+    solved.problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
     std::vector<double> values;
     solved.fleet = search(solved.problem, options, solved.bound, values);
     solved.bill = bill_of(solved.problem, solved.fleet);
@@ -233,7 +233,7 @@ class Planner {
         if (pod != kNoPod) placed.push_back(pod);
     std::sort(placed.begin(), placed.end());
     solved.bound = {};  // what the search knew holds with these choices only
-    const Problem relaxed = compile(demand_, placed, market_, policy_, Coupled::ForBound);
+    const Problem relaxed = compile(demand_, placed, market_, policy_, Coupled::ForBound, &tables_);
     if (auto fleet = exact_fleet(relaxed, demand_of(relaxed), kExactVectors)) {
       solved.bound = {bill_of(relaxed, *fleet), "exact", false, {}, 0};
     } else {
@@ -283,7 +283,7 @@ class Planner {
   Solved within_limits(std::vector<std::uint32_t> pods, Reason reason,
                        std::vector<Unplaced>& cut_off) {
     std::vector<MicroUsdPerHour> alone(demand_.pods.size(), {std::int64_t{1} << 60});
-    Problem all = compile(demand_, pods, market_, policy_, Coupled::AsPlanned);
+    Problem all = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
     for (std::uint32_t c = 0; c < all.classes.size(); ++c) {
       const std::vector<FormPrice> prices = form_prices(all, c);
       for (std::uint32_t pod : all.classes[c].pods)
@@ -337,6 +337,7 @@ class Planner {
   cluster::Policy policy_;  ///< its headroom goes first where a limit is too low for all
   LpSolver& solver_;
   const PlanOptions& options_;
+  Geometries tables_;  ///< kept from one compile to the next
 };
 
 /// True if the month of two fleets, with the hours given for every Job, is less than the plan's.
