@@ -68,8 +68,8 @@ struct Decision {
 /// remaining nodes are tried without going back, so that a group that fits may be bought for.
 ///
 /// Cost: a pod is decided without a look at nodes that did not change since a pod of the same ask
-/// was (ranking.h). A change of the expectation changes everything, and where rooms for
-/// an expected ask become scarce, the nodes that have them change too (scarcity.h).
+/// was (ranking.h). A change of the expectation changes everything, and where rooms for an expected
+/// ask become scarce, the nodes that have them change too (scarcity.h).
 class Placer final : private Scorer {
  public:
   static constexpr std::int64_t kTogetherSteps = 5000;
