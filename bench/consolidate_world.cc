@@ -69,22 +69,6 @@ T or_exit(Result<T> result) {
   std::exit(2);
 }
 
-cluster::Node bare_node(const World& world, gpu::GpuMode mode, std::size_t number) {
-  plan::NodePlan plan;
-  while (world.market.types[plan.type].name != kType) ++plan.type;
-  const market::InstanceType& type = world.market.types[plan.type];
-  plan.zones = {world.market.region + "a"};
-  plan.allocatable = market::allocatable(type);
-  plan.gpus.resize(static_cast<std::size_t>(type.gpu_count));
-  for (const market::Offering& offering : world.market.offerings)
-    if (offering.type == plan.type && offering.capacity_type == market::CapacityType::OnDemand)
-      plan.price = offering.price;
-  cluster::Node node =
-      online::as_node(plan, world.market, world.policy, fmt::format("node-{:05}", number));
-  node.mode = mode;
-  return node;
-}
-
 /// Best fit: on the node with the least idle GPU, then the least CPU left, on its fullest GPUs.
 class Filler {
  public:
@@ -108,7 +92,7 @@ class Filler {
     }
     if (!best) {
       if (standing.nodes() == nodes_max) return false;
-      best = standing.add(bare_node(world_, mode, standing.nodes()));
+      best = standing.add(empty_node(world_, kType, mode));
       nodes.push_back(*best);
     }
     const auto at = devices(id, *best);
@@ -155,6 +139,22 @@ class Filler {
 };
 
 }  // namespace
+
+cluster::Node empty_node(const World& world, const std::string& type, gpu::GpuMode mode) {
+  plan::NodePlan plan;
+  while (world.market.types[plan.type].name != type) ++plan.type;
+  const market::InstanceType& instance = world.market.types[plan.type];
+  plan.zones = {world.market.region + "a"};
+  plan.allocatable = market::allocatable(instance);
+  plan.gpus.resize(static_cast<std::size_t>(instance.gpu_count));
+  for (const market::Offering& offering : world.market.offerings)
+    if (offering.type == plan.type && offering.capacity_type == market::CapacityType::OnDemand)
+      plan.price = offering.price;
+  cluster::Node node = online::as_node(plan, world.market, world.policy,
+                                       fmt::format("node-{:05}", world.standing.nodes()));
+  if (node.mode != gpu::GpuMode::Any) node.mode = mode;
+  return node;
+}
 
 Arrivals read_arrivals(const std::string& shared, const market::Market& market) {
   const std::string data = shared + "/data";

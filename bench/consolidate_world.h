@@ -34,6 +34,10 @@ struct World {
   online::Standing standing;
 };
 
+/// A node of that type on demand, named by its number, that is not in `world.standing` yet; `mode`
+/// where its GPUs are in one mode together.
+cluster::Node empty_node(const World& world, const std::string& type, gpu::GpuMode mode);
+
 /// `nodes` nodes filled by best fit with the arrivals over and over, whole GPUs on nodes in mode
 /// Whole and slices on nodes in mode Cut, a new node when nothing fits; then `removed_percent` of
 /// the pods, drawn at random by `seed`, are gone.

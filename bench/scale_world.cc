@@ -20,22 +20,6 @@ using online::ShapeId;
 constexpr int kRemovedPercent = 30;
 constexpr std::uint64_t kSeed = 42;
 
-cluster::Node empty_node(const World& world, const std::string& type, gpu::GpuMode mode) {
-  plan::NodePlan plan;
-  while (world.market.types[plan.type].name != type) ++plan.type;
-  const market::InstanceType& instance = world.market.types[plan.type];
-  plan.zones = {world.market.region + "a"};
-  plan.allocatable = market::allocatable(instance);
-  plan.gpus.resize(static_cast<std::size_t>(instance.gpu_count));
-  for (const market::Offering& offering : world.market.offerings)
-    if (offering.type == plan.type && offering.capacity_type == market::CapacityType::OnDemand)
-      plan.price = offering.price;
-  cluster::Node node = online::as_node(plan, world.market, world.policy,
-                                       fmt::format("node-{:05}", world.standing.nodes()));
-  if (node.mode != gpu::GpuMode::Any) node.mode = mode;
-  return node;
-}
-
 void add_mixed_nodes(World& world, std::size_t nodes) {
   for (std::size_t n = 0; n < nodes; ++n) {
     const std::size_t at = n % 10;

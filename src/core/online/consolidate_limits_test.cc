@@ -14,16 +14,11 @@ namespace {
 using testing::Ground;
 using testing::shape;
 using testing::slice;
+using testing::unlimited;
 using testing::whole;
 
 constexpr const char* kHost = "kubernetes.io/hostname";
 constexpr const char* kZone = "topology.kubernetes.io/zone";
-
-ConsolidateLimits unlimited() {
-  ConsolidateLimits limits;
-  limits.moves = 1'000'000;
-  return limits;
-}
 
 cluster::PodSelector app(const std::string& name) {
   cluster::PodSelector selector;

@@ -12,21 +12,10 @@ namespace kerf::online {
 namespace {
 
 using testing::Ground;
+using testing::moves_only;
 using testing::shape;
 using testing::slice;
-
-const std::vector<std::string>& types() {
-  static const std::vector<std::string> all = {"p5.4xlarge", "g7e.2xlarge", "g6.xlarge",
-                                               "g6.12xlarge"};
-  return all;
-}
-
-ConsolidateLimits moves_only() {
-  ConsolidateLimits limits;
-  limits.moves = 1'000'000;
-  limits.buy = false;
-  return limits;
-}
+using testing::types;
 
 bool sends_on(const Proposal& proposal) {
   return std::any_of(proposal.moves.begin(), proposal.moves.end(), [&](const Move& move) {

@@ -17,14 +17,10 @@ namespace {
 
 using cluster::Running;
 using testing::Ground;
+using testing::moves_only;
 using testing::shape;
 using testing::slice;
-
-const std::vector<std::string>& types() {
-  static const std::vector<std::string> all = {"p5.4xlarge", "g7e.2xlarge", "g6.xlarge",
-                                               "g6.12xlarge"};
-  return all;
-}
+using testing::types;
 
 /// Can pods run together in the room there is? Exact: every place of every pod is tried, rooms that
 /// were tried in vain are remembered. Pods are without constraints, so nodes and GPUs that are
@@ -169,13 +165,6 @@ int count_of(Nodes nodes) {
   int count = 0;
   for (; nodes != 0; nodes &= nodes - 1) ++count;
   return count;
-}
-
-ConsolidateLimits moves_only() {
-  ConsolidateLimits limits;
-  limits.moves = 1'000'000;
-  limits.buy = false;
-  return limits;
 }
 
 /// Does the proposals one by one; what is wrong with the first that does not hold.

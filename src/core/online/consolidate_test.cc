@@ -15,12 +15,7 @@ namespace {
 using testing::Ground;
 using testing::shape;
 using testing::slice;
-
-ConsolidateLimits unlimited() {
-  ConsolidateLimits limits;
-  limits.moves = 1'000'000;
-  return limits;
-}
+using testing::unlimited;
 
 /// Nodes with a few pods each, as departures leave them.
 void scatter(Ground& ground, std::uint64_t seed) {

@@ -4,9 +4,29 @@
 #include <string>
 #include <vector>
 
+#include "core/online/consolidate.h"
 #include "core/online/standing_testing.h"
 
 namespace kerf::online::testing {
+
+inline ConsolidateLimits unlimited() {
+  ConsolidateLimits limits;
+  limits.moves = 1'000'000;
+  return limits;
+}
+
+inline ConsolidateLimits moves_only() {
+  ConsolidateLimits limits = unlimited();
+  limits.buy = false;
+  return limits;
+}
+
+/// Types of the random clusters.
+inline const std::vector<std::string>& types() {
+  static const std::vector<std::string> all = {"p5.4xlarge", "g7e.2xlarge", "g6.xlarge",
+                                               "g6.12xlarge"};
+  return all;
+}
 
 /// Every device that a pod which asks for one could hold on a node, by trying all of them.
 inline std::vector<std::vector<DeviceAt>> places_on(const Standing& standing, ShapeId shape,

@@ -130,10 +130,9 @@ class Zoning {
     for (ShapeId shape : shapes) {
       const auto [at, fresh] = prices_.try_emplace({shape, zone}, 0);
       if (fresh) {
-        PodShape there = within_nodes(standing_.shape_at(shape));
+        PodShape there = pinned(standing_.shape_at(shape), zone);
         std::erase_if(there.affinity,
                       [](const auto& term) { return plan::is_host(term.topology_key); });
-        if (!zone.empty()) there.node_selector.push_back({kZone, cluster::Operator::In, {zone}});
         at->second = price_of_one(there, standing_.market(), standing_.policy(),
                                   &standing_.asks().geometries())
                          .micro;
