@@ -66,7 +66,7 @@ class Kerf(unittest.TestCase):
 
 class Commands(Kerf):
     def test_help_names_every_command_and_fits_the_screen(self):
-        out, _ = self.expect(0, "--help", prints=["plan", "completion", "version"])
+        out, _ = self.expect(0, "--help", prints=["plan", "simulate", "completion", "version"])
         self.assertNotIn("reference", out)
         for words in [("--help",), ("plan", "--help"), ("help", "completion"), ()]:
             out, err = self.expect(0, *words, prints="Usage: kerf")
@@ -299,6 +299,97 @@ class Output(Kerf):
                                   stderr=subprocess.PIPE, timeout=120, check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn(b"no space left", done.stderr)
+
+
+SCENARIO = """name: small
+duration: 2h
+latencies: fast
+market: {instanceTypes: [g6.xlarge, p5.4xlarge]}
+workloads:
+  - {name: web, replicas: 2, requests: {nvidia.com/mig-1g.10gb: 1, cpu: 1, memory: 2Gi}}
+  - {name: job, kind: Job, requests: {kerf.dev/gpu-10gi: 1, cpu: 1, memory: 2Gi}, runsFor: 20m}
+"""
+
+
+class Simulate(Kerf):
+    def test_help_says_what_it_takes(self):
+        self.expect(0, "simulate", "--help", prints=["SCENARIO", "--swarm N", "--faults FILE",
+                                                     "Exit codes:"])
+
+    def test_a_scenario_is_run_under_both_strategies(self):
+        scenario = self.write("small.yaml", SCENARIO)
+        out, err = self.expect(0, "simulate", scenario, prints=["small: 2 h from Monday 00:00",
+                                                                "Kerf", "whole GPUs", "all kept"])
+        self.assertEqual(err, "")
+        self.assertLessEqual(max(len(line) for line in out.splitlines()), 100)
+        alone, _ = self.expect(0, "simulate", scenario, "--strategy", "kerf")
+        self.assertNotIn("whole GPUs", alone)
+        self.assertEqual(out, self.expect(0, "simulate", "-", stdin=SCENARIO)[0])
+
+    def test_the_same_seed_gives_the_same_bytes(self):
+        scenario = self.write("small.yaml", SCENARIO)
+        runs = [self.expect(0, "simulate", scenario, "-o", "json", "--seed", seed)[0]
+                for seed in ("5", "5", "6")]
+        self.assertEqual(runs[0], runs[1])
+        self.assertNotEqual(runs[0], runs[2])
+        self.assertEqual(json.loads(runs[0])["seed"], 5)
+
+    def test_json_is_what_its_schema_says(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("python3-jsonschema is not installed; tools/setup installs it")
+        text = (ROOT / "docs/reference/simulate.schema.json").read_text(encoding="utf-8")
+        jsonschema.Draft202012Validator.check_schema(json.loads(text))
+        validator = jsonschema.Draft202012Validator(json.loads(text))
+        document = json.loads(self.expect(0, "simulate", "-", "-o", "json", stdin=SCENARIO)[0])
+        self.assertEqual([error.message for error in validator.iter_errors(document)], [])
+        document["runs"][0]["surprise"] = 1
+        self.assertFalse(validator.is_valid(document))
+
+    def test_files_beside_a_scenario_are_found(self):
+        self.write("in/faults.yaml", "- {what: reboot, at: 1h}\n")
+        scenario = self.write("in/small.yaml", SCENARIO + "faultFiles: [faults.yaml]\n")
+        more = self.write("more.yaml", "- {what: restart-kubelet, at: 90m}\n")
+        for words, faults in [((), 1), (("--faults", more), 2)]:
+            out, _ = self.expect(0, "simulate", scenario, *words, "--strategy", "kerf", "-o", "json")
+            self.assertEqual(json.loads(out)["runs"][0]["disruption"]["faults"], faults)
+
+    def test_mistakes_print_nothing_and_leave_files_alone(self):
+        good = self.write("small.yaml", SCENARIO)
+        typo = self.write("typo.yaml", SCENARIO.replace("duration", "duratoin"))
+        broken = self.write("broken.yaml", "name: [")
+        target = self.write("out.txt", "old")
+        for words, says in [
+            ((), "--swarm N"),
+            ((good, "--swarm", "2"), "leave --swarm out"),
+            (("--swarm", "0"), "--swarm: expected a whole number from 1"),
+            (("--swarm", "2", "--strategy", "kerf"), "--strategy is about a scenario"),
+            ((good, "--seed", "-1"), "--seed"),
+            ((good, "--strategy", "best"), "is none of kerf, whole-gpu, both"),
+            ((good, "--faults", "none.yaml"), "none.yaml: no such file"),
+            ((good, "--faults", good), "unknown field"),
+            ((typo,), "typo.yaml:2:1: unknown field \"duratoin\"; did you mean duration?"),
+            ((broken,), "broken.yaml:2:1: expected a value"),
+            (("nowhere.yaml",), "nowhere.yaml: no such file"),
+            ((good, "--output-file", "/no/such/folder/out.txt"), "/no/such/folder"),
+        ]:
+            out, err = self.expect(2, "simulate", *words, says=["kerf simulate: ", says])
+            self.assertEqual(out, "", words)
+            self.assertLess(len(err), 2000)
+        self.expect(2, "simulate", typo, "--output-file", target)
+        self.assertEqual(Path(target).read_text(encoding="utf-8"), "old")
+        self.expect(0, "simulate", good, "--output-file", target, "-q")
+        self.assertIn("whole GPUs", Path(target).read_text(encoding="utf-8"))
+
+    def test_a_swarm_names_how_to_run_a_failing_seed_again(self):
+        for words in [("--swarm", "2"), ("--swarm", "1", "--seed", "2")]:
+            done = self.run_kerf("simulate", *words)
+            again = self.run_kerf("simulate", *words)
+            self.assertIn(done.returncode, (0, 1))
+            self.assertEqual(done.stdout, again.stdout)
+            out = done.stdout.decode()
+            self.assertEqual("kerf simulate --swarm 1 --seed" in out, done.returncode == 1, out)
 
 
 class Terminal(Kerf):

@@ -11,6 +11,7 @@ constexpr std::string_view kMarket = "Prices and what may be bought";
 constexpr std::string_view kNodes = "Nodes";
 constexpr std::string_view kOutput = "Output";
 constexpr std::string_view kEffort = "Effort";
+constexpr std::string_view kRun = "Run";
 
 std::vector<OptionSpec> input_options() {
   return {
@@ -227,6 +228,81 @@ CommandSpec plan_command() {
   return plan;
 }
 
+std::vector<OptionSpec> simulate_options() {
+  return {
+      {.name = "--strategy",
+       .value = "STRATEGY",
+       .group = kRun,
+       .help = "run the scenario with Kerf, with whole GPUs, or with both",
+       .details = "whole-gpu is the same cluster without Kerf: each device asked for is a whole "
+                  "GPU, and a model of a Karpenter NodePool buys, packs and consolidates nodes.",
+       .choices = "kerf|whole-gpu|both",
+       .unless_given = "both",
+       .completes = Completes::Choices},
+      {.name = "--seed",
+       .value = "N",
+       .group = kRun,
+       .help = "the number that everything drawn by chance follows from",
+       .details = "Replaces the seed of the scenario. With --swarm: of the first cluster; the "
+                  "others have the numbers after it.",
+       .unless_given = "the scenario's, or 1"},
+      {.name = "--faults",
+       .value = "FILE",
+       .group = kRun,
+       .help = "a list of faults that happen too",
+       .completes = Completes::Files,
+       .repeats = true},
+      {.name = "--swarm",
+       .value = "N",
+       .group = kRun,
+       .help = "instead of a scenario: N small clusters drawn by chance, faults included",
+       .details = "Each is watched for broken promises. A cluster with one is named with the "
+                  "command that runs it again."},
+      {.name = "--output",
+       .short_name = "-o",
+       .value = "FORMAT",
+       .group = kOutput,
+       .help = "what to print",
+       .choices = "table|json",
+       .unless_given = "table",
+       .completes = Completes::Choices},
+      {.name = "--output-file",
+       .value = "FILE",
+       .group = kOutput,
+       .help = "write to FILE instead of standard output",
+       .details = "The file is replaced as a whole at the end, or left as it was.",
+       .completes = Completes::Files},
+      {.name = "--ascii",
+       .group = kOutput,
+       .help = "print ASCII only; implied where the locale is not UTF-8"},
+      {.name = "--quiet",
+       .short_name = "-q",
+       .group = kOutput,
+       .help = "no progress and no remarks on standard error; errors only"},
+  };
+}
+
+CommandSpec simulate_command() {
+  return {
+      .name = "simulate",
+      .usage = {"simulate [OPTION...] SCENARIO", "simulate [OPTION...] --swarm N"},
+      .summary = "run a simulated cluster with Kerf and with whole GPUs, and compare",
+      .about =
+          "Runs a cluster that a scenario describes: pods come and go, nodes are bought, GPUs "
+          "are cut, prices move, things fail. Prints what each strategy cost, how long pods "
+          "waited, what was moved and cut, and whether Kerf kept its promises. The same "
+          "scenario and seed print the same bytes. Nothing outside is read or changed.",
+      .argument = "SCENARIO",
+      .argument_help = "a scenario in YAML (docs/reference/scenario.md), or - for standard input",
+      .completes = Completes::Files,
+      .options = simulate_options(),
+      .examples = {{"kerf simulate examples/scenarios/notebooks.yaml", "what would it cost"},
+                   {"kerf simulate day.yaml --seed 2 -o json", "another draw, for programs"},
+                   {"kerf simulate day.yaml --faults faults.yaml", "and things fail"},
+                   {"kerf simulate --swarm 100", "does Kerf keep its promises"}},
+  };
+}
+
 CommandSpec completion_command() {
   return {
       .name = "completion",
@@ -248,6 +324,7 @@ CommandSpec completion_command() {
 const std::vector<CommandSpec>& commands() {
   static const std::vector<CommandSpec> all = {
       plan_command(),
+      simulate_command(),
       completion_command(),
       {.name = "version",
        .usage = {"version"},
@@ -259,8 +336,8 @@ const std::vector<CommandSpec>& commands() {
        .summary = "explain a command",
        .about = "Explains a command; the same as kerf COMMAND --help.",
        .argument = "COMMAND",
-       .argument_help = "plan, completion or version",
-       .argument_choices = "plan|completion|version|help",
+       .argument_help = "plan, simulate, completion or version",
+       .argument_choices = "plan|simulate|completion|version|help",
        .completes = Completes::Choices},
       {.name = "reference",
        .usage = {"reference"},
@@ -303,8 +380,9 @@ std::vector<std::string_view> split_choices(std::string_view choices) {
 
 std::span<const ExitSpec> exit_codes() {
   static constexpr ExitSpec kCodes[] = {
-      {kPlaced, "all pods are placed"},
-      {kUnplaced, "some pods cannot be placed; the plan says why, and covers the others"},
+      {kPlaced, "all pods are placed; simulate: no promise was broken"},
+      {kUnplaced,
+       "some pods cannot be placed, and the plan says why; simulate: a promise was broken"},
       {kBadInput, "bad input or usage, or the output cannot be written"},
       {kInternal, "internal error, or --check found the plan wrong"},
   };

@@ -11,6 +11,7 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/plan_command.h"
+#include "cli/simulate_command.h"
 #include "cli/suggest.h"
 #include "cli/terminal.h"
 #include "codec/catalogue.h"
@@ -80,6 +81,7 @@ ExitCode run_command(const CommandSpec& command, std::vector<std::string> words)
   }
   if (parsed->given("--help")) return print(command_help(command));
   if (command.name == "plan") return run_plan(*parsed);
+  if (command.name == "simulate") return run_simulate(*parsed);
   if (command.name == "completion") return run_completion(*parsed);
   if (command.name == "help") return run_help(*parsed);
   if (command.name == "reference") return print(reference_markdown());

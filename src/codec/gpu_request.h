@@ -11,9 +11,7 @@
 
 namespace kerf::codec {
 
-/// The finite ladder of M in kerf.dev/gpu-<M>gi.
-inline constexpr int kPortableLadder[] = {2,  4,  5,  6,  8,  10, 12, 16,  20,
-                                          24, 32, 40, 48, 64, 80, 96, 141, 180};
+using cluster::kPortableLadder;
 /// The least rung that is at least `gib`; nullopt above the top.
 std::optional<int> ladder_up(int gib);
 

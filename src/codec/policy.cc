@@ -1,4 +1,4 @@
-// The SlicePolicy reader: planning fields into cluster::Policy, all others checked.
+// The SlicePolicy reader: what may be bought here, the controller's part in policy_control.cc.
 #include "codec/policy.h"
 
 #include <fmt/format.h>
@@ -218,11 +218,11 @@ Result<void> read_sharing(const Field& field, Policy& policy) {
       {{"timeSlicingReplicas", [&](const Field& f) { return read_replicas(f, policy); }}});
 }
 
-Result<void> read_spec(const Field& spec, const gpu::Catalogue& gpus, Policy& policy) {
-  bool acts = false;
-  const auto read_mode = [&acts](const Field& field) -> Result<void> {
+Result<void> read_spec(const Field& spec, const gpu::Catalogue& gpus, control::SlicePolicy& slice) {
+  Policy& policy = slice.buys;
+  const auto read_mode = [&slice](const Field& field) -> Result<void> {
     KERF_TRY(const std::size_t mode, field.one_of({"Observe", "Act"}));
-    acts = mode == 1;
+    slice.mode = mode == 1 ? control::Mode::Act : control::Mode::Observe;
     return {};
   };
   const auto list = [](std::vector<std::string>& into, Result<void> (*check)(const Field&)) {
@@ -241,16 +241,17 @@ Result<void> read_spec(const Field& spec, const gpu::Catalogue& gpus, Policy& po
       {"nodeTaints", [&](const Field& f) { return read_node_taints(f, policy); }},
       {"sharing", [&](const Field& f) { return read_sharing(f, policy); }},
       {"mode", read_mode},
-      {"priority", [](const Field& f) { return checked(f.integer(-1'000'000, 1'000'000)); }},
-      {"selector", check_selector},
-      {"nodeClasses", check_node_classes},
-      {"budgets", check_budgets},
-      {"warm", [&](const Field& f) { return check_warm(f, gpus); }},
-      {"consolidation", check_consolidation},
+      {"priority",
+       [&](const Field& f) { return store(f.integer(-1'000'000, 1'000'000), slice.priority); }},
+      {"selector", [&](const Field& f) { return read_selector(f, slice); }},
+      {"nodeClasses", [&](const Field& f) { return read_node_classes(f, slice); }},
+      {"budgets", [&](const Field& f) { return read_budgets(f, slice); }},
+      {"warm", [&](const Field& f) { return read_warm(f, gpus, slice); }},
+      {"consolidation", [&](const Field& f) { return read_consolidation(f, slice); }},
       {"usage", check_usage},
-      {"buysFor", [&](const Field& f) { return check_buys_for(f, gpus); }},
+      {"buysFor", [&](const Field& f) { return read_buys_for(f, gpus, slice); }},
   }));
-  if (acts && (!policy.limit_per_hour || !policy.limit_gpus)) {
+  if (slice.mode == control::Mode::Act && (!policy.limit_per_hour || !policy.limit_gpus)) {
     return spec.wrong(
         "mode Act needs limits.usdPerHour and limits.gpus: what may be bought at most");
   }
@@ -259,7 +260,8 @@ Result<void> read_spec(const Field& spec, const gpu::Catalogue& gpus, Policy& po
 
 }  // namespace
 
-Result<Policy> read_policy(const Document& document, const gpu::Catalogue& gpus) {
+Result<control::SlicePolicy> read_slice_policy(const Document& document,
+                                               const gpu::Catalogue& gpus) {
   const Field root(document.file, document.root);
   if (document.root.kind != Node::Kind::Mapping) {
     return root.expected("a SlicePolicy manifest, a mapping with apiVersion, kind, metadata, spec");
@@ -267,7 +269,7 @@ Result<Policy> read_policy(const Document& document, const gpu::Catalogue& gpus)
   if (const Node* kind = document.root.find("kind"); kind != nullptr && kind->text != kKind) {
     return Field(document.file, *kind, "kind").expected("SlicePolicy");
   }
-  Policy policy;
+  control::SlicePolicy policy;
   KERF_CHECK_OK(root.object({
       {"apiVersion", [](const Field& f) { return checked(f.one_of({kApiVersion})); }, true},
       {"kind", [](const Field& f) { return checked(f.one_of({kKind})); }, true},
@@ -275,8 +277,19 @@ Result<Policy> read_policy(const Document& document, const gpu::Catalogue& gpus)
       {"spec", [&](const Field& f) { return read_spec(f, gpus, policy); }, true},
       {"status", [](const Field&) -> Result<void> { return {}; }},
   }));
-  policy.name = document.root.find("metadata")->find("name")->text;
+  policy.meta.name = document.root.find("metadata")->find("name")->text;
+  policy.buys.name = policy.meta.name;
   return policy;
+}
+
+Result<void> read_slice_policy_spec(const Field& spec, const gpu::Catalogue& gpus,
+                                    control::SlicePolicy& policy) {
+  return read_spec(spec, gpus, policy);
+}
+
+Result<Policy> read_policy(const Document& document, const gpu::Catalogue& gpus) {
+  KERF_TRY(control::SlicePolicy policy, read_slice_policy(document, gpus));
+  return std::move(policy.buys);
 }
 
 }  // namespace kerf::codec

@@ -1,8 +1,10 @@
-// A SlicePolicy manifest -> cluster::Policy.
+// A SlicePolicy manifest -> cluster::Policy, or all of control::SlicePolicy.
 #pragma once
 
 #include "codec/document.h"
+#include "codec/strict_fields.h"
 #include "core/cluster/policy.h"
+#include "core/control/slice_policy.h"
 #include "core/gpu/model.h"
 
 namespace kerf::codec {
@@ -12,5 +14,11 @@ namespace kerf::codec {
 /// uses (mode, selector, nodeClasses, consolidation, usage ...) are checked and kept out. So a plan
 /// covers every pod it is given, whatever the selector says.
 Result<cluster::Policy> read_policy(const Document& document, const gpu::Catalogue& gpus);
+/// The same with what a controller uses; windows as minutes of the week.
+Result<control::SlicePolicy> read_slice_policy(const Document& document,
+                                               const gpu::Catalogue& gpus);
+/// The value of `spec` alone, over what `policy` says already (its mode, its limits ...).
+Result<void> read_slice_policy_spec(const Field& spec, const gpu::Catalogue& gpus,
+                                    control::SlicePolicy& policy);
 
 }  // namespace kerf::codec

@@ -1,12 +1,13 @@
-// Checks of the controller's fields of a SlicePolicy: type, form and bounds.
+// The controller's fields of a SlicePolicy: type, form and bounds.
 #include "codec/policy_control.h"
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/quote.h"
+#include "codec/cron.h"
+#include "codec/duration.h"
 #include "codec/gpu_request.h"
 
 namespace kerf::codec {
@@ -26,48 +27,21 @@ Result<void> check_object_name(const Field& field) {
 /// Any value: written by the API server or for people, nothing that Kerf reads.
 Result<void> ignore(const Field&) { return {}; }
 
-/// Go's form: "90s", "1h30m", "0.5h".
-bool is_duration(std::string_view text) {
-  if (text.empty() || text.size() > 32) return false;
-  while (!text.empty()) {
-    const std::size_t number = std::min(text.find_first_not_of("0123456789."), text.size());
-    const std::string_view digits = text.substr(0, number);
-    const bool one_point = std::count(digits.begin(), digits.end(), '.') <= 1;
-    if (digits.empty() || digits.front() == '.' || digits.back() == '.' || !one_point) return false;
-    text.remove_prefix(number);
-    if (!text.starts_with('h') && !text.starts_with('m') && !text.starts_with('s')) return false;
-    text.remove_prefix(1);
-  }
-  return true;
-}
-
-Result<void> check_duration(const Field& field) {
+Result<void> read_schedule(const Field& field, control::Window& window) {
   KERF_TRY(const std::string text, field.text());
-  if (is_duration(text)) return {};
-  return field.wrong(quoted(text) + "; expected a duration such as 30m or 1h30m");
+  Result<std::vector<std::int32_t>> opens = weekly_minutes(text);
+  if (!opens) return field.wrong(opens.error());
+  window.opens = *std::move(opens);
+  return {};
 }
 
-/// Five fields of cron, or one of its names. The controller works out what they mean.
-Result<void> check_schedule(const Field& field) {
-  KERF_TRY(const std::string text, field.text());
-  constexpr std::string_view kNames[] = {"@hourly", "@daily", "@weekly", "@monthly", "@yearly"};
-  if (std::find(std::begin(kNames), std::end(kNames), text) != std::end(kNames)) return {};
-  constexpr std::string_view kAllowed =
-      "0123456789*/,-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ";
-  int fields = 0;
-  bool blank = true;
-  for (const char c : text) {
-    fields += blank && c != ' ' ? 1 : 0;
-    blank = c == ' ';
-  }
-  if (fields == 5 && text.find_first_not_of(kAllowed) == std::string::npos) return {};
-  return field.wrong(quoted(text) +
-                     "; expected five fields of cron (minute hour day month "
-                     "weekday), such as \"0 20 * * mon-fri\", or @daily");
-}
-
-Result<void> check_window(const Field& window) {
-  return window.object({{"schedule", check_schedule, true}, {"duration", check_duration, true}});
+Result<control::Window> read_window(const Field& field) {
+  control::Window window;
+  KERF_CHECK_OK(field.object(
+      {{"schedule", [&](const Field& f) { return read_schedule(f, window); }, true},
+       {"duration", [&](const Field& f) { return store(duration_ms(f), window.duration_ms); },
+        true}}));
+  return window;
 }
 
 Result<void> check_url(const Field& field) {
@@ -83,8 +57,6 @@ Result<void> check_url(const Field& field) {
   }
   return {};
 }
-
-Result<void> check_count(const Field& field) { return checked(field.integer(1, kCountMax)); }
 
 }  // namespace
 
@@ -108,71 +80,93 @@ Result<void> check_metadata(const Field& metadata) {
                           {"selfLink", ignore}});
 }
 
-Result<void> check_selector(const Field& selector) {
+Result<void> read_selector(const Field& selector, control::SlicePolicy& policy) {
   return selector.object(
       {{"namespaces",
-        [](const Field& f) { return checked(f.texts(kEntriesMax, check_object_name)); }},
-       {"podLabels", [](const Field& f) { return checked(f.labels(kEntriesMax)); }}});
+        [&](const Field& f) {
+          return store(f.texts(kEntriesMax, check_object_name), policy.namespaces);
+        }},
+       {"podLabels",
+        [&](const Field& f) { return store(f.labels(kEntriesMax), policy.pod_labels); }}});
 }
 
-Result<void> check_node_classes(const Field& node_classes) {
-  return node_classes.object({{"cut", check_object_name}, {"whole", check_object_name}});
+Result<void> read_node_classes(const Field& node_classes, control::SlicePolicy& policy) {
+  const auto name = [](std::string& into) {
+    return [&into](const Field& field) -> Result<void> {
+      KERF_CHECK_OK(check_object_name(field));
+      into = field.node().text;
+      return {};
+    };
+  };
+  return node_classes.object(
+      {{"cut", name(policy.node_class_cut)}, {"whole", name(policy.node_class_whole)}});
 }
 
-Result<void> check_budgets(const Field& budgets) {
+Result<void> read_budgets(const Field& budgets, control::SlicePolicy& policy) {
   KERF_TRY(const std::vector<Field> entries, budgets.items(kEntriesMax));
-  std::set<std::string_view> namespaces;
   for (const Field& entry : entries) {
-    KERF_CHECK_OK(
-        entry.object({{"namespace", check_object_name, true},
-                      {"usdPerHour", [](const Field& f) { return checked(f.usd_per_hour()); }},
-                      {"gpus", [](const Field& f) { return checked(f.integer(0, kCountMax)); }}}));
-    if (!namespaces.insert(entry.node().find("namespace")->text).second) {
+    control::NamespaceBudget budget;
+    KERF_CHECK_OK(entry.object(
+        {{"namespace", check_object_name, true},
+         {"usdPerHour", [&](const Field& f) { return store(f.usd_per_hour(), budget.per_hour); }},
+         {"gpus", [&](const Field& f) { return store(f.integer(0, kCountMax), budget.gpus); }}}));
+    const std::string& ns = entry.node().find("namespace")->text;
+    if (!policy.budgets.emplace(ns, budget).second) {
       return entry.wrong("the namespace has a budget already");
     }
-    const auto given = [&entry](std::string_view name) {
-      const Node* node = entry.node().find(name);
-      return node != nullptr && !node->is_null();
-    };
-    if (!given("usdPerHour") && !given("gpus")) {
+    if (!budget.per_hour && !budget.gpus) {
       return entry.wrong("a budget of nothing; give usdPerHour, gpus or both");
     }
   }
   return {};
 }
 
-Result<void> check_warm(const Field& warm, const gpu::Catalogue& gpus) {
+Result<void> read_warm(const Field& warm, const gpu::Catalogue& gpus,
+                       control::SlicePolicy& policy) {
   KERF_TRY(const std::vector<Field> entries, warm.items(kEntriesMax));
-  const auto check_resource = [&gpus](const Field& field) -> Result<void> {
-    KERF_TRY(const std::string name, field.text());
-    const auto request = parse_gpu_resource(name, 1, gpus);
-    if (!request) return field.wrong(request.error());
-    return {};
-  };
   for (const Field& entry : entries) {
-    KERF_CHECK_OK(entry.object({{"resource", check_resource, true}, {"count", check_count, true}}));
+    control::Warm kept;
+    const auto read_resource = [&](const Field& field) -> Result<void> {
+      KERF_TRY(const std::string name, field.text());
+      Result<cluster::GpuRequest> request = parse_gpu_resource(name, 1, gpus);
+      if (!request) return field.wrong(request.error());
+      kept.request = *std::move(request);
+      return {};
+    };
+    KERF_CHECK_OK(entry.object(
+        {{"resource", read_resource, true},
+         {"count", [&](const Field& f) { return store(f.integer(1, kCountMax), kept.count); },
+          true}}));
+    policy.warm.push_back(std::move(kept));
   }
   return {};
 }
 
-Result<void> check_consolidation(const Field& consolidation) {
-  const auto check_windows = [](const Field& windows) -> Result<void> {
+Result<void> read_consolidation(const Field& consolidation, control::SlicePolicy& policy) {
+  control::Consolidation& into = policy.consolidation;
+  const auto read_windows = [&](const Field& windows) -> Result<void> {
     KERF_TRY(const std::vector<Field> entries, windows.items(kEntriesMax));
-    for (const Field& entry : entries) KERF_CHECK_OK(check_window(entry));
+    for (const Field& entry : entries) {
+      KERF_TRY(control::Window window, read_window(entry));
+      into.windows.push_back(std::move(window));
+    }
     return {};
   };
   return consolidation.object(
-      {{"leastSavingUsdPerHour", [](const Field& f) { return checked(f.usd_per_hour()); }},
-       {"coolDown", check_duration},
-       {"movesPerHour", [](const Field& f) { return checked(f.integer(0, kCountMax)); }},
-       {"windows", check_windows}});
+      {{"leastSavingUsdPerHour",
+        [&](const Field& f) { return store(f.usd_per_hour(), into.least_saving); }},
+       {"coolDown", [&](const Field& f) { return store(duration_ms(f), into.cool_down_ms); }},
+       {"movesPerHour",
+        [&](const Field& f) { return store(f.integer(0, kCountMax), into.moves_per_hour); }},
+       {"windows", read_windows}});
 }
 
 Result<void> check_usage(const Field& usage) {
   return usage.object({{"prometheusURL", check_url}});
 }
 
-Result<void> check_buys_for(const Field& buys_for, const gpu::Catalogue& gpus) {
+Result<void> read_buys_for(const Field& buys_for, const gpu::Catalogue& gpus,
+                           control::SlicePolicy& policy) {
   const auto check_name = [&gpus](const Field& field) -> Result<void> {
     const std::string& name = field.node().text;
     if (name == "nvidia.com/mig-*" || name == "kerf.dev/*") return {};
@@ -180,7 +174,7 @@ Result<void> check_buys_for(const Field& buys_for, const gpu::Catalogue& gpus) {
     if (!request) return field.wrong(request.error());
     return {};
   };
-  return checked(buys_for.texts(kEntriesMax, check_name));
+  return store(buys_for.texts(kEntriesMax, check_name), policy.buys_for);
 }
 
 }  // namespace kerf::codec

@@ -152,6 +152,19 @@ Result<std::vector<Field>> Field::items(std::size_t most) const {
   return out;
 }
 
+Result<std::vector<std::pair<std::string, Field>>> Field::members(std::size_t most) const {
+  if (node_->kind != Node::Kind::Mapping) return expected("a mapping");
+  if (node_->members.size() > most) {
+    return wrong(fmt::format("{} fields; at most {} are read", node_->members.size(), most));
+  }
+  std::vector<std::pair<std::string, Field>> out;
+  for (const auto& [name, value] : node_->members) {
+    if (value.is_null()) continue;
+    out.emplace_back(name, Field(file_, value, fmt::format("{}[{}]", path_, quoted(name))));
+  }
+  return out;
+}
+
 Result<std::vector<std::string>> Field::texts(
     std::size_t most, const std::function<Result<void>(const Field&)>& check) const {
   KERF_TRY(const std::vector<Field> entries, items(most));

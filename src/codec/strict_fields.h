@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/money.h"
@@ -49,6 +50,9 @@ class Field {
 
   /// The entries of a list with at least one and at most `most`.
   Result<std::vector<Field>> items(std::size_t most) const;
+  /// The values of a mapping whose keys are names from outside; those that are null are left out.
+  /// Each has its key as the last part of its path, in brackets.
+  Result<std::vector<std::pair<std::string, Field>>> members(std::size_t most) const;
   /// A list of different strings, each accepted by `check` (may be empty).
   Result<std::vector<std::string>> texts(
       std::size_t most, const std::function<Result<void>(const Field&)>& check = {}) const;

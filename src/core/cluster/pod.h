@@ -25,6 +25,10 @@ enum class GpuRequestKind : std::uint8_t {
   ShareOfCompute,  ///< trace map `nearest`: compute slices nearest to the share, ties smaller
 };
 
+/// The finite ladder of M in kerf.dev/gpu-<M>gi.
+inline constexpr int kPortableLadder[] = {2,  4,  5,  6,  8,  10, 12, 16,  20,
+                                          24, 32, 40, 48, 64, 80, 96, 141, 180};
+
 /// One extended resource that the pod asks for, summed over its containers.
 struct GpuRequest {
   GpuRequestKind kind = GpuRequestKind::Whole;

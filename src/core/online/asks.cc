@@ -64,8 +64,8 @@ std::int64_t size_of(const Way& way, const SliceTable& slices) {
 
 }  // namespace
 
-Asks::Asks(const market::Market& market, const cluster::Policy& policy)
-    : market_(market), policy_(policy) {}
+Asks::Asks(const market::Market& market, const cluster::Policy& policy, SliceTables* kept)
+    : market_(market), policy_(policy), kept_(kept) {}
 
 AskId Asks::ask(const PodShape& shape) {
   const auto [at, fresh] =
@@ -75,7 +75,7 @@ AskId Asks::ask(const PodShape& shape) {
   look_at(part);
   Ask ask;
   ask.need = part.requests;
-  ask.worth = price_of_one(part, market_, policy_, &geometries_);
+  ask.worth = price_of_one(part, market_, policy_, &geometries());
   for (KindId kind = 0; kind < kinds_.size(); ++kind)
     ask.ways.push_back(ways(part, keys_[kind], kind));
   asks_.push_back(std::move(ask));
@@ -100,12 +100,10 @@ KindId Asks::kind(const cluster::Node& node) {
   if (!fresh) return at->second;
   KERF_ASSERT(kinds_.size() < std::numeric_limits<KindId>::max(), "kinds are numbered in 16 bits");
   const market::InstanceType& type = market_.types[node.type];
-  std::unique_ptr<SliceTable>& table = models_[{type.gpu_model, type.gpu_fraction, node.mode}];
-  if (!table)
-    table = std::make_unique<SliceTable>(market_.model_of(type), node.mode, type.gpu_fraction,
-                                         policy_.sharing);
-  tables_.push_back(table.get());
-  kinds_.push_back({&table->table()});
+  const SliceTable& table =
+      slice_tables().of(market_.model_of(type), node.mode, type.gpu_fraction, policy_.sharing);
+  tables_.push_back(&table);
+  kinds_.push_back({&table.table()});
   keys_.push_back(std::move(key));
   for (AskId ask = 0; ask < asks_.size(); ++ask)
     asks_[ask].ways.push_back(ways(examples_[ask], keys_.back(), at->second));

@@ -12,8 +12,7 @@
 #include "core/cluster/node.h"
 #include "core/cluster/policy.h"
 #include "core/online/ask.h"
-#include "core/online/slice_table.h"
-#include "core/plan/geometries.h"
+#include "core/online/slice_tables.h"
 
 namespace kerf::online {
 
@@ -27,8 +26,8 @@ namespace kerf::online {
 /// request (plan::forms_for). Resources are judged with the room, not here.
 class Asks {
  public:
-  /// Market and policy outlive this.
-  Asks(const market::Market& market, const cluster::Policy& policy);
+  /// Market and policy outlive this, and so do tables that are kept for later (null: its own).
+  Asks(const market::Market& market, const cluster::Policy& policy, SliceTables* kept = nullptr);
 
   AskId ask(const cluster::PodShape& shape);
   KindId kind(const cluster::Node& node);
@@ -40,13 +39,14 @@ class Asks {
   const std::vector<Kind>& kinds() const { return kinds_; }
   const SliceTable& slices(KindId kind) const { return *tables_[kind]; }
   /// For whoever compiles a problem or buys in this market: kept from one time to the next.
-  plan::Geometries& geometries() const { return geometries_; }
+  plan::Geometries& geometries() const { return slice_tables().geometries(); }
 
  private:
   /// What tells nodes apart: type, zone, mode, the labels that matter, taints.
   using KindKey = std::tuple<std::uint32_t, std::string, gpu::GpuMode,
                              std::map<std::string, std::string>, std::vector<cluster::Taint>>;
 
+  SliceTables& slice_tables() const { return kept_ != nullptr ? *kept_ : own_; }
   void look_at(const cluster::PodShape& shape);
   std::vector<Way> ways(const cluster::PodShape& shape, const KindKey& node, KindId kind) const;
 
@@ -61,9 +61,8 @@ class Asks {
   std::vector<Kind> kinds_;
   std::vector<KindKey> keys_;
   std::vector<const SliceTable*> tables_;  ///< by kind
-  std::map<std::tuple<std::string, std::uint8_t, gpu::GpuMode>, std::unique_ptr<SliceTable>>
-      models_;
-  mutable plan::Geometries geometries_;  ///< what is kept changes no answer
+  mutable SliceTables own_;                ///< what is kept changes no answer
+  SliceTables* kept_ = nullptr;
 };
 
 /// What serving one such pod costs where it is bought for: the least price per pod over all that

@@ -51,16 +51,16 @@ std::vector<DeviceAt> at(std::uint32_t gpu, const std::vector<cluster::Slice>& s
 
 }  // namespace
 
-Standing::Standing(const market::Market& market, const cluster::Policy& policy)
-    : market_(market), policy_(policy), asks_(market, policy) {
+Standing::Standing(const market::Market& market, const cluster::Policy& policy, SliceTables* kept)
+    : market_(market), policy_(policy), asks_(market, policy, kept) {
   std::vector<std::string> zones = policy.zones.empty() ? market.zones() : policy.zones;
   if (zones.empty()) zones = market::assumed_zones(market);
   for (const std::string& zone : zones) company_.add_zone(zone);
 }
 
 Standing::Standing(const cluster::Snapshot& snapshot, const market::Market& market,
-                   const cluster::Policy& policy)
-    : Standing(market, policy) {
+                   const cluster::Policy& policy, SliceTables* kept)
+    : Standing(market, policy, kept) {
   std::vector<ShapeId> shapes;
   for (const cluster::PodShape& one : snapshot.shapes) shapes.push_back(shape(one));
   budgets_ = snapshot.budgets;

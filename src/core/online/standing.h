@@ -42,12 +42,13 @@ struct Cut {
 /// count: they can be cut again; retiring and lost ones count as in use).
 class Standing {
  public:
-  /// Market and policy outlive this.
-  Standing(const market::Market& market, const cluster::Policy& policy);
+  /// Market and policy outlive this, and so do tables that are kept for later (null: its own).
+  Standing(const market::Market& market, const cluster::Policy& policy,
+           SliceTables* kept = nullptr);
   /// The same with what a snapshot has; nodes, pods and shapes are numbered as there. The snapshot
   /// must hold by the rules above.
   Standing(const cluster::Snapshot& snapshot, const market::Market& market,
-           const cluster::Policy& policy);
+           const cluster::Policy& policy, SliceTables* kept = nullptr);
 
   ShapeId shape(const cluster::PodShape& shape);  ///< interned
   std::size_t shapes() const { return shapes_.size(); }

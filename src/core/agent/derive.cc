@@ -1,0 +1,233 @@
+// Devices of each GPU, derived anew in each step from what is seen, wanted, written and held.
+#include "core/agent/mind.h"
+
+namespace kerf::agent {
+
+void Agent::Mind::hear(const Looked& event) {
+  if (!operation_ || operation_->id != event.effect) return;
+  operation_.reset();
+  if (event.code != Code::Success) {
+    doubt_ = true;
+    look_retry_.fail(now_, options_.retry_ms, options_.retry_max_ms);
+    return;
+  }
+  look_retry_.ok();
+  looked_ = true;
+  looked_at_ = now_;
+  place(event.gpus);
+  for (Gpu& gpu : gpus_) {
+    gpu.unverified = gpu.unread = false;
+    gpu.begun.clear();
+  }
+}
+
+/// A GPU keeps its index while the machine is up, whatever falls off the bus beside it.
+void Agent::Mind::place(const std::vector<SeenGpu>& seen) {
+  std::vector<std::string> known;
+  for (const Gpu& gpu : gpus_) known.push_back(gpu.seen.uuid);
+  if (known.empty())
+    for (const JournalGpu& gpu : journal_.gpus) known.push_back(gpu.uuid);
+  std::vector<const SeenGpu*> at(known.size(), nullptr);
+  std::vector<const SeenGpu*> others;
+  for (const SeenGpu& gpu : seen) {
+    const auto found = std::find(known.begin(), known.end(), gpu.uuid);
+    if (found == known.end()) {
+      others.push_back(&gpu);
+    } else {
+      at[static_cast<std::size_t>(found - known.begin())] = &gpu;
+    }
+  }
+  if (!others.empty() && seen.size() >= known.size()) {  // another machine's journal
+    at.clear();
+    for (const SeenGpu& gpu : seen) at.push_back(&gpu);
+  } else {
+    at.insert(at.end(), others.begin(), others.end());
+  }
+  if (gpus_.size() < at.size()) gpus_.resize(at.size());
+  for (std::size_t i = 0; i < gpus_.size(); ++i) {
+    Gpu& gpu = gpus_[i];
+    gpu.missing = i >= at.size() || at[i] == nullptr;
+    if (gpu.missing) {
+      if (gpu.seen.uuid.empty() && i < known.size()) gpu.seen.uuid = known[i];
+    } else if (at[i]->lost && !gpu.seen.model.empty()) {
+      gpu.seen.lost = true;
+    } else {
+      gpu.seen = *at[i];
+    }
+    gpu.model = catalogue_.find(gpu.seen.model);
+  }
+}
+
+void Agent::Mind::derive() {
+  if (!looked_) return;
+  for (std::uint32_t i = 0; i < gpus_.size(); ++i) {
+    want(i);
+    attach(i);
+  }
+  spread_holders();
+  for (std::uint32_t i = 0; i < gpus_.size(); ++i) {
+    stand(i);
+    forget(i);
+  }
+}
+
+Device& Agent::Mind::device(std::uint32_t index, const DeviceKey& key, const Shape& shape) {
+  const auto [found, made] = gpus_[index].devices.try_emplace(key);
+  Device& device = found->second;
+  if (!made) return device;
+  device.shape = shape;
+  if (const Entry* entry = entry_of(index, key))
+    device.lost = entry->lost && journal_.boot_id == boot_id_;
+  if (now_ - started_at_ < options_.grant_ms) {
+    device.grant = kPerhaps;
+    device.granted = started_at_;
+  }
+  return device;
+}
+
+const Entry* Agent::Mind::entry_in(const Journal& journal, std::uint32_t index,
+                                   const DeviceKey& key) {
+  if (index >= journal.gpus.size()) return nullptr;
+  for (const Entry& entry : journal.gpus[index].devices)
+    if (entry.start == key.first && entry.form == key.second) return &entry;
+  return nullptr;
+}
+
+bool Agent::Mind::is_marked_going(const Journal& journal, std::uint32_t index,
+                                  const DeviceKey& key) {
+  const Entry* entry = entry_in(journal, index, key);
+  return entry != nullptr && entry->mark == Mark::Going;
+}
+
+void Agent::Mind::want(std::uint32_t index) {
+  Gpu& gpu = gpus_[index];
+  for (auto& [key, device] : gpu.devices) {
+    device.wanted = device.published = false;
+    const Entry* entry = entry_of(index, key);
+    device.resource = !device.listed.empty() ? device.listed : entry ? entry->resource : "";
+  }
+  gpu.ruled = false;
+  gpu.illegal.clear();
+  control::WantedGpu wanted;
+  if (wanted_ && wanted_->spec.gpus.size() != gpus_.size()) {
+    gpu.illegal = "the layout has " + std::to_string(wanted_->spec.gpus.size()) +
+                  " GPUs, here are " + std::to_string(gpus_.size());
+  } else if (wanted_) {
+    wanted = wanted_->spec.gpus[index];
+    gpu.illegal = illegal(gpu.model, wanted);
+    // Of a GPU that was never seen alive nothing is known, and nothing can be done.
+    if (gpu.lost() && gpu.model == nullptr) gpu.illegal.clear();
+    gpu.ruled = gpu.illegal.empty();
+  }
+  if (!gpu.ruled) {
+    wanted.slices.clear();
+    if (index < journal_.gpus.size())
+      for (const Entry& entry : journal_.gpus[index].devices)
+        if (entry.mark != Mark::Going)
+          wanted.slices.push_back({entry.form, entry.start, entry.resource, entry.published});
+  }
+  for (const control::WantedSlice& slice : wanted.slices) {
+    const auto shape = shape_of(gpu.model, slice.form, slice.start);
+    if (!shape) continue;
+    Device& it = device(index, {slice.start, slice.form}, *shape);
+    it.wanted = true;
+    it.resource = slice.resource;
+    it.published = slice.published;
+  }
+}
+
+void Agent::Mind::attach(std::uint32_t index) {
+  Gpu& gpu = gpus_[index];
+  gpu.foreign.clear();
+  std::map<DeviceKey, const SeenInstance*> here;
+  for (const SeenInstance& instance : gpu.seen.instances) {
+    const auto form = form_of(gpu.model, instance.profile, instance.start);
+    const DeviceKey key{instance.start, form.value_or("")};
+    bool ours = form && (gpu.devices.contains(key) || entry_of(index, key) != nullptr);
+    // kubelet knows it by an id that only Kerf gives.
+    for (const Told& told : told_)
+      for (const Holders* holders : {&told.asked, &told.seen})
+        for (const Holder& holder : holders->devices)
+          ours = ours || (form && holder.device == id_of(index, key));
+    if (!ours) {
+      gpu.foreign.push_back(instance);
+      continue;
+    }
+    const auto shape = shape_of(gpu.model, *form, instance.start);
+    Device& it = device(index, key, *shape);
+    const Entry* entry = entry_of(index, key);
+    if (it.resource.empty() && entry) it.resource = entry->resource;
+    here[key] = &instance;
+  }
+  for (auto& [key, device] : gpu.devices) {
+    const auto found = here.find(key);
+    if (found != here.end()) {
+      device.instance = *found->second;
+      continue;
+    }
+    if (device.instance) {  // it is gone, and what was wrong with it
+      device.instance.reset();
+      device.lost = false;
+      device.compute_failures = 0;
+    }
+  }
+}
+
+void Agent::Mind::spread_holders() {
+  each([](std::uint32_t, const DeviceKey&, Device& device) {
+    device.held = {};
+    device.pod.clear();
+  });
+  for (int s = 0; s < kSources; ++s) {
+    for (const bool asked : {true, false}) {
+      const Holders& holders = asked ? told_[s].asked : told_[s].seen;
+      for (const Holder& holder : holders.devices) {
+        const auto name = parse_device_id(holder.device);
+        if (!name || name->gpu >= gpus_.size()) continue;
+        const auto shape = shape_of(gpus_[name->gpu].model, name->form, name->start);
+        if (!shape) continue;
+        Device& it = device(name->gpu, {name->start, name->form}, *shape);
+        (asked ? it.held[s].asked : it.held[s].seen) = true;
+        if (it.resource.empty()) it.resource = holder.resource;
+        if (!holder.pod.empty()) it.pod = holder.pod;
+      }
+      for (const Process& process : holders.processes) {
+        if (process.gpu >= gpus_.size()) continue;
+        for (auto& [key, it] : gpus_[process.gpu].devices) {
+          const bool on = process.gi == kNoInstance ? it.virt() && it.stood
+                                                    : it.instance && it.instance->gi == process.gi;
+          if (on) (asked ? it.held[s].asked : it.held[s].seen) = true;
+        }
+      }
+    }
+  }
+}
+
+/// Whole GPUs and replicas need no driver: they are there as soon as nothing else is.
+void Agent::Mind::stand(std::uint32_t index) {
+  Gpu& gpu = gpus_[index];
+  if (!gpu.recalled && index < journal_.gpus.size()) {
+    for (const Entry& entry : journal_.gpus[index].devices) {
+      const auto shape = shape_of(gpu.model, entry.form, entry.start);
+      if (!shape || shape->kind == Shape::Kind::Slice || entry.mark == Mark::Making) continue;
+      Device& it = device(index, {entry.start, entry.form}, *shape);
+      it.stood = true;
+      if (it.resource.empty()) it.resource = entry.resource;
+    }
+  }
+  gpu.recalled = true;
+  for (auto& [key, device] : gpu.devices) {
+    if (!device.virt() || gpu.lost()) continue;
+    if (gpu.seen.mode) device.stood = false;
+    else if (device.wanted && !device.stood) device.stood = has_room(gpu, key, device);
+  }
+}
+
+void Agent::Mind::forget(std::uint32_t index) {
+  std::erase_if(gpus_[index].devices, [](const auto& entry) {
+    const Device& device = entry.second;
+    return !device.wanted && !device.exists() && device.listed.empty() && !device.is_held();
+  });
+}
+
+}  // namespace kerf::agent

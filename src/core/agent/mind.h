@@ -1,0 +1,168 @@
+// Mind: the agent's memory and the parts of a step; the rules are in docs/agent.md.
+#pragma once
+
+#include "core/agent/agent.h"
+#include "core/agent/state.h"
+
+namespace kerf::agent {
+
+class Agent::Mind {
+ public:
+  Mind(const gpu::Catalogue& catalogue, Options options)
+      : catalogue_(catalogue), options_(options) {}
+
+  std::vector<Effect> step(std::span<const Event> batch, Instant now);
+  std::uint64_t hash() const;
+
+ private:
+  // mind.cc
+  void hear(const Started& event);
+  void hear(const Kubelet& event);
+  void hear(const Wanted& event);
+  void hear(const NotWanted&) { wanted_.reset(); }
+  void hear(const Lease& event);
+  void hear(const ForeignPlugins& event) { foreign_plugins_ = event.resources; }
+  void hear(const ForeignDriver& event) { foreign_driver_ = event.present; }
+  void hear(const Xid& event);
+  void hear(const Done& event);
+  void hear(const Woke&) { waking_ = kNever; }
+  EffectId emit(Action action);
+  /// Is it that late? If not, a step is asked for then.
+  bool due(Instant at);
+  void wake();
+  /// Another one serves GPUs of this node: nothing is touched.
+  bool frozen() const;
+  /// A resource of Kerf's that another plugin serves; "" = none.
+  std::string foreign_resource() const;
+  template <class Visit>
+  void each(Visit visit) {
+    for (std::uint32_t i = 0; i < gpus_.size(); ++i)
+      for (auto& [key, device] : gpus_[i].devices) visit(i, key, device);
+  }
+  Device* by_id(const std::string& id);
+  static std::string id_of(std::uint32_t gpu, const DeviceKey& key) {
+    return control::device_id(gpu, key.second, key.first);
+  }
+
+  // derive.cc: devices from what is seen, wanted, written and held
+  void hear(const Looked& event);
+  void derive();
+  void place(const std::vector<SeenGpu>& seen);
+  void want(std::uint32_t index);
+  void attach(std::uint32_t index);
+  void stand(std::uint32_t index);
+  void spread_holders();
+  void forget(std::uint32_t index);
+  Device& device(std::uint32_t index, const DeviceKey& key, const Shape& shape);
+  static const Entry* entry_in(const Journal& journal, std::uint32_t index, const DeviceKey& key);
+  static bool is_marked_going(const Journal& journal, std::uint32_t index, const DeviceKey& key);
+  const Entry* entry_of(std::uint32_t index, const DeviceKey& key) const {
+    return entry_in(journal_, index, key);
+  }
+
+  // drain.cc: who may go
+  void hear(const Holders& event);
+  enum class Leave : std::uint8_t { No, Destroy, Remake, Rename };
+  static Leave leave_of(const Gpu& gpu, const Device& device);
+  void drain();
+  /// From when on answers about holders count for it; nullopt: not yet known.
+  std::optional<Instant> since(const Device& device) const;
+  void end_grant(Device& device, bool leaves);
+  void ask();
+  void need(Source source) { told_[static_cast<int>(source)].again = true; }
+  bool is_going(std::uint32_t index, const DeviceKey& key, const Device& device) const;
+
+  // written.cc: the journal
+  void write_journal();
+  Journal journal_now() const;
+  void keep_written(std::uint32_t index, JournalGpu& written) const;
+  void journal_done(Code code);
+  bool is_written(std::uint32_t index, const DeviceKey& key) const;
+
+  // drive.cc: driver operations
+  void drive();
+  bool destroy(std::uint32_t index);
+  bool create(std::uint32_t index);
+  bool create_compute(std::uint32_t index);
+  bool has_room(const Gpu& gpu, const DeviceKey& key, const Device& device) const;
+  bool is_busy(const Gpu& gpu) const;
+  void operate(Operation operation, Action action);
+  void operated(Code code);
+  static void done_to(Gpu& gpu, const Operation& operation);
+  void look();
+
+  // serve.cc: kubelet
+  void hear(const Dropped& event);
+  void hear(const Confirmed& event);
+  void hear(const Allocate& event);
+  void hear(const PreferredAllocation& event);
+  std::string refusal(const std::string& resource, const std::string& id);
+  bool has_cdi(std::uint32_t index, const DeviceKey& key, const Device& device) const;
+  void write_cdi();
+  void serve();
+  void confirm();
+  bool wants_healthy(std::uint32_t index, const DeviceKey& key, Device& device);
+  std::string wants_list(const Gpu& gpu, const Device& device);
+  void send(const std::string& name, Resource& resource, std::vector<ServedDevice> list);
+  void drop(const std::string& name, Resource& resource);
+
+  // status.cc
+  void report();
+  control::GpuNodeStatus status() const;
+  control::SliceStatus slice_status(const Gpu& gpu, const DeviceKey& key,
+                                    const Device& device) const;
+  std::pair<control::Degraded, std::string> degraded() const;
+  bool is_cut() const;
+  bool is_offered(const Device& device) const;
+
+  const gpu::Catalogue& catalogue_;
+  Options options_;
+  Instant now_ = 0;
+  std::vector<Effect> effects_;
+  EffectId next_id_ = kPerhaps + 1;
+  Instant wake_ = kNever;    ///< the earliest time that something waits for
+  Instant waking_ = kNever;  ///< of the last WakeAt, if it has not come
+
+  // Told.
+  bool started_ = false;
+  Instant started_at_ = 0;
+  std::string run_;
+  std::string boot_id_;
+  std::optional<Wanted> wanted_;
+  bool kubelet_up_ = false;
+  std::uint64_t registrations_ = 0;
+  bool away_ = false;  ///< the controller
+  std::optional<Instant> renewed_;
+  Instant renewed_seen_ = 0;
+  std::set<std::string> foreign_plugins_;
+  bool foreign_driver_ = false;
+
+  // Seen.
+  bool looked_ = false;
+  bool doubt_ = true;  ///< look before anything else is done
+  Instant looked_at_ = 0;
+  Retry look_retry_;
+  std::vector<Gpu> gpus_;
+  std::array<Told, kSources> told_;
+
+  // Written, and in flight.
+  Journal journal_;
+  bool journal_sure_ = true;  ///< false: it may be that or the one before
+  std::optional<Journal> writing_;
+  EffectId writing_id_ = 0;
+  Retry journal_retry_;
+  std::optional<Operation> operation_;
+  std::map<std::string, std::string> cdi_;  ///< uuid in the CDI entry, by device id
+  std::map<EffectId, CdiWrite> cdi_writes_;
+  Retry cdi_retry_;
+  std::map<std::string, Resource> resources_;
+  EffectId confirming_ = 0;
+  Instant confirmed_at_ = 0;
+  Retry confirm_retry_;
+  std::optional<control::GpuNodeStatus> reported_;
+  std::optional<control::GpuNodeStatus> reporting_;
+  EffectId reporting_id_ = 0;
+  Retry report_retry_;
+};
+
+}  // namespace kerf::agent

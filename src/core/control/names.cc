@@ -1,0 +1,42 @@
+// Names of forms and resources as they stand in objects.
+#include "core/control/names.h"
+
+#include "core/cluster/demand.h"
+
+namespace kerf::control {
+
+std::string form_text(const gpu::Model& model, const gpu::Form& form) {
+  switch (form.kind) {
+    case gpu::FormKind::Slice: return model.profiles[form.profile].name;
+    case gpu::FormKind::TimeSliced: return "replica/" + std::to_string(form.replicas);
+    case gpu::FormKind::Mps: return "mps/" + std::to_string(form.replicas);
+    case gpu::FormKind::Whole:
+    case gpu::FormKind::Fraction: break;
+  }
+  return "whole";
+}
+
+std::optional<gpu::Form> parse_form(const gpu::Model& model, const std::string& text,
+                                    std::uint8_t fraction) {
+  gpu::SharingOptions all;
+  all.time_slicing_replicas.clear();
+  for (std::uint8_t replicas = 2; replicas <= 16; ++replicas)
+    all.time_slicing_replicas.push_back(replicas);
+  for (const gpu::Form& form : gpu::forms_of(model, fraction, all))
+    if (form_text(model, form) == text) return form;
+  return std::nullopt;
+}
+
+std::string natural_resource(const gpu::Model& model, const gpu::Form& form) {
+  if (form.kind == gpu::FormKind::Slice) return gpu::resource_name(model.profiles[form.profile]);
+  if (form.by_nature()) return "nvidia.com/gpu";
+  cluster::GpuRequest request;
+  request.kind = cluster::GpuRequestKind::Portable;
+  for (const int rung : cluster::kPortableLadder)
+    if (rung <= form.nominal_gb) request.gib = rung;
+  if (request.gib == 0) request.gib = cluster::kPortableLadder[0];
+  request.isolation = cluster::Isolation::Shared;
+  return cluster::resource_name(request);
+}
+
+}  // namespace kerf::control

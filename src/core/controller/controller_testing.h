@@ -1,0 +1,111 @@
+// A bench for the controller's mind: objects are told by hand, effects are looked at and answered.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "codec/builtin.h"
+#include "codec/catalogue.h"
+#include "core/control/names.h"
+#include "core/controller/controller.h"
+
+namespace kerf::controller::testing {
+
+using control::kMinute;
+using control::kSecond;
+
+inline std::shared_ptr<const market::Market> market_of(const std::vector<std::string>& types) {
+  auto market = std::make_shared<market::Market>(codec::builtin_market("us-east-1").value());
+  std::erase_if(market->offerings, [&](const market::Offering& offering) {
+    const std::string& name = market->types[offering.type].name;
+    return std::find(types.begin(), types.end(), name) == types.end();
+  });
+  return market;
+}
+
+inline control::SlicePolicy act() {
+  control::SlicePolicy policy;
+  policy.meta.name = "gpu";
+  policy.mode = control::Mode::Act;
+  policy.node_class_cut = "cut";
+  policy.node_class_whole = "whole";
+  return policy;
+}
+
+inline control::Pod pending_pod(const std::string& name, const std::string& profile = "1g.10gb") {
+  control::Pod pod;
+  pod.meta.ns = "default";
+  pod.meta.name = name;
+  pod.shape.requests = {1000, 4096, 0, 1};
+  cluster::GpuRequest request;
+  request.kind = cluster::GpuRequestKind::Slice;
+  request.profile = profile;
+  pod.shape.gpu = {request};
+  pod.owner = {"ReplicaSet", "web", "owner"};
+  pod.unschedulable = true;
+  pod.message = "0/0 nodes are available";
+  return pod;
+}
+
+struct Bench {
+  Controller mind;
+  Instant now = kMinute;
+  Version version = 0;
+  std::vector<Event> events;
+  std::vector<Effect> effects;  ///< all that were asked for and not taken yet
+  Instant wake = 0;
+
+  std::shared_ptr<online::SliceTables> tables = kept();
+
+  explicit Bench(Options options = {}) : mind(options, kept()) {}
+  /// One for all tests.
+  static std::shared_ptr<online::SliceTables> kept() {
+    static const auto tables = std::make_shared<online::SliceTables>();
+    return tables;
+  }
+
+  /// As the API server would: with a uid and the next version.
+  template <class T>
+  T tell(T object) {
+    if (object.meta.uid.empty()) object.meta.uid = "uid-" + control::key_of(object.meta).text();
+    object.meta.version = ++version;
+    if (object.meta.created == 0) object.meta.created = now;
+    tell_event(Seen{object});
+    return object;
+  }
+  /// Not inlined: g++ 12 then sees members of other events that are never read.
+  [[gnu::noinline]] void tell_event(Event event);
+  void synced();
+  void start(const std::vector<std::string>& types = {"p5.4xlarge"});
+  void step();
+  /// Lets time pass, with a step for each WakeAt; searches and status writes are answered at once.
+  void pass(std::int64_t ms);
+  void settle();
+  void add(control::SlicePolicy policy) { policies.push_back(tell(std::move(policy))); }
+
+  /// Effects of that kind that were asked for and not taken; takes them.
+  template <class A>
+  std::vector<std::pair<EffectId, A>> take() {
+    std::vector<std::pair<EffectId, A>> taken;
+    std::erase_if(effects, [&](const Effect& effect) {
+      const A* action = std::get_if<A>(&effect.action);
+      if (action != nullptr) taken.emplace_back(effect.id, *action);
+      return action != nullptr;
+    });
+    return taken;
+  }
+  std::vector<Record> records() {
+    std::vector<Record> records;
+    for (const auto& [id, note] : take<Note>()) records.push_back(note.record);
+    return records;
+  }
+
+  std::vector<control::SlicePolicy> policies;
+};
+
+}  // namespace kerf::controller::testing

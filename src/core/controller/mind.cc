@@ -1,0 +1,251 @@
+// What the mind is told, and the order in which it thinks.
+#include "core/controller/mind.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/control/names.h"
+
+namespace kerf::controller {
+
+using control::SlicePolicy;
+
+Controller::Controller(Options options, std::shared_ptr<online::SliceTables> tables)
+    : mind_(std::make_unique<Mind>(options, tables != nullptr
+                                                ? std::move(tables)
+                                                : std::make_shared<online::SliceTables>())) {}
+Controller::~Controller() = default;
+Controller::Controller(Controller&&) noexcept = default;
+Controller& Controller::operator=(Controller&&) noexcept = default;
+
+std::vector<Effect> Controller::step(std::span<const Event> batch, Instant now) {
+  return mind_->step(batch, now);
+}
+std::uint64_t Controller::hash() const { return mind_->hash(); }
+
+std::vector<Effect> Controller::Mind::step(std::span<const Event> batch, Instant now) {
+  now_ = now;
+  effects_.clear();
+  wake_.reset();
+  for (const Event& event : batch) absorb(event);
+  if (may_act()) think();
+  if (const auto next = flight_.next(now_)) wake_at(*next);
+  if (wake_) effects_.push_back({0, WakeAt{*wake_}});
+  return std::move(effects_);
+}
+
+namespace {
+
+/// MIG mode is set when a node boots, by its NodeClass, whatever the GPU could do later: every node
+/// is whole or cut as a whole.
+std::shared_ptr<const market::Market> as_bought(const market::Market& market) {
+  auto bought = std::make_shared<market::Market>(market);
+  for (gpu::Model& model : bought->gpus.models)
+    if (model.cuttable()) model.generation = gpu::Generation::Ampere;
+  return bought;
+}
+
+}  // namespace
+
+void Controller::Mind::absorb(const Event& event) {
+  if (const auto* seen = std::get_if<Seen>(&event)) {
+    const control::Meta& meta = control::meta_of(seen->object);
+    store_.see(seen->object);
+    flight_.seen(control::kind_of(seen->object), control::key_of(meta), meta.version);
+  } else if (const auto* gone = std::get_if<Gone>(&event)) {
+    if (gone->kind == Kind::NodeClaim) {
+      const auto* claim = store_.find<control::NodeClaim>(gone->key);
+      // Karpenter deletes a claim that it cannot launch.
+      if (claim != nullptr && claim->meta.uid == gone->uid && !claim->launched() &&
+          machines_[claim->meta.name].closing.empty())
+        refused(*claim);
+    }
+    if (store_.lose(gone->kind, gone->key, gone->uid)) flight_.gone(gone->kind, gone->key);
+  } else if (const auto* synced = std::get_if<Synced>(&event)) {
+    synced_.insert(synced->kind);
+    const auto there = [&](const Key& key) { return store_.version(synced->kind, key) != 0; };
+    for (const Key& key : flight_.synced(synced->kind, synced->version, there)) {
+      const auto claim = creating_.find(key.name);
+      if (synced->kind == Kind::NodeClaim && claim != creating_.end()) refused(claim->second);
+    }
+  } else if (std::holds_alternative<Leading>(event)) {
+    start_term();
+  } else if (std::holds_alternative<Following>(event)) {
+    leading_ = false;
+  } else if (const auto* offerings = std::get_if<Offerings>(&event)) {
+    if (offerings->market == nullptr) return;
+    prices_as_of_ = offerings->as_of;
+    overhead_ = offerings->overhead;
+    // The same prices again are no news.
+    const bool same = market_ != nullptr && market_->offerings == offerings->market->offerings &&
+                      market_->types.size() == offerings->market->types.size();
+    if (same) return;
+    market_ = as_bought(*offerings->market);
+    on_sale_.reset();
+  } else if (const auto* done = std::get_if<Done>(&event)) {
+    absorb(*done);
+  } else if (const auto* solved = std::get_if<Solved>(&event)) {
+    for (auto& [name, mind] : policies_) {
+      if (mind.solving == 0 || mind.solving != solved->effect) continue;
+      mind.solving = 0;
+      mind.answer = solved->solution;
+    }
+  }
+}
+
+void Controller::Mind::absorb(const Done& done) {
+  const auto target = flight_.target(done.effect);
+  if (!target) return;
+  const Version known = store_.version(target->first, target->second);
+  const auto landed = flight_.done(done.effect, done.outcome, known, now_);
+  if (landed->kind == Kind::SlicePolicy) {
+    PolicyMind& mind = policies_[landed->key.name];
+    if (landed->result == Result::Applied) mind.written = std::max(mind.written, mind.writing);
+  }
+  if (landed->kind == Kind::NodeClaim && landed->result == Result::Refused) {
+    const auto claim = creating_.find(landed->key.name);
+    if (claim != creating_.end()) refused(claim->second);
+  }
+  if (landed->kind == Kind::Pod && landed->result == Result::Refused)
+    eviction_refused_.insert(landed->key);
+}
+
+void Controller::Mind::start_term() {
+  leading_ = true;
+  synced_.clear();
+  flight_.clear();
+  reservations_.clear();
+  creating_.clear();
+  policies_.clear();
+  machines_.clear();
+  nominated_by_others_.clear();
+  disagreed_.clear();
+  told_.clear();
+  eviction_refused_.clear();
+  recovered_ = false;
+}
+
+bool Controller::Mind::may_act() const {
+  return leading_ && synced_.size() == control::kKinds && market_ != nullptr;
+}
+
+/// A time that has come was looked at in this step already.
+void Controller::Mind::wake_at(Instant at) {
+  if (at <= now_) return;
+  if (!wake_ || at < *wake_) wake_ = at;
+}
+
+void Controller::Mind::note(Record record) {
+  record.at = now_;
+  std::string said(to_string(record.what));
+  for (const std::string& arg : record.args) said += "\n" + arg;
+  std::string& last = told_[std::string(control::to_string(record.kind)) + record.about.text()];
+  if (last == said) return;
+  last = said;
+  effects_.push_back({0, Note{std::move(record)}});
+}
+
+const SlicePolicy* Controller::Mind::acting(const std::string& policy) const {
+  const SlicePolicy* found = store_.find<SlicePolicy>(policy);
+  return found != nullptr && found->mode == control::Mode::Act ? found : nullptr;
+}
+
+const SlicePolicy* Controller::Mind::governing(const control::Pod& pod) const {
+  const SlicePolicy* best = nullptr;
+  for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
+    if (!control::selects(policy, pod.meta.ns, pod.meta.labels)) continue;
+    if (best == nullptr || policy.priority > best->priority) best = &policy;
+  }
+  return best;
+}
+
+void Controller::Mind::rebuild() {
+  fleet_ = build_fleet(store_, *market_, overhead_, creating_, reservations_, *tables_);
+  for (auto& [name, machine] : fleet_) {
+    const auto memory = machines_.find(name);
+    if (memory == machines_.end()) continue;
+    if (memory->second.failed) machine.unusable = true;
+    if (!memory->second.closing.empty()) machine.leaving = true;
+  }
+}
+
+void Controller::Mind::think() {
+  std::erase_if(creating_, [&](const auto& entry) {
+    return store_.find<control::NodeClaim>(entry.first) != nullptr;
+  });
+  std::erase_if(machines_, [&](const auto& entry) {
+    return !creating_.contains(entry.first) &&
+           store_.find<control::NodeClaim>(entry.first) == nullptr &&
+           store_.find<control::Node>(entry.first) == nullptr;
+  });
+  inherit();
+  rebuild();
+  if (!recovered_) recover();
+  forget_stale_reservations();
+  rebuild();
+  for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
+    load(policy);
+    PolicyMind& mind = policies_[policy.meta.name];
+    if (mind.answer == nullptr) continue;
+    const auto question = std::exchange(mind.problem, nullptr);
+    const auto answer = std::exchange(mind.answer, nullptr);
+    if (question->search == Search::Compare) compared(policy, *question, *answer);
+    else if (policy.mode != control::Mode::Act) continue;
+    else if (question->search == Search::Place) placed(policy, *question, *answer);
+    else proposed(policy, *question, *answer);
+    rebuild();
+  }
+  disagree();
+  lay_out();
+  give_up_claims();
+  for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
+    if (policy.mode == control::Mode::Act) {
+      carry_on(policy);
+      place(policy);
+      consolidate(policy);
+    }
+    compare(policy);
+    write_status(policy);
+  }
+  create_claims();
+  rebuild();
+  give_back();
+}
+
+std::uint64_t Controller::Mind::hash() const {
+  Hasher hasher;
+  hasher.add(leading_);
+  flight_.add_to(hasher);
+  for (const auto& [id, reservation] : reservations_) add_to(hasher, reservation);
+  for (const auto& [name, claim] : creating_) hasher.add(name);
+  for (const auto& [name, memory] : machines_) {
+    hasher.add(name);
+    hasher.add(memory.withdrawing);
+    hasher.add(memory.low_since);
+    hasher.add(memory.wanted);
+    hasher.add(memory.failed);
+    hasher.add(memory.closing);
+    hasher.add(memory.empty_since);
+  }
+  for (const auto& [name, mind] : policies_) {
+    hasher.add(name);
+    hasher.add(mind.noted);
+    hasher.add(mind.written);
+    hasher.add(mind.solving);
+    hasher.add(mind.solved_for);
+    hasher.add(mind.kept.demand_at);
+    for (const auto& [uid, count] : mind.kept.purchases) {
+      hasher.add(uid);
+      hasher.add(count);
+    }
+    for (const Transaction& transaction : mind.transactions)
+      for (const MoveState& move : transaction.moves) {
+        hasher.add(move.uid);
+        hasher.add(static_cast<std::int32_t>(move.phase));
+        hasher.add(move.since);
+      }
+  }
+  return hasher.value();
+}
+
+}  // namespace kerf::controller

@@ -1,0 +1,407 @@
+// What is cut, offered and withdrawn on each machine: the controller's half of the transaction.
+#include <algorithm>
+#include <utility>
+
+#include "core/control/names.h"
+#include "core/controller/mind.h"
+#include "core/online/layout_change.h"
+
+namespace kerf::controller {
+
+using cluster::SliceState;
+using control::Amounts;
+using control::GpuNodeSpec;
+using control::WantedSlice;
+using online::Device;
+using online::DeviceAt;
+
+namespace {
+
+constexpr std::int64_t kNominateAgainMs = 2 * control::kSecond;
+constexpr std::int64_t kFailedMs = 15 * control::kMinute;
+
+bool has_uncut(const control::Node& node) {
+  return std::any_of(node.taints.begin(), node.taints.end(),
+                     [](const auto& taint) { return taint.key == control::kUncutTaint; });
+}
+
+const Standing* standing_at(const Machine& machine, const DeviceAt& at) {
+  for (const Standing& slice : machine.slices)
+    if (slice.at == at) return &slice;
+  return nullptr;
+}
+
+const WantedSlice* find(const GpuNodeSpec& spec, std::uint32_t gpu, const std::string& form,
+                        std::uint8_t start) {
+  if (gpu >= spec.gpus.size()) return nullptr;
+  for (const WantedSlice& slice : spec.gpus[gpu].slices)
+    if (slice.form == form && slice.start == start) return &slice;
+  return nullptr;
+}
+
+/// What the API may offer now: devices that kubelet has, or is told to have.
+struct Offered {
+  std::uint32_t gpu = 0;
+  std::string form;
+  std::uint8_t start = 0;
+  std::string resource;
+};
+std::vector<Offered> offered_now(const Machine& machine) {
+  std::vector<Offered> offered;
+  const control::GpuNode& node = *machine.gpus;
+  for (std::uint32_t g = 0; g < node.status.gpus.size(); ++g)
+    for (const control::SliceStatus& slice : node.status.gpus[g].slices)
+      if (slice.published) offered.push_back({g, slice.form, slice.start, slice.resource});
+  for (std::uint32_t g = 0; g < node.spec.gpus.size(); ++g)
+    for (const WantedSlice& slice : node.spec.gpus[g].slices) {
+      const bool known = std::any_of(offered.begin(), offered.end(), [&](const Offered& o) {
+        return o.gpu == g && o.form == slice.form && o.start == slice.start;
+      });
+      if (slice.published && !known)
+        offered.push_back({g, slice.form, slice.start, slice.resource});
+    }
+  return offered;
+}
+
+std::int64_t amount(const Amounts& amounts, const std::string& resource) {
+  const auto at = amounts.find(resource);
+  return at == amounts.end() ? 0 : at->second;
+}
+
+Amounts published(const control::GpuNodeStatus& status) {
+  Amounts amounts;
+  for (const control::GpuStatus& gpu : status.gpus)
+    for (const control::SliceStatus& slice : gpu.slices)
+      if (slice.published) ++amounts[slice.resource];
+  return amounts;
+}
+
+}  // namespace
+
+/// A resource may have parked slices unless somebody may preempt its users: preemption looks only
+/// at what is used, and would end a pod although a free slice is parked beside it.
+bool Controller::Mind::may_park(const std::string& resource) const {
+  std::optional<std::int32_t> lowest;
+  for (const auto& [name, machine] : fleet_)
+    for (const Seat& seat : machine.seats)
+      if (seat.pod != nullptr &&
+          std::find(seat.resources.begin(), seat.resources.end(), resource) != seat.resources.end())
+        lowest = lowest ? std::min(*lowest, seat.shape->priority) : seat.shape->priority;
+  if (!lowest) return true;
+  for (const auto& [key, priority] : store_.all<control::PriorityClass>())
+    if (priority.preempts && priority.value > *lowest && !key.name.starts_with("system-"))
+      return false;
+  return true;
+}
+
+bool Controller::Mind::stays_offered(const Machine& machine, const Standing& slice) {
+  if (machine.leaving) return false;
+  MachineMemory& memory = machines_[machine.name];
+  const std::string id = control::device_id(
+      slice.at.gpu, control::form_text(*machine.model, slice.at.form), slice.at.start);
+  if (!slice.published) {
+    memory.free_since.erase(id);
+    return !slice.resource.empty() && !may_park(slice.resource);
+  }
+  const auto [since, fresh] = memory.free_since.try_emplace(id, now_);
+  const Instant over = since->second + options_.park_after_ms;
+  if (now_ < over) {
+    wake_at(over);
+    return true;
+  }
+  return !may_park(slice.resource);
+}
+
+GpuNodeSpec Controller::Mind::target(const Machine& machine) {
+  GpuNodeSpec spec;
+  spec.gpus.resize(static_cast<std::size_t>(machine.instance->gpu_count));
+  const online::SliceTable& table =
+      tables_->of(*machine.model, machine.mode, machine.instance->gpu_fraction, {});
+  for (std::uint32_t g = 0; g < spec.gpus.size(); ++g) {
+    std::vector<WantedSlice>& wanted = spec.gpus[g].slices;
+    const auto want = [&](const gpu::Form& form, std::uint8_t start, std::string resource,
+                          bool offered) {
+      if (resource.empty()) resource = control::natural_resource(*machine.model, form);
+      wanted.push_back(
+          {control::form_text(*machine.model, form), start, std::move(resource), offered});
+    };
+    cluster::Gpu gpu;
+    std::vector<Device> missing;
+    std::vector<DeviceAt> seated;
+    for (const Seat& seat : machine.seats)
+      for (std::size_t d = 0; d < seat.devices.size(); ++d) {
+        const DeviceAt& at = seat.devices[d];
+        if (at.gpu != g) continue;
+        seated.push_back(at);
+        const bool shielded = seat.pod != nullptr && shielded_.contains(seat.pod->meta.uid);
+        want(at.form, at.start, seat.resources[d], seat.offered && !shielded);
+        if (standing_at(machine, at) != nullptr)
+          gpu.slices.push_back({at.form, at.start, SliceState::Used, false, cluster::kNone});
+        else missing.push_back({*table.unit(at.form), at.start});
+      }
+    for (const Standing& slice : machine.slices) {
+      if (slice.at.gpu != g) continue;
+      if (std::find(seated.begin(), seated.end(), slice.at) != seated.end()) continue;
+      if (slice.state == SliceState::Retiring) continue;
+      SliceState state = slice.state;
+      if (state == SliceState::Creating) state = SliceState::Free;
+      gpu.slices.push_back({slice.at.form, slice.at.start, state, false, cluster::kNone});
+      if (state == SliceState::Used || state == SliceState::Lost)
+        want(slice.at.form, slice.at.start, slice.resource, slice.published);
+    }
+    const online::SliceChange change = online::change_for(table, gpu, missing);
+    for (const Standing& slice : machine.slices) {
+      const bool is_free = slice.state == SliceState::Free || slice.state == SliceState::Creating;
+      if (slice.at.gpu != g || !is_free ||
+          std::find(seated.begin(), seated.end(), slice.at) != seated.end())
+        continue;
+      const bool goes = std::any_of(change.destroy.begin(), change.destroy.end(), [&](auto& d) {
+        return d.form == slice.at.form && d.start == slice.at.start;
+      });
+      if (!goes) want(slice.at.form, slice.at.start, slice.resource, stays_offered(machine, slice));
+    }
+    for (const cluster::Slice& made : change.create) {
+      const DeviceAt at{g, made.form, made.start};
+      if (std::find(seated.begin(), seated.end(), at) == seated.end())
+        want(made.form, made.start, "", false);
+    }
+    std::sort(wanted.begin(), wanted.end(), [](const WantedSlice& a, const WantedSlice& b) {
+      return std::tie(a.start, a.form) < std::tie(b.start, b.form);
+    });
+  }
+  return spec;
+}
+
+void Controller::Mind::lay_out() {
+  shielded_.clear();
+  for (const auto& [name, mind] : policies_)
+    for (const Transaction& transaction : mind.transactions)
+      for (const MoveState& move : transaction.moves)
+        if (move.phase != Phase::Prepare && move.phase != Phase::Done) shielded_.insert(move.uid);
+  for (const auto& [name, machine] : fleet_) {
+    MachineMemory& memory = machines_[name];
+    if (memory.first_seen == 0) {
+      memory.first_seen = now_;
+      // What was there before is not published again: whoever did it may have, and kubelet does.
+      if (machine.gpus != nullptr) {
+        memory.published_epoch = machine.gpus->status.epoch;
+        memory.published_generation = machine.gpus->meta.generation;
+      }
+    }
+    if (acting(machine.policy) == nullptr || machine.node == nullptr || machine.going) continue;
+    watch_layout(machine);
+    if (machine.sound) take_or_give(machine, target(machine));
+    if (machine.gpus == nullptr) continue;
+    nominate(machine);
+    publish(machine);
+    open(machine);
+  }
+}
+
+void Controller::Mind::take_or_give(const Machine& machine, const GpuNodeSpec& wanted) {
+  const std::string& node = machine.node->meta.name;
+  const Key key{"", node};
+  MachineMemory& memory = machines_[machine.name];
+  const bool first = machine.gpus == nullptr;
+  const bool same = !first && machine.gpus->spec == wanted;
+  if (!first && !withdrawn(machine, wanted, same)) return;
+  if (same || !is_free(Kind::GpuNode, key)) return;
+  ask(Kind::GpuNode, key, first ? 0 : machine.gpus->meta.version,
+      PutLayout{node, first ? 0 : machine.gpus->meta.version, wanted});
+  memory.wanted_since = now_;
+  note({now_,
+        What::Cut,
+        Kind::GpuNode,
+        key,
+        machine.policy,
+        {first ? "" : text_of(machine, machine.gpus->spec), text_of(machine, wanted)},
+        {},
+        {}});
+}
+
+/// Is everything that the wanted layout takes away out of the API's offer, and long enough that
+/// whoever was bound before has its devices? Lowers the offer until then, and until the agent has
+/// marked the devices: kubelet's own status may raise it meanwhile.
+bool Controller::Mind::withdrawn(const Machine& machine, const GpuNodeSpec& wanted, bool same) {
+  MachineMemory& memory = machines_[machine.name];
+  Amounts now;
+  Amounts staying;
+  for (const Offered& device : offered_now(machine)) {
+    ++now[device.resource];
+    const WantedSlice* stays = find(wanted, device.gpu, device.form, device.start);
+    const bool offered = stays != nullptr && stays->published && stays->resource == device.resource;
+    staying[device.resource] += offered ? 1 : 0;
+  }
+  Amounts lowered;
+  for (const auto& [resource, count] : staying)
+    if (count < now[resource]) lowered[resource] = count;
+  if (lowered.empty()) {
+    memory.withdrawing = false;
+    return true;
+  }
+  if (!memory.withdrawing || memory.amounts != lowered) {
+    memory.withdrawing = true;
+    memory.amounts = lowered;
+    memory.low_since = 0;
+  }
+  const control::Node& node = *machine.node;
+  const bool low = std::all_of(lowered.begin(), lowered.end(), [&](const auto& entry) {
+    return amount(node.allocatable_of, entry.first) <= entry.second;
+  });
+  if (!low) {
+    if (!same) memory.low_since = 0;
+    const Key key{"", node.meta.name};
+    if (is_free(Kind::Node, key))
+      ask(Kind::Node, key, node.meta.version, Withdraw{node.meta.name, node.meta.version, lowered});
+    return false;
+  }
+  if (memory.low_since == 0) memory.low_since = now_;
+  if (now_ < memory.low_since + options_.withdraw_ms) {
+    wake_at(memory.low_since + options_.withdraw_ms);
+    return false;
+  }
+  return std::all_of(machine.seats.begin(), machine.seats.end(),
+                     [](const Seat& seat) { return seat.pod == nullptr || seat.known; });
+}
+
+void Controller::Mind::nominate(const Machine& machine) {
+  const std::string& node = machine.node->meta.name;
+  for (const Seat& seat : machine.seats) {
+    const auto at = reservations_.find(seat.id);
+    if (at == reservations_.end() || at->second.whom != For::Pod || seat.pod != nullptr) continue;
+    Reservation& reservation = at->second;
+    const control::Pod* pod = pod_of(reservation.id);
+    if (pod == nullptr || !pod->node.empty() || !is_ready(machine, seat)) continue;
+    if (pod->nominated == node) {
+      reservation.nominated = std::max<Instant>(reservation.nominated, 1);
+      continue;
+    }
+    if (reservation.nominated != 0 && now_ < reservation.nominated + kNominateAgainMs) {
+      wake_at(reservation.nominated + kNominateAgainMs);
+      continue;
+    }
+    // Cleared by an attempt that failed: again when the room can be seen.
+    if (reservation.nominated != 0 && !is_visible(machine, seat)) continue;
+    const Key key = control::key_of(pod->meta);
+    if (!is_free(Kind::Pod, key)) continue;
+    ask(Kind::Pod, key, pod->meta.version, Nominate{key, pod->meta.uid, pod->meta.version, node});
+    reservation.nominated = now_;
+  }
+}
+
+/// Its devices stand, and kubelet has confirmed them under their names.
+bool Controller::Mind::is_ready(const Machine& machine, const Seat& seat) const {
+  for (std::size_t d = 0; d < seat.devices.size(); ++d) {
+    const Standing* slice = standing_at(machine, seat.devices[d]);
+    if (slice == nullptr || !slice->published || slice->resource != seat.resources[d]) return false;
+  }
+  return machine.seen_by_agent && machine.gpus->status.ready;
+}
+
+/// All pods that devices are ready for have been nominated, and the API server knows it.
+bool Controller::Mind::all_nominated(const Machine& machine) const {
+  for (const Seat& seat : machine.seats) {
+    const auto at = reservations_.find(seat.id);
+    if (at == reservations_.end() || at->second.whom != For::Pod || seat.pod != nullptr) continue;
+    const control::Pod* pod = pod_of(seat.id);
+    if (pod == nullptr || !pod->node.empty() || !is_ready(machine, seat)) continue;
+    if (at->second.nominated == 0 || !is_free(Kind::Pod, control::key_of(pod->meta))) return false;
+  }
+  return true;
+}
+
+void Controller::Mind::publish(const Machine& machine) {
+  MachineMemory& memory = machines_[machine.name];
+  const control::GpuNodeStatus& status = machine.gpus->status;
+  const std::int64_t generation = machine.gpus->meta.generation;
+  if (memory.withdrawing || !machine.seen_by_agent || !status.ready || status.epoch.empty() ||
+      status.observed_generation != generation || !machine.node->ready)
+    return;
+  if (memory.published_epoch == status.epoch && memory.published_generation == generation) return;
+  Amounts raised;
+  for (const auto& [resource, count] : published(status))
+    if (amount(machine.node->allocatable_of, resource) < count) raised[resource] = count;
+  const Key key{"", machine.node->meta.name};
+  if (raised.empty() || !all_nominated(machine) || !is_free(Kind::Node, key) ||
+      flight_.busy(Kind::GpuNode, key, now_))
+    return;
+  ask(Kind::Node, key, machine.node->meta.version,
+      Publish{key.name, machine.node->meta.version, std::move(raised)});
+  memory.published_epoch = status.epoch;
+  memory.published_generation = generation;
+}
+
+/// A new node takes pods once its first layout is verified and offered.
+void Controller::Mind::open(const Machine& machine) {
+  const control::GpuNodeStatus& status = machine.gpus->status;
+  if (!has_uncut(*machine.node) || !machine.node->ready || !status.cut || !status.ready ||
+      status.observed_generation != machine.gpus->meta.generation || !all_nominated(machine))
+    return;
+  for (const auto& [resource, count] : published(status))
+    if (amount(machine.node->allocatable_of, resource) < count) return;
+  const Key key{"", machine.node->meta.name};
+  if (is_free(Kind::Node, key))
+    ask(Kind::Node, key, machine.node->meta.version,
+        PatchNode{key.name, machine.node->meta.version, {}, true});
+}
+
+/// A layout that is not reached in time is given up: what was to be placed there goes elsewhere.
+void Controller::Mind::watch_layout(const Machine& machine) {
+  MachineMemory& memory = machines_[machine.name];
+  if (memory.failed && now_ >= memory.failed_until) {
+    memory.failed = false;
+    memory.wanted = 0;
+  }
+  if (memory.failed) wake_at(memory.failed_until);
+  if (machine.gpus == nullptr || memory.failed) return;
+  const control::GpuNodeStatus& status = machine.gpus->status;
+  const std::int64_t generation = machine.gpus->meta.generation;
+  const bool reached = status.observed_generation == generation && status.cut;
+  if (reached || !machine.node->ready) {
+    memory.wanted = 0;
+    return;
+  }
+  if (memory.wanted == 0) memory.wanted_since = now_;
+  memory.wanted = generation;
+  const Instant over = memory.wanted_since + options_.layout_deadline_ms;
+  if (now_ < over) {
+    wake_at(over);
+    return;
+  }
+  memory.failed = true;
+  memory.failed_until = now_ + kFailedMs;
+  wake_at(memory.failed_until);
+  note({now_,
+        What::Failed,
+        Kind::GpuNode,
+        {"", machine.node->meta.name},
+        machine.policy,
+        {control::to_string(status.degraded), status.message},
+        {},
+        {}});
+}
+
+std::string Controller::Mind::text_of(const Machine& machine, const GpuNodeSpec& spec) const {
+  std::string text;
+  for (const control::WantedGpu& gpu : spec.gpus) {
+    text += text.empty() ? "" : " ";
+    text += machine.model->key + " [";
+    for (std::size_t s = 0; s < gpu.slices.size(); ++s)
+      text += (s == 0 ? "" : " ") + gpu.slices[s].form + "@" + std::to_string(gpu.slices[s].start);
+    text += "]";
+  }
+  return text;
+}
+
+std::string Controller::Mind::text_of(const Machine& machine,
+                                      const std::vector<DeviceAt>& devices) const {
+  std::string text;
+  for (const DeviceAt& at : devices) {
+    text += text.empty() ? "" : " ";
+    text += "gpu" + std::to_string(at.gpu) + "/" + control::form_text(*machine.model, at.form) +
+            "@" + std::to_string(at.start);
+  }
+  return text;
+}
+
+}  // namespace kerf::controller

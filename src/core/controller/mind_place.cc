@@ -1,0 +1,386 @@
+// The question that is asked for those who want a place, and what is made of the answer.
+#include <algorithm>
+#include <utility>
+
+#include "core/control/names.h"
+#include "core/controller/mind.h"
+
+namespace kerf::controller {
+
+using cluster::kNone;
+using control::Pod;
+using control::PodPhase;
+using control::SlicePolicy;
+
+namespace {
+
+/// Never moved by Kerf, however much it would save.
+bool stays(const Pod& pod) {
+  const auto asked = pod.meta.annotations.find(control::kDoNotDisrupt);
+  return pod.owner.kind.empty() || pod.owner.kind == "Job" ||
+         (asked != pod.meta.annotations.end() && asked->second == "true");
+}
+
+}  // namespace
+
+// --- The question --------------------------------------------------------------------------------
+
+bool Controller::Mind::window_over(PolicyMind& mind, const std::vector<Want>& wants) {
+  std::set<std::string> ids;
+  bool fresh = false;
+  for (const Want& want : wants) {
+    fresh |= !mind.known.contains(want.id);
+    ids.insert(want.id);
+  }
+  if (wants.empty()) {
+    mind.window_from = 0;
+  } else if (fresh) {
+    if (mind.window_from == 0) mind.window_from = now_;
+    mind.window_last = now_;
+  }
+  mind.known = std::move(ids);
+  if (wants.empty()) return false;
+  const Instant over =
+      std::min(mind.window_last + options_.batch_idle_ms, mind.window_from + options_.batch_max_ms);
+  if (now_ >= over) return true;
+  wake_at(over);
+  return false;
+}
+
+/// What the answer to a question depends on, but for the question.
+std::uint64_t Controller::Mind::fingerprint(const std::string& policy) const {
+  Hasher hasher;
+  for (const auto& [name, machine] : fleet_) {
+    if (machine.policy != policy) continue;
+    hasher.add(name);
+    hasher.add(machine.going || machine.unusable || machine.leaving || !machine.sound);
+    hasher.add(machine.coming());
+    hasher.add(machine.price.micro);
+    for (const Standing& slice : machine.slices) {
+      hasher.add(slice.at.gpu);
+      hasher.add(std::uint32_t{slice.at.start});
+      hasher.add(std::uint32_t{slice.at.form.profile});
+      hasher.add(static_cast<std::uint32_t>(slice.state));
+    }
+    for (const Seat& seat : machine.seats) {
+      hasher.add(seat.id);
+      for (const online::DeviceAt& at : seat.devices) {
+        hasher.add(at.gpu);
+        hasher.add(std::uint32_t{at.start});
+      }
+    }
+  }
+  for (const auto& [offering, until] : refused_) hasher.add(std::get<0>(offering));
+  return hasher.value();
+}
+
+void Controller::Mind::take_stock(const SlicePolicy& policy, bool with_room, Problem& problem) {
+  cluster::Snapshot& snapshot = problem.standing;
+  std::vector<std::string>& running = problem.running;
+  std::map<cluster::PodShape, std::uint32_t> shapes;
+  std::map<std::string, std::uint32_t> owners;
+  std::vector<const control::Budget*> budgets;
+  for (const auto& [key, budget] : store_.all<control::Budget>()) {
+    budgets.push_back(&budget);
+    snapshot.budgets.push_back(budget.allowed);
+  }
+  const PolicyMind& mind = policies_[policy.meta.name];
+  for (const auto& [name, machine] : fleet_) {
+    if (machine.policy != policy.meta.name) continue;
+    cluster::Node node = as_node(machine);
+    const MachineMemory& memory = machines_[name];
+    const bool young = memory.first_seen + policy.consolidation.cool_down_ms > now_;
+    node.kept = machine.coming() || machine.claim == nullptr || machine.strangers ||
+                (young && machine.has_pods());
+    for (const Seat& seat : machine.seats) {
+      if (seat.daemon) continue;
+      const auto whom = reservations_.find(seat.id);
+      const bool room = whom != reservations_.end() &&
+                        (whom->second.whom == For::Warm || whom->second.whom == For::Headroom);
+      if (room && !with_room) continue;
+      cluster::Running pod;
+      pod.node = static_cast<std::uint32_t>(snapshot.nodes.size());
+      pod.name = seat.pod != nullptr ? seat.pod->meta.name : seat.id;
+      const auto [shape, fresh] =
+          shapes.try_emplace(*seat.shape, static_cast<std::uint32_t>(snapshot.shapes.size()));
+      if (fresh) snapshot.shapes.push_back(*seat.shape);
+      pod.shape = shape->second;
+      pod.fixed = seat.pod == nullptr || stays(*seat.pod) || !seat.known ||
+                  seat.pod->phase != PodPhase::Running || seat.pod->meta.deleted != 0;
+      if (seat.pod != nullptr && !seat.pod->owner.uid.empty()) {
+        const std::string owner = family(*seat.pod);
+        pod.owner =
+            owners.try_emplace(owner, static_cast<std::uint32_t>(owners.size())).first->second;
+        const auto moved = mind.kept.moved.find(owner);
+        pod.fixed |= moved != mind.kept.moved.end() &&
+                     moved->second + policy.consolidation.cool_down_ms > now_;
+        for (std::uint32_t b = 0; b < budgets.size(); ++b) {
+          if (!cluster::matches(budgets[b]->selector, *seat.shape)) continue;
+          pod.fixed |= pod.budget != kNone;  // the eviction API refuses pods with two budgets
+          pod.budget = b;
+        }
+      }
+      for (const online::DeviceAt& at : seat.devices) {
+        cluster::Slice slice{at.form, at.start, cluster::SliceState::Used, false,
+                             static_cast<std::uint32_t>(snapshot.pods.size())};
+        node.gpus[at.gpu].slices.push_back(slice);
+      }
+      snapshot.pods.push_back(std::move(pod));
+      running.push_back(seat.id);
+    }
+    for (cluster::Gpu& gpu : node.gpus)
+      std::stable_sort(gpu.slices.begin(), gpu.slices.end(),
+                       [](const auto& a, const auto& b) { return a.start < b.start; });
+    snapshot.nodes.push_back(std::move(node));
+  }
+}
+
+std::shared_ptr<Problem> Controller::Mind::problem(const SlicePolicy& policy, Search search) {
+  auto problem = std::make_shared<Problem>();
+  problem->search = search;
+  problem->policy = policy.meta.name;
+  problem->market = on_sale();
+  problem->buys = policy.buys;
+  problem->options.buy_steps = options_.buy_steps;
+  PolicyMind& mind = policies_[policy.meta.name];
+  if (mind.forecast) {
+    std::vector<std::int64_t> running(mind.shapes.size());
+    for (const auto& [name, machine] : fleet_)
+      for (const Seat& seat : machine.seats) {
+        const auto at = mind.shape_ids.find(*seat.shape);
+        if (at != mind.shape_ids.end()) ++running[at->second];
+      }
+    for (const online::Expected& one : mind.forecast->expect(running, now_))
+      problem->expected.emplace_back(mind.shapes[one.ask], one.weight);
+  }
+  return problem;
+}
+
+void Controller::Mind::place(const SlicePolicy& policy) {
+  PolicyMind& mind = policies_[policy.meta.name];
+  const std::vector<Want> wanted = wants(policy);
+  count_arrivals(mind, wanted);
+  const bool buying = window_over(mind, wanted);
+  if (wanted.empty() || mind.solving != 0) return;
+  Hasher question;
+  question.add(fingerprint(policy.meta.name));
+  question.add(buying);
+  bool pods = false;
+  for (const Want& want : wanted) {
+    question.add(want.id);
+    question.add(want.may_buy);
+    pods |= want.whom != For::Warm && want.whom != For::Headroom;
+  }
+  question.add(market_number_);
+  question.add(std::max(0, options_.unlaunched - unlaunched()));
+  if (question.value() == mind.solved_for) return;
+  // Nothing could be done for the very same before: things change all the time, and most changes
+  // help nobody who waits.
+  Hasher same;
+  for (const Want& want : wanted) {
+    same.add(want.id);
+    same.add(want.may_buy && buying);
+  }
+  if (same.value() == mind.vain_for && now_ < mind.vain_at + options_.vain_ms) {
+    wake_at(mind.vain_at + options_.vain_ms);
+    return;
+  }
+  mind.asked_for = same.value();
+  mind.solved_for = question.value();
+  std::shared_ptr<Problem> asked = problem(policy, Search::Place);
+  take_stock(policy, !pods, *asked);
+  for (const Want& want : wanted) {
+    cluster::Pod pod;
+    pod.name = want.name;
+    pod.shape = asked->pending.intern(*want.shape);
+    asked->pending.pods.push_back(pod);
+    asked->ids.push_back(want.id);
+    asked->whom.push_back(want.whom);
+    asked->owners.push_back(want.owner);
+    asked->may_buy.push_back(want.may_buy && buying);
+  }
+  // Room that is kept for nobody makes way for pods, and is looked for again with them.
+  if (pods) {
+    for (const auto& [id, reservation] : reservations_) {
+      if (reservation.policy != policy.meta.name ||
+          (reservation.whom != For::Warm && reservation.whom != For::Headroom))
+        continue;
+      cluster::Pod pod;
+      pod.name = id;
+      pod.shape = asked->pending.intern(*reservation.shape);
+      asked->pending.pods.push_back(pod);
+      asked->ids.push_back(id);
+      asked->whom.push_back(reservation.whom);
+      asked->owners.push_back("");
+      asked->may_buy.push_back(buying);
+    }
+  }
+  cluster::Workload all;
+  asked->pending.workloads.push_back(all);
+  mind.problem = asked;
+  effects_.push_back({mind.solving = flight_.number(), Solve{asked}});
+}
+
+void Controller::Mind::count_arrivals(PolicyMind& mind, const std::vector<Want>& wanted) {
+  for (const Want& want : wanted) {
+    if (want.whom != For::Pod || mind.known.contains(want.id)) continue;
+    const auto [at, fresh] =
+        mind.shape_ids.try_emplace(*want.shape, static_cast<online::AskId>(mind.shapes.size()));
+    if (fresh) mind.shapes.push_back(*want.shape);
+    mind.forecast->arrived(at->second, 1, now_);
+  }
+}
+
+// --- The answer ----------------------------------------------------------------------------------
+
+void Controller::Mind::reserve(const SlicePolicy& policy, const Problem& problem, std::uint32_t pod,
+                               const std::string& machine, std::vector<online::DeviceAt> devices,
+                               bool bought) {
+  const cluster::PodShape& shape = problem.pending.shapes[problem.pending.pods[pod].shape];
+  const std::string& id = problem.ids[pod];
+  Reservation reservation;
+  reservation.id = id;
+  reservation.whom = problem.whom[pod];
+  reservation.policy = policy.meta.name;
+  reservation.machine = machine;
+  reservation.owner = problem.owners[pod];
+  reservation.shape = std::make_shared<const cluster::PodShape>(shape);
+  reservation.since = now_;
+  reservation.bought = bought;
+  reservation.offered = reservation.whom == For::Pod || reservation.whom == For::Warm;
+  reservation.may_come = true;
+  const auto there = fleet_.find(machine);
+  if (there == fleet_.end()) return;
+  reservation.resources =
+      resources_for(shape, *market_, *there->second.instance, policy.buys, devices);
+  reservation.devices = std::move(devices);
+  reservations_.insert_or_assign(id, std::move(reservation));
+}
+
+void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
+                              const Solution& solution) {
+  const auto still_wanted = [&](std::uint32_t pod) {
+    const std::string& id = problem.ids[pod];
+    if (problem.whom[pod] == For::Warm || problem.whom[pod] == For::Headroom) return true;
+    if (reservations_.contains(id)) return false;
+    if (problem.whom[pod] != For::Pod) return !inherited(id);
+    const Pod* at = pod_of(id);
+    return at != nullptr && is_pending(*at);
+  };
+  const std::size_t before = reservations_.size();
+  for (const online::Placed& placed : solution.decision.placed) {
+    if (!still_wanted(placed.pod)) continue;
+    const std::string& machine = problem.standing.nodes[placed.place.node].name;
+    const auto there = fleet_.find(machine);
+    if (there == fleet_.end() || there->second.going || there->second.unusable ||
+        there->second.leaving)
+      continue;
+    reserve(policy, problem, placed.pod, machine, placed.place.devices, false);
+    const Pod* pod = pod_of(problem.ids[placed.pod]);
+    if (pod == nullptr) continue;
+    Record record{now_, What::Place,       Kind::Pod, control::key_of(pod->meta), policy.meta.name,
+                  {},   placed.place.harm, {}};
+    record.args = {machine, text_of(there->second, placed.place.devices),
+                   placed.place.cuts.empty() ? "free" : "cut"};
+    for (const online::Place& other : placed.others)
+      record.others.push_back({problem.standing.nodes[other.node].name, other.harm});
+    record.others.push_back({"buy", placed.buying});
+    note(std::move(record));
+  }
+  for (const plan::Unplaced& unplaced : solution.decision.purchase.unplaced) {
+    const Pod* pod = pod_of(problem.ids[unplaced.pod]);
+    if (pod == nullptr || !problem.may_buy[unplaced.pod]) continue;
+    Record record{now_,
+                  What::Wait,
+                  Kind::Pod,
+                  control::key_of(pod->meta),
+                  policy.meta.name,
+                  {std::string(plan::to_string(unplaced.reason.code))},
+                  {},
+                  {}};
+    record.args.insert(record.args.end(), unplaced.reason.args.begin(), unplaced.reason.args.end());
+    note(std::move(record));
+  }
+  buy(policy, problem, solution.decision.purchase);
+  // What was answered is done; should it come to nothing, the same question is a new one.
+  const std::size_t after = reservations_.size();
+  PolicyMind& mind = policies_[policy.meta.name];
+  mind.vain_for = after == before ? mind.asked_for : 0;
+  mind.vain_at = now_;
+  if (after != before) mind.solved_for = 0;
+}
+
+/// The circuit breaker: a pod that could be bound and is not.
+void Controller::Mind::disagree() {
+  for (const auto& [name, machine] : fleet_) {
+    for (const Seat& seat : machine.seats) {
+      const auto at = reservations_.find(seat.id);
+      if (at == reservations_.end() || at->second.whom != For::Pod || seat.pod != nullptr) continue;
+      Reservation& reservation = at->second;
+      const Pod* pod = pod_of(reservation.id);
+      if (pod == nullptr || !pod->node.empty()) continue;
+      if (!is_visible(machine, seat)) {
+        reservation.visible = 0;
+        continue;
+      }
+      if (reservation.visible == 0) reservation.visible = now_;
+      // A verdict that did not change is not written again: without a new one it takes longer, a
+      // round of the scheduler's own over what it could not place.
+      const bool judged = pod->unschedulable && pod->judged > reservation.visible;
+      const Instant over =
+          reservation.visible + (judged ? options_.disagree_ms : options_.disagree_silent_ms);
+      if (now_ < over) {
+        wake_at(over);
+        continue;
+      }
+      disagreed_[pod->meta.uid] = now_ + options_.disagree_again_ms;
+      note({now_,
+            What::Disagrees,
+            Kind::Pod,
+            control::key_of(pod->meta),
+            reservation.policy,
+            {name, pod->message},
+            {},
+            {}});
+      reservation.since = -1;  // dropped below
+    }
+  }
+  std::erase_if(reservations_, [](const auto& entry) { return entry.second.since < 0; });
+}
+
+const Pod* Controller::Mind::pod_of(const std::string& id) const {
+  return id.starts_with("pod/") ? store_.pod(id.substr(4)) : nullptr;
+}
+
+/// Some transaction still has to move the pod whose successor the place is for.
+bool Controller::Mind::is_moving(const std::string& heir) const {
+  for (const auto& [name, mind] : policies_)
+    for (const Transaction& transaction : mind.transactions)
+      for (const MoveState& move : transaction.moves)
+        if (move.heir == heir && move.phase != Phase::Done) return true;
+  return false;
+}
+
+bool Controller::Mind::inherited(const std::string& id) const {
+  return std::any_of(reservations_.begin(), reservations_.end(),
+                     [&](const auto& entry) { return entry.second.heir_of == id; });
+}
+
+/// Its devices are in the node's allocatable, and the node takes pods.
+bool Controller::Mind::is_visible(const Machine& machine, const Seat& seat) const {
+  if (!machine.in_service || machine.going) return false;
+  for (std::size_t d = 0; d < seat.devices.size(); ++d) {
+    const auto slice =
+        std::find_if(machine.slices.begin(), machine.slices.end(),
+                     [&](const Standing& s) { return s.at == seat.devices[d] && s.published; });
+    if (slice == machine.slices.end() || slice->resource != seat.resources[d]) return false;
+    std::int64_t published = 0;
+    for (const Standing& s : machine.slices)
+      published += s.published && s.resource == seat.resources[d] ? 1 : 0;
+    const auto offered = machine.node->allocatable_of.find(seat.resources[d]);
+    if (offered == machine.node->allocatable_of.end() || offered->second < published) return false;
+  }
+  return true;
+}
+
+}  // namespace kerf::controller

@@ -1,0 +1,147 @@
+// What is told and kept: a policy's status, and what all its pods could cost.
+#include <algorithm>
+#include <utility>
+
+#include "core/control/names.h"
+#include "core/controller/mind.h"
+
+namespace kerf::controller {
+
+using control::Pod;
+using control::SlicePolicy;
+
+namespace {
+
+constexpr std::int64_t kDemandEveryMs = 10 * control::kMinute;
+
+/// GPU pods that the policy governs, whoever serves them: pending ones and those that run.
+bool counts(const Pod& pod) {
+  return !pod.shape.gpu.empty() && !pod.done() && pod.meta.deleted == 0 && !pod.gated &&
+         pod.owner.kind != "DaemonSet" && pod.shape.unplaceable.empty();
+}
+
+}  // namespace
+
+/// Takes over what another run of the controller kept.
+void Controller::Mind::load(const SlicePolicy& policy) {
+  PolicyMind& mind = policies_[policy.meta.name];
+  if (mind.loaded) return;
+  mind.loaded = true;
+  mind.kept = policy.status.kept;
+  mind.figures = policy.status.figures;
+  online::Forecast::State state;
+  state.at = mind.kept.demand_at;
+  for (const auto& [shape, units] : mind.kept.demand) {
+    const auto id = static_cast<online::AskId>(mind.shapes.size());
+    if (units <= 0 || !mind.shape_ids.try_emplace(shape, id).second) continue;
+    mind.shapes.push_back(shape);
+    state.entries.push_back({id, units});
+  }
+  mind.forecast.emplace(online::Forecast::Options(), std::move(state));
+}
+
+void Controller::Mind::write_status(const SlicePolicy& policy) {
+  PolicyMind& mind = policies_[policy.meta.name];
+  std::erase_if(mind.kept.purchases,
+                [&](const auto& entry) { return store_.pod(entry.first) == nullptr; });
+  const std::int64_t cool = policy.consolidation.cool_down_ms;
+  std::erase_if(mind.kept.moved, [&](const auto& entry) { return entry.second + cool <= now_; });
+  const bool must = mind.written < mind.noted;
+  const bool figures = !(mind.figures == policy.status.figures);
+  const bool arrivals = mind.forecast->state().at != policy.status.kept.demand_at;
+  Instant due = mind.status_at + options_.status_every_ms;
+  if (!figures && arrivals) due = mind.status_at + kDemandEveryMs;
+  if (!must && !figures && !arrivals) return;
+  if (!must && now_ < due) {
+    wake_at(due);
+    return;
+  }
+  const Key key{"", policy.meta.name};
+  if (!is_free(Kind::SlicePolicy, key)) return;
+  mind.kept.demand_at = mind.forecast->state().at;
+  mind.kept.demand.clear();
+  for (const online::Forecast::Entry& entry : mind.forecast->state().entries)
+    mind.kept.demand.emplace_back(mind.shapes[entry.ask], entry.arrivals);
+  mind.writing = mind.noted;
+  mind.status_at = now_;
+  ask(Kind::SlicePolicy, key, policy.meta.version,
+      PutStatus{policy.meta.name, policy.meta.version, {mind.kept, mind.figures}});
+}
+
+/// Asks what everything would cost if it were bought now: also for names that the policy does not
+/// buy for, and in either mode.
+void Controller::Mind::compare(const SlicePolicy& policy) {
+  PolicyMind& mind = policies_[policy.meta.name];
+  if (mind.solving != 0) return;
+  std::shared_ptr<Problem> asked = problem(policy, Search::Compare);
+  control::Figures figures = mind.figures;
+  figures.pods = figures.pending = 0;
+  std::set<std::string> nodes;
+  Hasher question;
+  for (const auto& [key, pod] : store_.all<Pod>()) {
+    if (!counts(pod) || governing(pod) != &policy) continue;
+    ++figures.pods;
+    figures.pending += pod.node.empty() ? 1 : 0;
+    if (!pod.node.empty()) nodes.insert(pod.node);
+    question.add(pod.meta.uid);
+    question.add(pod.node);
+    cluster::Pod wanted;
+    wanted.name = key.text();
+    wanted.shape = asked->pending.intern(pod.shape);
+    asked->pending.pods.push_back(wanted);
+  }
+  asked->pending.workloads.push_back({});
+  figures.bill = bill(policy, nodes);
+  question.add(market_number_);
+  question.add(figures.bill.micro);
+  if (question.value() == mind.compared_for) return;
+  if (mind.figures_at != 0 && now_ < mind.figures_at + options_.status_every_ms) {
+    wake_at(mind.figures_at + options_.status_every_ms);
+    return;
+  }
+  mind.compared_for = question.value();
+  mind.figures_at = now_;
+  mind.figures = figures;
+  asked->buys.limit_per_hour.reset();
+  asked->buys.limit_gpus.reset();
+  asked->buys.headroom.clear();
+  mind.problem = asked;
+  effects_.push_back({mind.solving = flight_.number(), Solve{asked}});
+}
+
+/// Of the nodes that run governed pods, whoever bought them, and of those that this policy bought.
+MicroUsdPerHour Controller::Mind::bill(const SlicePolicy& policy,
+                                       const std::set<std::string>& nodes) const {
+  MicroUsdPerHour sum;
+  for (const auto& [name, machine] : fleet_)
+    if (machine.policy == policy.meta.name) sum += machine.price;
+  for (const auto& [key, node] : store_.all<control::Node>()) {
+    if (node.meta.labels.contains(control::kPolicyLabel) || !nodes.contains(key.name)) continue;
+    sum += price_of(*market_, node);
+  }
+  return sum;
+}
+
+void Controller::Mind::compared(const SlicePolicy& policy, const Problem& problem,
+                                const Solution& solution) {
+  PolicyMind& mind = policies_[policy.meta.name];
+  mind.figures.could_be = solution.all.bill;
+  mind.figures.unserved = std::ssize(solution.all.unplaced);
+  if (mind.figures == policy.status.figures) return;
+  std::vector<std::string> fleet;
+  std::map<std::string, std::int64_t> types;
+  for (const plan::NodePlan& node : solution.all.nodes)
+    ++types[problem.market->types[node.type].name];
+  for (const auto& [type, count] : types) fleet.push_back(std::to_string(count) + " " + type);
+  fleet.insert(fleet.begin(), format_usd(mind.figures.bill));
+  note({now_,
+        What::Would,
+        Kind::SlicePolicy,
+        {"", policy.meta.name},
+        policy.meta.name,
+        std::move(fleet),
+        solution.all.bill,
+        {}});
+}
+
+}  // namespace kerf::controller
