@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/control/names.h"
+#include "sim/controller_requests.h"
 
 namespace kerf::sim {
 
@@ -12,11 +12,6 @@ namespace {
 
 using controller::Outcome;
 using controller::Result;
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
 
 Outcome outcome_of(const Answer& answer) {
   switch (answer.code) {
@@ -30,11 +25,6 @@ Outcome outcome_of(const Answer& answer) {
     case Code::TooMany: break;
   }
   return {Result::Refused, 0, answer.why};
-}
-
-template <class T>
-std::function<void(Object&)> changing(std::function<void(T&)> change) {
-  return [change = std::move(change)](Object& object) { change(*std::get_if<T>(&object)); };
 }
 
 }  // namespace
@@ -196,100 +186,6 @@ void ControllerHost::carry_out(const controller::Effect& effect) {
       deliver(controller::Done{id, outcome_of(answer)});
     });
   }
-}
-
-Request ControllerHost::request_for(const controller::Action& action) const {
-  Request request;
-  const auto amounts = [&](const std::string& node, Version version,
-                           std::function<void(control::Node&)> change) {
-    request.kind = Kind::Node;
-    request.key = {"", node};
-    request.part = Part::Status;
-    request.version = version;
-    request.change = changing<control::Node>(std::move(change));
-  };
-  std::visit(
-      Overloaded{
-          [&](const controller::PutLayout& put) {
-            request.kind = Kind::GpuNode;
-            request.key = {"", put.node};
-            request.version = put.version;
-            if (put.version == 0) {
-              control::GpuNode node;
-              node.meta.name = put.node;
-              node.spec = put.spec;
-              request.verb = Verb::Create;
-              request.object = std::move(node);
-            } else {
-              request.change = changing<control::GpuNode>(
-                  [spec = put.spec](control::GpuNode& node) { node.spec = spec; });
-            }
-          },
-          [&](const controller::CreateClaim& create) {
-            request.verb = Verb::Create;
-            request.kind = Kind::NodeClaim;
-            request.key = {"", create.claim.meta.name};
-            request.object = create.claim;
-          },
-          [&](const controller::DeleteClaim& gone) {
-            request.verb = Verb::Delete;
-            request.kind = Kind::NodeClaim;
-            request.key = {"", gone.name};
-            request.uid = gone.uid;
-          },
-          [&](const controller::Nominate& nominate) {
-            request.kind = Kind::Pod;
-            request.key = nominate.pod;
-            request.part = Part::Status;
-            request.uid = nominate.uid;
-            request.version = nominate.version;
-            request.change = changing<control::Pod>(
-                [node = nominate.node](control::Pod& pod) { pod.nominated = node; });
-          },
-          [&](const controller::Publish& publish) {
-            amounts(publish.node, publish.version, [raised = publish.amounts](control::Node& node) {
-              for (const auto& [resource, count] : raised) {
-                std::int64_t& capacity = node.capacity_of[resource];
-                capacity = std::max(capacity, count);
-                node.allocatable_of[resource] = count;
-              }
-            });
-          },
-          [&](const controller::Withdraw& withdraw) {
-            amounts(withdraw.node, withdraw.version,
-                    [lowered = withdraw.amounts](control::Node& node) {
-                      for (const auto& [resource, count] : lowered)
-                        node.allocatable_of[resource] = count;
-                    });
-          },
-          [&](const controller::Evict& evict) {
-            request.verb = Verb::Evict;
-            request.kind = Kind::Pod;
-            request.key = evict.pod;
-            request.uid = evict.uid;
-          },
-          [&](const controller::PatchNode& patch) {
-            request.kind = Kind::Node;
-            request.key = {"", patch.node};
-            request.version = patch.version;
-            request.change = changing<control::Node>([patch](control::Node& node) {
-              for (const auto& [key, value] : patch.labels) node.meta.labels[key] = value;
-              if (patch.remove_uncut)
-                std::erase_if(node.taints,
-                              [](const auto& taint) { return taint.key == control::kUncutTaint; });
-            });
-          },
-          [&](const controller::PutStatus& put) {
-            request.kind = Kind::SlicePolicy;
-            request.key = {"", put.policy};
-            request.part = Part::Status;
-            request.version = put.version;
-            request.change = changing<control::SlicePolicy>(
-                [status = put.status](control::SlicePolicy& policy) { policy.status = status; });
-          },
-          [](const auto&) {}},
-      action);
-  return request;
 }
 
 void ControllerHost::add_to(Hasher& hasher) const {

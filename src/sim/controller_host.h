@@ -77,8 +77,6 @@ class ControllerHost {
   void deliver(controller::Event event);
   void step();
   void carry_out(const controller::Effect& effect);
-  void send(controller::EffectId effect, Request request);
-  Request request_for(const controller::Action& action) const;
 
   ApiServer& api_;
   Clock& clock_;

@@ -97,7 +97,10 @@ void Agent::Mind::drain() {
 void Agent::Mind::ask() {
   for (int s = 0; s < kSources; ++s) {
     Told& told = told_[s];
-    const bool now = told.again || !told.answered;
+    // What a source said last is not believed for ever: the host may have missed that it changed.
+    const bool says_held = !told.asked.devices.empty() || !told.asked.processes.empty();
+    const bool now =
+        told.again || !told.answered || (says_held && due(told.asked_at + options_.look_every_ms));
     const bool poll = told.poll;
     told.again = told.poll = false;
     if (told.asking != 0 || !(now || poll) || !due(told.retry.at)) continue;

@@ -140,6 +140,10 @@ class Builder {
       if (!pod.node.empty() && !pod.done()) bound_[pod.node].push_back(&pod);
     for (const auto& [id, reservation] : reservations)
       kept_[reservation.machine].push_back(&reservation);
+    // Room for nobody gives way to pods.
+    for (auto& [machine, kept] : kept_)
+      std::stable_sort(kept.begin(), kept.end(),
+                       [](const auto* a, const auto* b) { return a->whom < b->whom; });
   }
 
   Fleet build() {

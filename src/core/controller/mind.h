@@ -27,10 +27,7 @@ struct MachineMemory {
   bool withdrawing = false;
   control::Amounts amounts;  ///< withdrawing: what allocatable is lowered to
   Instant low_since = 0;     ///< withdrawing: since when the API has offered no more; 0 = it does
-  /// Resources that were lowered lately: until when kubelet's own status may raise them by what it
-  /// had before.
-  std::map<std::string, Instant> guarded;
-  std::int64_t wanted = 0;  ///< generation of the layout that is waited for
+  std::int64_t wanted = 0;   ///< generation of the layout that is waited for
   Instant wanted_since = 0;
   bool failed = false;  ///< it was not reached in time: nothing new is put there for a while
   Instant failed_until = 0;
@@ -185,7 +182,7 @@ class Controller::Mind {
   void place(const control::SlicePolicy& policy);
   bool window_over(PolicyMind& mind, const std::vector<Want>& wants);
   std::shared_ptr<Problem> problem(const control::SlicePolicy& policy, Search search);
-  void take_stock(const control::SlicePolicy& policy, bool with_room, Problem& problem);
+  void take_stock(const control::SlicePolicy& policy, Problem& problem);
   void placed(const control::SlicePolicy& policy, const Problem& problem, const Solution& solution);
   void reserve(const control::SlicePolicy& policy, const Problem& problem, std::uint32_t pod,
                const std::string& machine, std::vector<online::DeviceAt> devices, bool bought);

@@ -76,6 +76,20 @@ Amounts published(const control::GpuNodeStatus& status) {
   return amounts;
 }
 
+/// What the API offers beyond what is to be there, lowered to that: kubelet's own status may raise
+/// what was lowered by what it had a moment ago. Whoever did it, it is lowered again.
+Amounts beyond(const Machine& machine, const Amounts& now, const Amounts& staying) {
+  Amounts lower;
+  // Another plugin serves a name: what it offers is not Kerf's to lower.
+  if (machine.gpus->status.degraded == control::Degraded::ForeignPlugin) return lower;
+  for (const auto& [resource, count] : machine.node->allocatable_of) {
+    const bool ours = now.contains(resource) || resource.starts_with("nvidia.com/mig-") ||
+                      resource.starts_with("kerf.dev/");
+    if (ours && count > amount(staying, resource)) lower[resource] = amount(staying, resource);
+  }
+  return lower;
+}
+
 }  // namespace
 
 /// A resource may have parked slices unless somebody may preempt its users: preemption looks only
@@ -235,8 +249,17 @@ bool Controller::Mind::withdrawn(const Machine& machine, const GpuNodeSpec& want
   Amounts lowered;
   for (const auto& [resource, count] : staying)
     if (count < now[resource]) lowered[resource] = count;
+  const control::Node& node = *machine.node;
+  Amounts again = beyond(machine, now, staying);
+  for (const auto& [resource, count] : lowered) again.erase(resource);
+  const auto lower = [&](const Amounts& amounts) {
+    const Key key{"", node.meta.name};
+    if (is_free(Kind::Node, key))
+      ask(Kind::Node, key, node.meta.version, Withdraw{node.meta.name, node.meta.version, amounts});
+  };
   if (lowered.empty()) {
     memory.withdrawing = false;
+    if (!again.empty()) lower(again);
     return true;
   }
   if (!memory.withdrawing || memory.amounts != lowered) {
@@ -244,15 +267,13 @@ bool Controller::Mind::withdrawn(const Machine& machine, const GpuNodeSpec& want
     memory.amounts = lowered;
     memory.low_since = 0;
   }
-  const control::Node& node = *machine.node;
   const bool low = std::all_of(lowered.begin(), lowered.end(), [&](const auto& entry) {
     return amount(node.allocatable_of, entry.first) <= entry.second;
   });
   if (!low) {
     if (!same) memory.low_since = 0;
-    const Key key{"", node.meta.name};
-    if (is_free(Kind::Node, key))
-      ask(Kind::Node, key, node.meta.version, Withdraw{node.meta.name, node.meta.version, lowered});
+    again.insert(lowered.begin(), lowered.end());
+    lower(again);
     return false;
   }
   if (memory.low_since == 0) memory.low_since = now_;

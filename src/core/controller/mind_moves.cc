@@ -49,7 +49,10 @@ void Controller::Mind::consolidate(const SlicePolicy& policy) {
     if (!empty || machine.claim == nullptr || machine.going || machine.leaving) continue;
     // Nobody is disturbed: what it saves is worth it, however little.
     if (now_ < memory.empty_since + kEmptyMs) wake_at(memory.empty_since + kEmptyMs);
-    else if (machine.price.micro > 0) memory.closing = "empty";
+    else if (machine.price.micro > 0) {
+      memory.closing = "empty";
+      wake_at(now_ + 1);
+    }
   }
   const bool moving = std::any_of(mind.transactions.begin(), mind.transactions.end(),
                                   [](const Transaction& t) { return !t.moves.empty(); });
@@ -65,7 +68,7 @@ void Controller::Mind::consolidate(const SlicePolicy& policy) {
   asked->limits.buy = asked->limits.open && unlaunched() == 0;
   asked->limits.moves = policy.consolidation.moves_per_hour - std::ssize(mind.kept.moves);
   asked->limits.least_saving = policy.consolidation.least_saving;
-  take_stock(policy, true, *asked);
+  take_stock(policy, *asked);
   if (asked->standing.pods.empty()) return;
   for (cluster::Node& node : asked->standing.nodes)
     node.kept |= machines_[node.name].empty_since != 0;  // it goes by itself
@@ -253,6 +256,7 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
   const auto enter = [&](Phase phase) {
     move.phase = phase;
     move.since = now_;
+    wake_at(now_ + 1);  // layouts follow
   };
   if (move.phase != Phase::Await) {
     if (pod == nullptr || pod->done() || pod->meta.deleted != 0) {
@@ -340,14 +344,22 @@ bool Controller::Mind::is_shielded(const MoveState& move) const {
   const auto machine = fleet_.find(move.from);
   if (machine == fleet_.end()) return true;
   const control::GpuNode* gpus = machine->second.gpus;
-  if (gpus == nullptr || !gpus->status.cut ||
+  if (gpus == nullptr || machine->second.node == nullptr || !gpus->status.cut ||
       gpus->status.observed_generation != gpus->meta.generation)
     return false;
   for (const Seat& seat : machine->second.seats) {
     if (seat.pod == nullptr || seat.pod->meta.uid != move.uid) continue;
-    for (const online::DeviceAt& at : seat.devices)
-      for (const Standing& slice : machine->second.slices)
-        if (slice.at == at && slice.published) return false;
+    for (std::size_t d = 0; d < seat.devices.size(); ++d) {
+      std::int64_t published = 0;
+      for (const Standing& slice : machine->second.slices) {
+        if (slice.at == seat.devices[d] && slice.published) return false;
+        published += slice.published && slice.resource == seat.resources[d] ? 1 : 0;
+      }
+      // Nor does the API offer it any more.
+      const auto& offered = machine->second.node->allocatable_of;
+      const auto now = offered.find(seat.resources[d]);
+      if (now != offered.end() && now->second > published) return false;
+    }
   }
   return shielded_.contains(move.uid);
 }
@@ -365,6 +377,7 @@ void Controller::Mind::give_up(const SlicePolicy& policy, Transaction& transacti
   PolicyMind& mind = policies_[policy.meta.name];
   mind.consolidated_at = now_;
   mind.settled_since = now_;
+  wake_at(now_ + 1);
 }
 
 // --- Machines that have to go --------------------------------------------------------------------
@@ -395,7 +408,7 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
     std::shared_ptr<Problem> asked = problem(policy, Search::Vacate);
     asked->about = name;
     asked->why = old ? "expires" : "drifted";
-    take_stock(policy, true, *asked);
+    take_stock(policy, *asked);
     bool movable = true;
     for (std::uint32_t n = 0; n < asked->standing.nodes.size(); ++n) {
       cluster::Node& node = asked->standing.nodes[n];
@@ -417,6 +430,7 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
       }
     }
     asked->pending.workloads.push_back({});
+    asked->room_from = asked->pending.pods.size();
     if (!movable) continue;
     mind.aged_at = now_;
     mind.problem = asked;

@@ -74,7 +74,7 @@ std::uint64_t Controller::Mind::fingerprint(const std::string& policy) const {
   return hasher.value();
 }
 
-void Controller::Mind::take_stock(const SlicePolicy& policy, bool with_room, Problem& problem) {
+void Controller::Mind::take_stock(const SlicePolicy& policy, Problem& problem) {
   cluster::Snapshot& snapshot = problem.standing;
   std::vector<std::string>& running = problem.running;
   std::map<cluster::PodShape, std::uint32_t> shapes;
@@ -94,10 +94,6 @@ void Controller::Mind::take_stock(const SlicePolicy& policy, bool with_room, Pro
                 (young && machine.has_pods());
     for (const Seat& seat : machine.seats) {
       if (seat.daemon) continue;
-      const auto whom = reservations_.find(seat.id);
-      const bool room = whom != reservations_.end() &&
-                        (whom->second.whom == For::Warm || whom->second.whom == For::Headroom);
-      if (room && !with_room) continue;
       cluster::Running pod;
       pod.node = static_cast<std::uint32_t>(snapshot.nodes.size());
       pod.name = seat.pod != nullptr ? seat.pod->meta.name : seat.id;
@@ -188,7 +184,7 @@ void Controller::Mind::place(const SlicePolicy& policy) {
   mind.asked_for = same.value();
   mind.solved_for = question.value();
   std::shared_ptr<Problem> asked = problem(policy, Search::Place);
-  take_stock(policy, !pods, *asked);
+  take_stock(policy, *asked);
   for (const Want& want : wanted) {
     cluster::Pod pod;
     pod.name = want.name;
@@ -199,21 +195,21 @@ void Controller::Mind::place(const SlicePolicy& policy) {
     asked->owners.push_back(want.owner);
     asked->may_buy.push_back(want.may_buy && buying);
   }
-  // Room that is kept for nobody makes way for pods, and is looked for again with them.
-  if (pods) {
-    for (const auto& [id, reservation] : reservations_) {
-      if (reservation.policy != policy.meta.name ||
-          (reservation.whom != For::Warm && reservation.whom != For::Headroom))
-        continue;
-      cluster::Pod pod;
-      pod.name = id;
-      pod.shape = asked->pending.intern(*reservation.shape);
-      asked->pending.pods.push_back(pod);
-      asked->ids.push_back(id);
-      asked->whom.push_back(reservation.whom);
-      asked->owners.push_back("");
-      asked->may_buy.push_back(buying);
-    }
+  asked->room_from = asked->pending.pods.size();
+  for (std::uint32_t p = 0; pods && p < asked->running.size(); ++p) {
+    const auto at = reservations_.find(asked->running[p]);
+    if (at == reservations_.end() ||
+        (at->second.whom != For::Warm && at->second.whom != For::Headroom))
+      continue;
+    cluster::Pod pod;
+    pod.name = at->first;
+    pod.shape = asked->pending.intern(*at->second.shape);
+    asked->pending.pods.push_back(pod);
+    asked->ids.push_back(at->first);
+    asked->whom.push_back(at->second.whom);
+    asked->owners.push_back("");
+    asked->may_buy.push_back(buying);
+    asked->room.push_back(p);
   }
   cluster::Workload all;
   asked->pending.workloads.push_back(all);
@@ -268,6 +264,8 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
     return at != nullptr && is_pending(*at);
   };
   const std::size_t before = reservations_.size();
+  for (std::size_t pod = problem.room_from; solution.room_moved && pod < problem.ids.size(); ++pod)
+    reservations_.erase(problem.ids[pod]);
   for (const online::Placed& placed : solution.decision.placed) {
     if (!still_wanted(placed.pod)) continue;
     const std::string& machine = problem.standing.nodes[placed.place.node].name;
@@ -305,9 +303,10 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
   // What was answered is done; should it come to nothing, the same question is a new one.
   const std::size_t after = reservations_.size();
   PolicyMind& mind = policies_[policy.meta.name];
-  mind.vain_for = after == before ? mind.asked_for : 0;
+  const bool vain = after == before && !solution.room_moved;
+  mind.vain_for = vain ? mind.asked_for : 0;
   mind.vain_at = now_;
-  if (after != before) mind.solved_for = 0;
+  if (!vain) mind.solved_for = 0;
 }
 
 /// The circuit breaker: a pod that could be bound and is not.

@@ -1,7 +1,9 @@
 // Runs the searches of core/online on a problem that came as data.
 #include "core/controller/solve.h"
 
+#include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/online/purchase.h"
 
@@ -24,6 +26,35 @@ std::vector<std::uint32_t> all_pods(const cluster::Demand& demand) {
   return pods;
 }
 
+/// Decides for the first `count` pods of the problem.
+online::Decision place(const Problem& problem, online::Standing& standing, std::size_t count) {
+  online::Placer placer(standing, expectation(standing, problem), problem.options);
+  std::vector<std::uint32_t> buying;
+  std::vector<std::uint32_t> others;
+  for (std::uint32_t pod = 0; pod < count; ++pod)
+    (problem.may_buy[pod] ? buying : others).push_back(pod);
+  online::Decision decision = placer.decide(problem.pending, buying);
+  const online::Decision beside = placer.decide(problem.pending, others);
+  decision.placed.insert(decision.placed.end(), beside.placed.begin(), beside.placed.end());
+  return decision;
+}
+
+bool is_room(const Problem& problem, std::uint32_t pod) {
+  return problem.whom[pod] == For::Warm || problem.whom[pod] == For::Headroom;
+}
+
+/// Those that are on what stands, room that is kept for nobody aside.
+std::int64_t pods_placed(const Problem& problem, const online::Decision& decision) {
+  return std::count_if(decision.placed.begin(), decision.placed.end(),
+                       [&](const auto& placed) { return !is_room(problem, placed.pod); });
+}
+
+bool everybody_sits(const Problem& problem, const online::Decision& decision) {
+  std::int64_t pods = 0;
+  for (std::uint32_t pod = 0; pod < problem.room_from; ++pod) pods += is_room(problem, pod) ? 0 : 1;
+  return pods_placed(problem, decision) == pods;
+}
+
 }  // namespace
 
 Solution solve(const Problem& problem, online::SliceTables& tables) {
@@ -38,15 +69,15 @@ Solution solve(const Problem& problem, online::SliceTables& tables) {
     solution.proposals = online::consolidate(standing, problem.limits);
     return solution;
   }
-  online::Placer placer(standing, expectation(standing, problem), problem.options);
-  std::vector<std::uint32_t> buying;
-  std::vector<std::uint32_t> others;
-  for (const std::uint32_t pod : all_pods(problem.pending))
-    (problem.may_buy[pod] ? buying : others).push_back(pod);
-  solution.decision = placer.decide(problem.pending, buying);
-  const online::Decision beside = placer.decide(problem.pending, others);
-  solution.decision.placed.insert(solution.decision.placed.end(), beside.placed.begin(),
-                                  beside.placed.end());
+  solution.decision = place(problem, standing, problem.room_from);
+  if (problem.room.empty() || everybody_sits(problem, solution.decision)) return solution;
+  // Somebody fits only where room is kept for nobody: it goes elsewhere, if that helps.
+  online::Standing emptied(problem.standing, *problem.market, problem.buys, &tables);
+  for (const std::uint32_t pod : problem.room) emptied.release(pod);
+  online::Decision moved = place(problem, emptied, problem.pending.pods.size());
+  if (pods_placed(problem, moved) <= pods_placed(problem, solution.decision)) return solution;
+  solution.room_moved = true;
+  solution.decision = std::move(moved);
   return solution;
 }
 

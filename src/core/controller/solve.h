@@ -31,9 +31,13 @@ struct Problem {
   cluster::Policy buys;  ///< limits are those that remain
   cluster::Snapshot standing;
   cluster::Demand pending;
-  std::vector<std::string> ids;       ///< by pod of `pending`: the reservation that it would have
-  std::vector<For> whom;              ///< by pod of `pending`
-  std::vector<std::string> owners;    ///< by pod of `pending`: uid of who makes it
+  std::vector<std::string> ids;     ///< by pod of `pending`: the reservation that it would have
+  std::vector<For> whom;            ///< by pod of `pending`
+  std::vector<std::string> owners;  ///< by pod of `pending`: uid of who makes it
+  /// Room that is kept for nobody makes way for pods: from here on `pending` has what is reserved
+  /// already, and `room` says which pods of `standing` these are.
+  std::size_t room_from = 0;
+  std::vector<std::uint32_t> room;
   std::vector<bool> may_buy;          ///< by pod of `pending`: false = only what stands will do
   std::vector<std::string> running;   ///< by pod of `standing`: "pod/<uid>", or a reservation
   std::vector<std::uint32_t> moving;  ///< Vacate: by pod of `pending`: which pod of `standing`
@@ -45,7 +49,8 @@ struct Problem {
 };
 
 struct Solution {
-  online::Decision decision;                ///< Place, Vacate: nodes as in Problem::standing
+  bool room_moved = false;    ///< Place: Problem::room went; what is left of it is in `decision`
+  online::Decision decision;  ///< Place, Vacate: nodes as in Problem::standing
   std::vector<online::Proposal> proposals;  ///< Consolidate
   online::Purchase all;                     ///< Compare
 };
