@@ -29,6 +29,7 @@ std::vector<Effect> Controller::Mind::step(std::span<const Event> batch, Instant
   wake_.reset();
   for (const Event& event : batch) absorb(event);
   if (may_act()) think();
+  else effects_.clear();  // what was noted while it was told is another's to say
   if (const auto next = flight_.next(now_)) wake_at(*next);
   if (wake_) effects_.push_back({0, WakeAt{*wake_}});
   return std::move(effects_);

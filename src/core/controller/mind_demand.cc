@@ -90,6 +90,9 @@ void Controller::Mind::recover() {
 void Controller::Mind::recover(const Machine& machine, const Pod& pod, bool bought) {
   const std::string id = "pod/" + pod.meta.uid;
   if (!is_pending(pod) || !is_plain(pod) || reservations_.contains(id) || machine.going) return;
+  const SlicePolicy* policy = governing(pod);
+  if (policy == nullptr || policy->meta.name != machine.policy || acting(machine.policy) == nullptr)
+    return;
   Reservation reservation;
   reservation.resources = resources_of(pod.shape);
   for (const std::string& resource : reservation.resources) {
