@@ -139,16 +139,29 @@ std::vector<OptionSpec> node_options() {
   };
 }
 
+// Options that every command has.
+
+OptionSpec output_format() {
+  return {.name = "--output",
+          .short_name = "-o",
+          .value = "FORMAT",
+          .group = kOutput,
+          .help = "what to print",
+          .choices = "table|json",
+          .unless_given = "table",
+          .completes = Completes::Choices};
+}
+
+OptionSpec quiet() {
+  return {.name = "--quiet",
+          .short_name = "-q",
+          .group = kOutput,
+          .help = "no progress and no remarks on standard error; errors only"};
+}
+
 std::vector<OptionSpec> output_options() {
   return {
-      {.name = "--output",
-       .short_name = "-o",
-       .value = "FORMAT",
-       .group = kOutput,
-       .help = "what to print",
-       .choices = "table|json",
-       .unless_given = "table",
-       .completes = Completes::Choices},
+      output_format(),
       {.name = "--output-file",
        .value = "FILE",
        .group = kOutput,
@@ -174,10 +187,7 @@ std::vector<OptionSpec> output_options() {
       {.name = "--ascii",
        .group = kOutput,
        .help = "draw with ASCII; implied where the locale is not UTF-8"},
-      {.name = "--quiet",
-       .short_name = "-q",
-       .group = kOutput,
-       .help = "no progress and no remarks on standard error; errors only"},
+      quiet(),
   };
 }
 
@@ -258,14 +268,7 @@ std::vector<OptionSpec> simulate_options() {
        .help = "instead of a scenario: N small clusters drawn by chance, faults included",
        .details = "Each is watched for broken promises. A cluster with one is named with the "
                   "command that runs it again."},
-      {.name = "--output",
-       .short_name = "-o",
-       .value = "FORMAT",
-       .group = kOutput,
-       .help = "what to print",
-       .choices = "table|json",
-       .unless_given = "table",
-       .completes = Completes::Choices},
+      output_format(),
       {.name = "--output-file",
        .value = "FILE",
        .group = kOutput,
@@ -275,10 +278,7 @@ std::vector<OptionSpec> simulate_options() {
       {.name = "--ascii",
        .group = kOutput,
        .help = "print ASCII only; implied where the locale is not UTF-8"},
-      {.name = "--quiet",
-       .short_name = "-q",
-       .group = kOutput,
-       .help = "no progress and no remarks on standard error; errors only"},
+      quiet(),
   };
 }
 

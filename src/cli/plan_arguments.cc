@@ -9,6 +9,7 @@
 
 #include "base/quantity.h"
 #include "base/quote.h"
+#include "cli/numbers.h"
 #include "cli/suggest.h"
 
 namespace kerf::cli {
@@ -18,17 +19,6 @@ constexpr std::int64_t kReplicasMax = 1'000'000;
 constexpr std::int64_t kStepsMax = 1'000'000'000;
 constexpr std::int64_t kRootVolumeMax = 65'536;  // GiB; the largest EBS volume there is
 constexpr double kHoursMax = static_cast<double>(kHoursPerMonth);
-
-Result<std::int64_t> integer(std::string_view what, std::string_view text, std::int64_t least,
-                             std::int64_t most) {
-  std::int64_t value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    return invalid(fmt::format("{}: expected a whole number from {} to {}, got {}", what, least,
-                               most, quoted(text)));
-  }
-  return value;
-}
 
 /// Digits with at most one point: no exponents, signs, "inf" or "nan".
 Result<double> decimal(std::string_view what, std::string_view text, double most) {

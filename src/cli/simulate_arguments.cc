@@ -4,26 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 
 #include "base/quote.h"
+#include "cli/numbers.h"
 
 namespace kerf::cli {
 namespace {
 
 constexpr std::int64_t kSwarmMax = 10'000'000;
-
-Result<std::int64_t> integer(std::string_view what, std::string_view text, std::int64_t least,
-                             std::int64_t most) {
-  std::int64_t value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    return invalid(fmt::format("{}: expected a whole number from {} to {}, got {}", what, least,
-                               most, quoted(text)));
-  }
-  return value;
-}
 
 Result<void> read_swarm(const ParsedOptions& parsed, SimulateArguments& out) {
   if (const std::string* text = parsed.value("--swarm")) {

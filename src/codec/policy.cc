@@ -101,21 +101,6 @@ Result<void> read_limits(const Field& field, Policy& policy) {
        {"gpus", [&](const Field& f) { return store(f.integer(0, kGpusMax), policy.limit_gpus); }}});
 }
 
-/// A CPU or memory quantity in its unit, rounded up.
-Result<void> read_quantity(const Field& field, Result<std::int64_t> (*round)(const Quantity&),
-                           std::int64_t& into) {
-  // Far above any node, and no sum of headroom overflows.
-  constexpr std::int64_t kAmountMax = std::int64_t{1} << 40;
-  KERF_TRY(const std::string text, field.number_text());
-  const Result<Quantity> quantity = parse_quantity(text);
-  if (!quantity) return field.wrong(quantity.error());
-  const Result<std::int64_t> amount = round(*quantity);
-  if (!amount) return field.wrong(amount.error());
-  if (*amount > kAmountMax) return field.wrong(quoted(text) + " is more than any node has");
-  into = *amount;
-  return {};
-}
-
 Result<cluster::Headroom> read_headroom_entry(const Field& entry, const gpu::Catalogue& gpus) {
   cluster::Headroom headroom;
   headroom.each.pods = 1;
@@ -132,9 +117,10 @@ Result<cluster::Headroom> read_headroom_entry(const Field& entry, const gpu::Cat
         [&](const Field& f) { return store(f.integer(1, kHeadroomPodsMax), headroom.count); },
         true},
        {"cpu",
-        [&](const Field& f) { return read_quantity(f, to_milli_ceil, headroom.each.cpu_milli); }},
-       {"memory",
-        [&](const Field& f) { return read_quantity(f, to_mib_ceil, headroom.each.memory_mib); }}}));
+        [&](const Field& f) { return store(f.quantity(to_milli_ceil), headroom.each.cpu_milli); }},
+       {"memory", [&](const Field& f) {
+          return store(f.quantity(to_mib_ceil), headroom.each.memory_mib);
+        }}}));
   return headroom;
 }
 

@@ -130,6 +130,18 @@ Result<std::string> Field::number_text() const {
   return expected("a number");
 }
 
+Result<std::int64_t> Field::quantity(Result<std::int64_t> (*round)(const Quantity&)) const {
+  // Far above any node, and no sum of such amounts overflows.
+  constexpr std::int64_t kAmountMax = std::int64_t{1} << 40;
+  KERF_TRY(const std::string text, number_text());
+  const Result<Quantity> quantity = parse_quantity(text);
+  if (!quantity) return wrong(quantity.error());
+  const Result<std::int64_t> amount = round(*quantity);
+  if (!amount) return wrong(amount.error());
+  if (*amount > kAmountMax) return wrong(quoted(text) + " is more than any node has");
+  return *amount;
+}
+
 Result<MicroUsdPerHour> Field::usd_per_hour() const {
   KERF_TRY(const std::string text, number_text());
   Result<MicroUsdPerHour> rate = parse_usd_per_hour(text);

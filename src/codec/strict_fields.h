@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/money.h"
+#include "base/quantity.h"
 #include "codec/document.h"
 
 namespace kerf::codec {
@@ -45,6 +46,8 @@ class Field {
   Result<std::int64_t> integer(std::int64_t least, std::int64_t most) const;
   /// A number or a string, as text: for quantities and money, whose readers want every digit.
   Result<std::string> number_text() const;
+  /// A CPU, memory or disk quantity in the unit that `round` gives; not more than any node has.
+  Result<std::int64_t> quantity(Result<std::int64_t> (*round)(const Quantity&)) const;
   /// Dollars per hour.
   Result<MicroUsdPerHour> usd_per_hour() const;
 

@@ -7,6 +7,7 @@
 
 #include "core/control/names.h"
 #include "core/control/objects.h"
+#include "core/plan/plan_testing.h"
 #include "sim/api_server.h"
 
 namespace kerf::sim::testing {
@@ -31,13 +32,7 @@ inline control::GpuNode gpu_node(const std::string& name) {
   return result;
 }
 
-inline cluster::GpuRequest slice(const std::string& profile, std::int64_t count = 1) {
-  cluster::GpuRequest request;
-  request.kind = cluster::GpuRequestKind::Slice;
-  request.profile = profile;
-  request.count = count;
-  return request;
-}
+using plan::testing::slice;
 
 /// Asks for 1 CPU and 1 GiB.
 inline control::Pod pod(const std::string& name) {

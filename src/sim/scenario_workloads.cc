@@ -20,21 +20,8 @@ using codec::store;
 
 constexpr std::size_t kStepsMax = 1'000;
 constexpr std::int64_t kDevicesMax = 64;
-constexpr std::int64_t kAmountMax = std::int64_t{1} << 40;
 /// Label of all pods of a workload, whichever instance they belong to.
 constexpr const char* kWorkloadLabel = "workload";
-
-Result<void> read_amount(const Field& field, Result<std::int64_t> (*round)(const Quantity&),
-                         std::int64_t& into) {
-  KERF_TRY(const std::string text, field.number_text());
-  const Result<Quantity> quantity = parse_quantity(text);
-  if (!quantity) return field.wrong(quantity.error());
-  const Result<std::int64_t> amount = round(*quantity);
-  if (!amount) return field.wrong(amount.error());
-  if (*amount > kAmountMax) return field.wrong(quoted(text) + " is more than any node has");
-  into = *amount;
-  return {};
-}
 
 /// cpu, memory and the names of GPU resources, as a container's requests.
 Result<void> read_requests(const Field& field, const gpu::Catalogue& gpus,
@@ -46,7 +33,7 @@ Result<void> read_requests(const Field& field, const gpu::Catalogue& gpus,
     } else if (name == "memory") {
       KERF_CHECK_OK(read_memory(member, shape.requests));
     } else if (name == "ephemeral-storage") {
-      KERF_CHECK_OK(read_amount(member, to_mib_ceil, shape.requests.disk_mib));
+      KERF_CHECK_OK(codec::store(member.quantity(to_mib_ceil), shape.requests.disk_mib));
     } else if (!codec::is_gpu_resource(name)) {
       return member.wrong(
           "expected cpu, memory, ephemeral-storage or a GPU resource such as "
@@ -319,11 +306,11 @@ Result<void> read_fields(const Field& field, const WorldSpec& world, WorkloadSpe
 }  // namespace
 
 Result<void> read_cpu(const Field& field, Resources& into) {
-  return read_amount(field, to_milli_ceil, into.cpu_milli);
+  return codec::store(field.quantity(to_milli_ceil), into.cpu_milli);
 }
 
 Result<void> read_memory(const Field& field, Resources& into) {
-  return read_amount(field, to_mib_ceil, into.memory_mib);
+  return codec::store(field.quantity(to_mib_ceil), into.memory_mib);
 }
 
 Result<void> read_workload(const Field& field, WorldSpec& world) {

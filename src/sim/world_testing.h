@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "codec/builtin.h"
-#include "codec/catalogue.h"
 #include "core/control/names.h"
+#include "core/controller/controller_testing.h"
 #include "sim/world.h"
 
 namespace kerf::sim::testing {
@@ -19,35 +18,13 @@ using control::kHour;
 using control::kMinute;
 using control::kSecond;
 
-/// us-east-1 on demand, with only those types.
-inline std::shared_ptr<const market::Market> market_of(const std::vector<std::string>& types) {
-  auto market = std::make_shared<market::Market>(codec::builtin_market("us-east-1").value());
-  std::erase_if(market->offerings, [&](const market::Offering& offering) {
-    const std::string& name = market->types[offering.type].name;
-    return std::find(types.begin(), types.end(), name) == types.end();
-  });
-  return market;
-}
+using controller::testing::market_of;
 
-inline cluster::PodShape asks_for(cluster::GpuRequest request, std::int64_t cpu_milli = 1000,
-                                  std::int64_t memory_mib = 4096) {
-  cluster::PodShape shape;
-  shape.requests = {cpu_milli, memory_mib, 0, 1};
-  shape.gpu = {std::move(request)};
-  return shape;
-}
 inline cluster::PodShape slice(const std::string& profile, std::int64_t count = 1) {
-  cluster::GpuRequest request;
-  request.kind = cluster::GpuRequestKind::Slice;
-  request.profile = profile;
-  request.count = count;
-  return asks_for(request);
+  return plan::testing::shape(plan::testing::slice(profile, count), 1000, 4096);
 }
 inline cluster::PodShape portable(std::int32_t gib) {
-  cluster::GpuRequest request;
-  request.kind = cluster::GpuRequestKind::Portable;
-  request.gib = gib;
-  return asks_for(request);
+  return plan::testing::shape(plan::testing::portable(gib), 1000, 4096);
 }
 
 inline WorkloadSpec deployment(const std::string& name, cluster::PodShape shape,
@@ -60,11 +37,7 @@ inline WorkloadSpec deployment(const std::string& name, cluster::PodShape shape,
 }
 
 inline control::SlicePolicy act() {
-  control::SlicePolicy policy;
-  policy.meta.name = "gpu";
-  policy.mode = control::Mode::Act;
-  policy.node_class_cut = "cut";
-  policy.node_class_whole = "whole";
+  control::SlicePolicy policy = controller::testing::act();
   policy.consolidation.cool_down_ms = 5 * kMinute;
   policy.consolidation.moves_per_hour = 100;
   return policy;

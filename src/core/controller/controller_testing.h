@@ -9,10 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "codec/builtin.h"
-#include "codec/catalogue.h"
 #include "core/control/names.h"
 #include "core/controller/controller.h"
+#include "core/plan/plan_testing.h"
 
 namespace kerf::controller::testing {
 
@@ -20,12 +19,7 @@ using control::kMinute;
 using control::kSecond;
 
 inline std::shared_ptr<const market::Market> market_of(const std::vector<std::string>& types) {
-  auto market = std::make_shared<market::Market>(codec::builtin_market("us-east-1").value());
-  std::erase_if(market->offerings, [&](const market::Offering& offering) {
-    const std::string& name = market->types[offering.type].name;
-    return std::find(types.begin(), types.end(), name) == types.end();
-  });
-  return market;
+  return std::make_shared<market::Market>(plan::testing::market(types));
 }
 
 inline control::SlicePolicy act() {
@@ -41,11 +35,7 @@ inline control::Pod pending_pod(const std::string& name, const std::string& prof
   control::Pod pod;
   pod.meta.ns = "default";
   pod.meta.name = name;
-  pod.shape.requests = {1000, 4096, 0, 1};
-  cluster::GpuRequest request;
-  request.kind = cluster::GpuRequestKind::Slice;
-  request.profile = profile;
-  pod.shape.gpu = {request};
+  pod.shape = plan::testing::shape(plan::testing::slice(profile), 1000, 4096);
   pod.owner = {"ReplicaSet", "web", "owner"};
   pod.unschedulable = true;
   pod.message = "0/0 nodes are available";

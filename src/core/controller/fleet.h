@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -84,6 +85,20 @@ Fleet build_fleet(const Store& store, const market::Market& market,
 
 /// Of a node that Kerf did not buy, by its labels; 0 = it is not known.
 MicroUsdPerHour price_of(const market::Market& market, const control::Node& node);
+
+/// The id by which kubelet knows it.
+std::string id_of(const Machine& machine, const online::DeviceAt& at);
+
+/// How many devices of that name kubelet has confirmed, by the agent's word.
+std::int64_t published(const Machine& machine, const std::string& resource);
+/// How many of that name the API offers; 0 without a node.
+std::int64_t offered(const Machine& machine, const std::string& resource);
+
+/// The devices of one pod on a planned node.
+std::vector<online::DeviceAt> devices_of(const plan::NodePlan& node, std::uint32_t pod);
+/// The planned node with other numbers for its pods.
+plan::NodePlan renumbered(plan::NodePlan node,
+                          const std::function<std::uint32_t(std::uint32_t)>& number);
 
 /// The devices of a machine's GPUs as kubelet's ids name them; empty where one is not known.
 std::vector<online::DeviceAt> devices_of(const Machine& machine,

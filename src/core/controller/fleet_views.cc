@@ -25,16 +25,46 @@ MicroUsdPerHour price_of(const market::Market& market, const Node& node) {
   return {};
 }
 
+std::string id_of(const Machine& machine, const DeviceAt& at) {
+  return control::device_id(at.gpu, control::form_text(*machine.model, at.form), at.start);
+}
+
+std::int64_t published(const Machine& machine, const std::string& resource) {
+  return std::count_if(machine.slices.begin(), machine.slices.end(), [&](const Standing& slice) {
+    return slice.published && slice.resource == resource;
+  });
+}
+
+std::int64_t offered(const Machine& machine, const std::string& resource) {
+  if (machine.node == nullptr) return 0;
+  const auto at = machine.node->allocatable_of.find(resource);
+  return at == machine.node->allocatable_of.end() ? 0 : at->second;
+}
+
+std::vector<DeviceAt> devices_of(const plan::NodePlan& node, std::uint32_t pod) {
+  std::vector<DeviceAt> devices;
+  for (std::uint32_t g = 0; g < node.gpus.size(); ++g)
+    for (const plan::SlicePlan& slice : node.gpus[g].slices)
+      if (slice.pod == pod) devices.push_back({g, slice.form, slice.start});
+  return devices;
+}
+
+plan::NodePlan renumbered(plan::NodePlan node,
+                          const std::function<std::uint32_t(std::uint32_t)>& number) {
+  for (std::uint32_t& pod : node.pods) pod = number(pod);
+  for (plan::GpuPlan& gpu : node.gpus)
+    for (plan::SlicePlan& slice : gpu.slices)
+      if (slice.pod != plan::kNoPod) slice.pod = number(slice.pod);
+  return node;
+}
+
 std::vector<DeviceAt> devices_of(const Machine& machine,
                                  const std::vector<control::HeldDevice>& held) {
   std::vector<DeviceAt> devices;
   for (const control::HeldDevice& device : held) {
     const auto at =
-        std::find_if(machine.slices.begin(), machine.slices.end(), [&](const Standing& slice) {
-          return device.id == control::device_id(slice.at.gpu,
-                                                 control::form_text(*machine.model, slice.at.form),
-                                                 slice.at.start);
-        });
+        std::find_if(machine.slices.begin(), machine.slices.end(),
+                     [&](const Standing& slice) { return device.id == id_of(machine, slice.at); });
     if (at != machine.slices.end()) devices.push_back(at->at);
   }
   return devices;

@@ -64,6 +64,7 @@ void Controller::Mind::absorb(const Event& event) {
     if (store_.lose(gone->kind, gone->key, gone->uid)) flight_.gone(gone->kind, gone->key);
   } else if (const auto* synced = std::get_if<Synced>(&event)) {
     synced_.insert(synced->kind);
+    store_.listed(synced->kind);
     const auto there = [&](const Key& key) { return store_.version(synced->kind, key) != 0; };
     for (const Key& key : flight_.synced(synced->kind, synced->version, there)) {
       const auto claim = creating_.find(key.name);
@@ -182,8 +183,7 @@ void Controller::Mind::think() {
   inherit();
   rebuild();
   if (!recovered_) recover();
-  forget_stale_reservations();
-  rebuild();
+  if (forget_stale_reservations()) rebuild();
   for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
     load(policy);
     PolicyMind& mind = policies_[policy.meta.name];
@@ -208,8 +208,7 @@ void Controller::Mind::think() {
     compare(policy);
     write_status(policy);
   }
-  create_claims();
-  rebuild();
+  if (create_claims()) rebuild();
   give_back();
 }
 

@@ -140,6 +140,9 @@ struct Want {
   bool may_buy = true;
 };
 
+/// One more pod that a question is about.
+void add_pending(Problem& problem, const Want& want);
+
 class Controller::Mind {
  public:
   Mind(Options options, std::shared_ptr<online::SliceTables> tables)
@@ -168,8 +171,8 @@ class Controller::Mind {
 
   // mind_demand.cc: who wants a place; which places are kept for whom.
   void recover();
-  void recover(const Machine& machine, const control::Pod& pod, bool bought);
-  void forget_stale_reservations();
+  void recover(const Machine& machine, const control::Pod& pod);
+  bool forget_stale_reservations();
   void inherit();
   bool is_demand(const control::SlicePolicy& policy, const control::Pod& pod) const;
   std::vector<Want> wants(const control::SlicePolicy& policy);
@@ -185,13 +188,13 @@ class Controller::Mind {
   void take_stock(const control::SlicePolicy& policy, Problem& problem);
   void placed(const control::SlicePolicy& policy, const Problem& problem, const Solution& solution);
   void reserve(const control::SlicePolicy& policy, const Problem& problem, std::uint32_t pod,
-               const std::string& machine, std::vector<online::DeviceAt> devices, bool bought);
+               const std::string& machine, std::vector<online::DeviceAt> devices);
   void disagree();
   void count_arrivals(PolicyMind& mind, const std::vector<Want>& wanted);
   const control::Pod* pod_of(const std::string& id) const;
   bool inherited(const std::string& id) const;
   bool is_moving(const std::string& heir) const;
-  bool is_visible(const Machine& machine, const Seat& seat) const;
+  const control::Pod* waiting_for(const Seat& seat) const;
   std::uint64_t fingerprint(const std::string& policy) const;
 
   // mind_layout.cc: what is cut, offered and withdrawn on each machine.
@@ -200,7 +203,8 @@ class Controller::Mind {
   void take_or_give(const Machine& machine, const control::GpuNodeSpec& wanted);
   bool withdrawn(const Machine& machine, const control::GpuNodeSpec& wanted, bool same);
   bool stays_offered(const Machine& machine, const Standing& slice);
-  bool is_ready(const Machine& machine, const Seat& seat) const;
+  static bool is_ready(const Machine& machine, const Seat& seat);
+  static bool is_visible(const Machine& machine, const Seat& seat);
   bool all_nominated(const Machine& machine) const;
   std::string text_of(const Machine& machine, const control::GpuNodeSpec& spec) const;
   std::string text_of(const Machine& machine, const std::vector<online::DeviceAt>& devices) const;
@@ -209,6 +213,7 @@ class Controller::Mind {
   void open(const Machine& machine);
   void watch_layout(const Machine& machine);
   bool may_park(const std::string& resource) const;
+  void find_priorities();
 
   // mind_claims.cc: buying, giving back, offerings that were refused.
   struct Part {
@@ -222,7 +227,7 @@ class Controller::Mind {
                         std::vector<Alternative> others);
   control::NodeClaim claim_for(const control::SlicePolicy& policy, const Problem& problem,
                                const plan::NodePlan& node, const std::string& name) const;
-  void create_claims();
+  bool create_claims();
   void uncount(PolicyMind& mind, const control::NodeClaim& claim);
   bool is_awaited(const PolicyMind& mind, const std::string& claim) const;
   void refused(const control::NodeClaim& claim);
@@ -308,7 +313,9 @@ class Controller::Mind {
   // Of this step.
   Instant now_ = 0;
   Fleet fleet_;
-  std::set<std::string> shielded_;  ///< uids of pods that are being moved away
+  std::map<std::string, std::int32_t> lowest_users_;  ///< by resource: the lowest priority
+  std::optional<std::int32_t> preempting_;            ///< the greatest priority that may preempt
+  std::set<std::string> shielded_;                    ///< uids of pods that are being moved away
   std::vector<Effect> effects_;
   std::optional<Instant> wake_;
 };

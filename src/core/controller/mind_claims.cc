@@ -6,7 +6,7 @@
 
 #include "core/control/names.h"
 #include "core/controller/mind.h"
-#include "core/plan/gpu_kind.h"
+#include "core/plan/coupling_zones.h"
 
 namespace kerf::controller {
 
@@ -29,23 +29,10 @@ std::string joined(const std::vector<std::string>& parts) {
   return text;
 }
 
-/// The devices of one pod on a planned node.
-std::vector<DeviceAt> devices_of(const plan::NodePlan& node, std::uint32_t pod) {
-  std::vector<DeviceAt> devices;
-  for (std::uint32_t g = 0; g < node.gpus.size(); ++g)
-    for (const plan::SlicePlan& slice : node.gpus[g].slices)
-      if (slice.pod == pod) devices.push_back({g, slice.form, slice.start});
-  return devices;
-}
-
-bool is_zone(const std::string& key) {
-  return key == "topology.kubernetes.io/zone" || key == "failure-domain.beta.kubernetes.io/zone";
-}
-
 /// Does anything tie the pod to a zone?
 bool is_bound_to_zone(const cluster::PodShape& shape) {
-  const auto by_label = [](const cluster::Requirement& one) { return is_zone(one.key); };
-  const auto by_topology = [](const auto& one) { return is_zone(one.topology_key); };
+  const auto by_label = [](const cluster::Requirement& one) { return plan::is_zone(one.key); };
+  const auto by_topology = [](const auto& one) { return plan::is_zone(one.topology_key); };
   const auto any = [](const auto& list, const auto& is) {
     return std::any_of(list.begin(), list.end(), is);
   };
@@ -241,8 +228,7 @@ void Controller::Mind::buy(const SlicePolicy& policy, const Problem& problem,
                   {{"a node for each pod, for all that is bought with it", purchase.apart}});
     if (name.empty()) continue;
     rebuild();
-    for (const std::uint32_t pod : pods)
-      reserve(policy, problem, pod, name, devices_of(node, pod), true);
+    for (const std::uint32_t pod : pods) reserve(policy, problem, pod, name, devices_of(node, pod));
     rebuild();
     --room;
   }
@@ -332,7 +318,9 @@ std::string Controller::Mind::add_claim(const SlicePolicy& policy, const Problem
   return name;
 }
 
-void Controller::Mind::create_claims() {
+/// True if a claim was given up that had not been seen yet: the fleet has it no more.
+bool Controller::Mind::create_claims() {
+  bool given_up = false;
   for (auto& [policy, mind] : policies_) {
     for (auto at = mind.to_buy.begin(); at != mind.to_buy.end();) {
       auto& [name, to_buy] = *at;
@@ -346,6 +334,7 @@ void Controller::Mind::create_claims() {
         if (!seen && !to_buy.asked) uncount(mind, to_buy.claim);
         if (!seen) {
           creating_.erase(name);
+          given_up = true;
           wake_at(now_ + 1);  // whoever it was for is looked at again
         }
         at = mind.to_buy.erase(at);
@@ -360,6 +349,7 @@ void Controller::Mind::create_claims() {
       ++at;
     }
   }
+  return given_up;
 }
 
 /// The purchase came to nothing: it does not count against the pods.
@@ -432,9 +422,7 @@ bool Controller::Mind::nothing_offered(const Machine& machine) const {
   for (const Seat& seat : machine.seats)
     for (std::size_t d = 0; seat.daemon && d < seat.devices.size(); ++d) {
       ++held[seat.resources[d]];
-      ids.insert(control::device_id(seat.devices[d].gpu,
-                                    control::form_text(*machine.model, seat.devices[d].form),
-                                    seat.devices[d].start));
+      ids.insert(id_of(machine, seat.devices[d]));
     }
   for (const auto& [resource, count] : machine.node->allocatable_of)
     if (count > held[resource] &&

@@ -78,16 +78,16 @@ void Controller::Mind::recover() {
     if (machine.node != nullptr) by_node[machine.node->meta.name] = &machine;
     if (machine.claim == nullptr) continue;
     for (const std::string& uid : bought_for(*machine.claim))
-      if (const Pod* pod = store_.pod(uid)) recover(machine, *pod, true);
+      if (const Pod* pod = store_.pod(uid)) recover(machine, *pod);
   }
   for (const auto& [key, pod] : store_.all<Pod>()) {
     const auto machine = by_node.find(pod.nominated);
-    if (machine != by_node.end()) recover(*machine->second, pod, false);
+    if (machine != by_node.end()) recover(*machine->second, pod);
   }
   rebuild();
 }
 
-void Controller::Mind::recover(const Machine& machine, const Pod& pod, bool bought) {
+void Controller::Mind::recover(const Machine& machine, const Pod& pod) {
   const std::string id = "pod/" + pod.meta.uid;
   if (!is_pending(pod) || !is_plain(pod) || reservations_.contains(id) || machine.going) return;
   const SlicePolicy* policy = governing(pod);
@@ -122,11 +122,11 @@ void Controller::Mind::recover(const Machine& machine, const Pod& pod, bool boug
   reservation.owner = family(pod);
   reservation.shape = std::make_shared<const cluster::PodShape>(pod.shape);
   reservation.since = now_;
-  reservation.bought = bought;
   reservations_.emplace(id, std::move(reservation));
 }
 
-void Controller::Mind::forget_stale_reservations() {
+/// True if there were any: the fleet has seats for them.
+bool Controller::Mind::forget_stale_reservations() {
   const auto is_stale = [&](const Reservation& reservation) {
     const auto machine = fleet_.find(reservation.machine);
     if (machine == fleet_.end() || machine->second.going) return true;
@@ -147,17 +147,19 @@ void Controller::Mind::forget_stale_reservations() {
       if (now_ >= reservation.since + kHeirMs) return true;
       wake_at(reservation.since + kHeirMs);
     }
-    if (reservation.whom == For::Warm || reservation.whom == For::Headroom)
+    if (is_room(reservation.whom))
       return acting(reservation.policy) == nullptr || there.leaving || there.unusable;
     return there.unusable;
   };
-  std::erase_if(reservations_, [&](const auto& entry) { return is_stale(entry.second); });
+  const std::size_t stale =
+      std::erase_if(reservations_, [&](const auto& entry) { return is_stale(entry.second); });
   const auto gone = [&](const std::string& uid) { return store_.pod(uid) == nullptr; };
   std::erase_if(disagreed_, [&](const auto& entry) {
     if (now_ < entry.second) wake_at(entry.second);
     return now_ >= entry.second || gone(entry.first);
   });
   std::erase_if(nominated_by_others_, [&](const auto& entry) { return gone(entry.first); });
+  return stale > 0;
 }
 
 // --- Demand --------------------------------------------------------------------------------------

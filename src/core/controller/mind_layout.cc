@@ -76,6 +76,15 @@ Amounts published(const control::GpuNodeStatus& status) {
   return amounts;
 }
 
+/// Its devices stand, and kubelet has confirmed them under their names.
+bool are_confirmed(const Machine& machine, const Seat& seat) {
+  for (std::size_t d = 0; d < seat.devices.size(); ++d) {
+    const Standing* slice = standing_at(machine, seat.devices[d]);
+    if (slice == nullptr || !slice->published || slice->resource != seat.resources[d]) return false;
+  }
+  return true;
+}
+
 /// What the API offers beyond what is to be there, lowered to that: kubelet's own status may raise
 /// what was lowered by what it had a moment ago. Whoever did it, it is lowered again.
 Amounts beyond(const Machine& machine, const Amounts& now, const Amounts& staying) {
@@ -95,24 +104,31 @@ Amounts beyond(const Machine& machine, const Amounts& now, const Amounts& stayin
 /// A resource may have parked slices unless somebody may preempt its users: preemption looks only
 /// at what is used, and would end a pod although a free slice is parked beside it.
 bool Controller::Mind::may_park(const std::string& resource) const {
-  std::optional<std::int32_t> lowest;
+  const auto lowest = lowest_users_.find(resource);
+  return lowest == lowest_users_.end() || !preempting_ || *preempting_ <= lowest->second;
+}
+
+/// Who is the least important user of each resource, and how important who preempts can be.
+void Controller::Mind::find_priorities() {
+  lowest_users_.clear();
   for (const auto& [name, machine] : fleet_)
-    for (const Seat& seat : machine.seats)
-      if (seat.pod != nullptr &&
-          std::find(seat.resources.begin(), seat.resources.end(), resource) != seat.resources.end())
-        lowest = lowest ? std::min(*lowest, seat.shape->priority) : seat.shape->priority;
-  if (!lowest) return true;
+    for (const Seat& seat : machine.seats) {
+      if (seat.pod == nullptr) continue;
+      for (const std::string& resource : seat.resources) {
+        const auto at = lowest_users_.try_emplace(resource, seat.shape->priority).first;
+        at->second = std::min(at->second, seat.shape->priority);
+      }
+    }
+  preempting_.reset();
   for (const auto& [key, priority] : store_.all<control::PriorityClass>())
-    if (priority.preempts && priority.value > *lowest && !key.name.starts_with("system-"))
-      return false;
-  return true;
+    if (priority.preempts && !key.name.starts_with("system-"))
+      preempting_ = std::max(preempting_.value_or(priority.value), priority.value);
 }
 
 bool Controller::Mind::stays_offered(const Machine& machine, const Standing& slice) {
   if (machine.leaving) return false;
   MachineMemory& memory = machines_[machine.name];
-  const std::string id = control::device_id(
-      slice.at.gpu, control::form_text(*machine.model, slice.at.form), slice.at.start);
+  const std::string id = id_of(machine, slice.at);
   if (!slice.published) {
     memory.free_since.erase(id);
     return !slice.resource.empty() && !may_park(slice.resource);
@@ -187,6 +203,7 @@ GpuNodeSpec Controller::Mind::target(const Machine& machine) {
 }
 
 void Controller::Mind::lay_out() {
+  find_priorities();
   shielded_.clear();
   for (const auto& [name, mind] : policies_)
     for (const Transaction& transaction : mind.transactions)
@@ -288,11 +305,9 @@ bool Controller::Mind::withdrawn(const Machine& machine, const GpuNodeSpec& want
 void Controller::Mind::nominate(const Machine& machine) {
   const std::string& node = machine.node->meta.name;
   for (const Seat& seat : machine.seats) {
-    const auto at = reservations_.find(seat.id);
-    if (at == reservations_.end() || at->second.whom != For::Pod || seat.pod != nullptr) continue;
-    Reservation& reservation = at->second;
-    const control::Pod* pod = pod_of(reservation.id);
-    if (pod == nullptr || !pod->node.empty() || !is_ready(machine, seat)) continue;
+    const control::Pod* pod = waiting_for(seat);
+    if (pod == nullptr || !is_ready(machine, seat)) continue;
+    Reservation& reservation = reservations_.at(seat.id);
     if (pod->nominated == node) {
       reservation.nominated = std::max<Instant>(reservation.nominated, 1);
       continue;
@@ -310,23 +325,25 @@ void Controller::Mind::nominate(const Machine& machine) {
   }
 }
 
-/// Its devices stand, and kubelet has confirmed them under their names.
-bool Controller::Mind::is_ready(const Machine& machine, const Seat& seat) const {
-  for (std::size_t d = 0; d < seat.devices.size(); ++d) {
-    const Standing* slice = standing_at(machine, seat.devices[d]);
-    if (slice == nullptr || !slice->published || slice->resource != seat.resources[d]) return false;
-  }
-  return machine.seen_by_agent && machine.gpus->status.ready;
+bool Controller::Mind::is_ready(const Machine& machine, const Seat& seat) {
+  return are_confirmed(machine, seat) && machine.seen_by_agent && machine.gpus->status.ready;
+}
+
+/// Its devices are in the node's allocatable, and the node takes pods.
+bool Controller::Mind::is_visible(const Machine& machine, const Seat& seat) {
+  if (!machine.in_service || machine.going || !are_confirmed(machine, seat)) return false;
+  return std::all_of(seat.resources.begin(), seat.resources.end(), [&](const auto& resource) {
+    return offered(machine, resource) >= controller::published(machine, resource);
+  });
 }
 
 /// All pods that devices are ready for have been nominated, and the API server knows it.
 bool Controller::Mind::all_nominated(const Machine& machine) const {
   for (const Seat& seat : machine.seats) {
-    const auto at = reservations_.find(seat.id);
-    if (at == reservations_.end() || at->second.whom != For::Pod || seat.pod != nullptr) continue;
-    const control::Pod* pod = pod_of(seat.id);
-    if (pod == nullptr || !pod->node.empty() || !is_ready(machine, seat)) continue;
-    if (at->second.nominated == 0 || !is_free(Kind::Pod, control::key_of(pod->meta))) return false;
+    const control::Pod* pod = waiting_for(seat);
+    if (pod == nullptr || !is_ready(machine, seat)) continue;
+    if (reservations_.at(seat.id).nominated == 0 || !is_free(Kind::Pod, control::key_of(pod->meta)))
+      return false;
   }
   return true;
 }

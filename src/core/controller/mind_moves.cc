@@ -144,29 +144,20 @@ void Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
       return;
   }
   // What is planned in terms of a problem whose pods are those that move.
-  Problem moving = problem;
-  moving.pending = {};
-  moving.ids.clear();
-  moving.whom.clear();
-  moving.owners.clear();
+  Problem moving;
+  moving.market = problem.market;
   std::map<std::uint32_t, std::uint32_t> number;  // pod of the snapshot -> pod of `moving`
   for (const Planned& move : planned) {
     const Pod* pod = running(problem, move.pod);
     if (pod == nullptr) return;
-    const auto shape = moving.pending.intern(pod->shape);
     number[move.pod] = static_cast<std::uint32_t>(moving.pending.pods.size());
-    moving.pending.pods.push_back({control::key_of(pod->meta).text(), shape, 0});
-    moving.ids.push_back("heir/" + pod->meta.uid);
-    moving.whom.push_back(For::Successor);
-    moving.owners.push_back(family(*pod));
+    add_pending(moving, {"heir/" + pod->meta.uid, For::Successor, control::key_of(pod->meta).text(),
+                         family(*pod), &pod->shape});
   }
   for (const plan::NodePlan& buy : buys) {
-    plan::NodePlan renamed = buy;
-    for (std::uint32_t& pod : renamed.pods) pod = number.at(pod);
-    for (plan::GpuPlan& gpu : renamed.gpus)
-      for (plan::SlicePlan& slice : gpu.slices)
-        if (slice.pod != plan::kNoPod) slice.pod = number.at(slice.pod);
-    const std::string name = add_claim(policy, moving, renamed, {}, {});
+    const plan::NodePlan theirs =
+        renumbered(buy, [&](std::uint32_t pod) { return number.at(pod); });
+    const std::string name = add_claim(policy, moving, theirs, {}, {});
     if (name.empty()) return;
     transaction.bought.push_back(name);
   }
@@ -174,7 +165,7 @@ void Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
   for (const Planned& move : planned) {
     const Pod* pod = running(problem, move.pod);
     const std::string to = move.machine.empty() ? transaction.bought[move.bought] : move.machine;
-    reserve(policy, moving, number.at(move.pod), to, move.devices, move.machine.empty());
+    reserve(policy, moving, number.at(move.pod), to, move.devices);
     MoveState state;
     state.pod = control::key_of(pod->meta);
     state.uid = pod->meta.uid;
@@ -237,7 +228,6 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
     const bool waits = std::any_of(
         transaction.moves.begin(), transaction.moves.begin() + static_cast<std::ptrdiff_t>(m),
         [&](auto& before) { return before.phase != Phase::Done && before.owner == move.owner; });
-    if (waits && move.phase != Phase::Prepare) continue;
     if (waits) continue;
     if (!carry_on(policy, transaction, move)) return false;
   }
@@ -350,15 +340,11 @@ bool Controller::Mind::is_shielded(const MoveState& move) const {
   for (const Seat& seat : machine->second.seats) {
     if (seat.pod == nullptr || seat.pod->meta.uid != move.uid) continue;
     for (std::size_t d = 0; d < seat.devices.size(); ++d) {
-      std::int64_t published = 0;
-      for (const Standing& slice : machine->second.slices) {
+      for (const Standing& slice : machine->second.slices)
         if (slice.at == seat.devices[d] && slice.published) return false;
-        published += slice.published && slice.resource == seat.resources[d] ? 1 : 0;
-      }
       // Nor does the API offer it any more.
-      const auto& offered = machine->second.node->allocatable_of;
-      const auto now = offered.find(seat.resources[d]);
-      if (now != offered.end() && now->second > published) return false;
+      const std::string& resource = seat.resources[d];
+      if (offered(machine->second, resource) > published(machine->second, resource)) return false;
     }
   }
   return shielded_.contains(move.uid);
@@ -418,14 +404,8 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
         const cluster::Running& pod = asked->standing.pods[p];
         if (pod.node != n) continue;
         movable &= !pod.fixed;
-        cluster::Pod wanted;
-        wanted.name = pod.name;
-        wanted.shape = asked->pending.intern(asked->standing.shapes[pod.shape]);
-        asked->pending.pods.push_back(wanted);
-        asked->ids.push_back(asked->running[p]);
-        asked->whom.push_back(For::Successor);
-        asked->owners.push_back("");
-        asked->may_buy.push_back(true);
+        add_pending(*asked, {asked->running[p], For::Successor, pod.name, "",
+                             &asked->standing.shapes[pod.shape]});
         asked->moving.push_back(p);
       }
     }
@@ -442,8 +422,7 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
 
 void Controller::Mind::vacate(const SlicePolicy& policy, const Problem& problem,
                               const online::Decision& decision) {
-  const std::size_t served = problem.pending.pods.size() - decision.purchase.unplaced.size();
-  if (served != problem.pending.pods.size() ||
+  if (!decision.purchase.unplaced.empty() ||
       std::ssize(decision.purchase.nodes) > options_.unlaunched)
     return;
   Transaction transaction;
@@ -453,19 +432,12 @@ void Controller::Mind::vacate(const SlicePolicy& policy, const Problem& problem,
   for (const online::Placed& placed : decision.placed)
     planned.push_back({problem.moving[placed.pod], problem.standing.nodes[placed.place.node].name,
                        0, placed.place.devices});
-  std::vector<plan::NodePlan> buys = decision.purchase.nodes;
-  for (std::uint32_t b = 0; b < buys.size(); ++b) {
-    for (std::uint32_t& pod : buys[b].pods) pod = problem.moving[pod];
-    for (plan::GpuPlan& gpu : buys[b].gpus)
-      for (plan::SlicePlan& slice : gpu.slices)
-        if (slice.pod != plan::kNoPod) slice.pod = problem.moving[slice.pod];
-    for (const std::uint32_t pod : buys[b].pods) {
-      Planned move{pod, "", b, {}};
-      for (std::uint32_t g = 0; g < buys[b].gpus.size(); ++g)
-        for (const plan::SlicePlan& slice : buys[b].gpus[g].slices)
-          if (slice.pod == pod) move.devices.push_back({g, slice.form, slice.start});
-      planned.push_back(std::move(move));
-    }
+  std::vector<plan::NodePlan> buys;
+  for (const plan::NodePlan& node : decision.purchase.nodes) {
+    const auto number = static_cast<std::uint32_t>(buys.size());
+    buys.push_back(renumbered(node, [&](std::uint32_t pod) { return problem.moving[pod]; }));
+    for (const std::uint32_t pod : buys.back().pods)
+      planned.push_back({pod, "", number, devices_of(buys.back(), pod)});
   }
   start(policy, problem, std::move(transaction), buys, planned);
 }

@@ -131,6 +131,17 @@ void Controller::Mind::take_stock(const SlicePolicy& policy, Problem& problem) {
   }
 }
 
+void add_pending(Problem& problem, const Want& want) {
+  cluster::Pod pod;
+  pod.name = want.name;
+  pod.shape = problem.pending.intern(*want.shape);
+  problem.pending.pods.push_back(pod);
+  problem.ids.push_back(want.id);
+  problem.whom.push_back(want.whom);
+  problem.owners.push_back(want.owner);
+  problem.may_buy.push_back(want.may_buy);
+}
+
 std::shared_ptr<Problem> Controller::Mind::problem(const SlicePolicy& policy, Search search) {
   auto problem = std::make_shared<Problem>();
   problem->search = search;
@@ -165,7 +176,7 @@ void Controller::Mind::place(const SlicePolicy& policy) {
   for (const Want& want : wanted) {
     question.add(want.id);
     question.add(want.may_buy);
-    pods |= want.whom != For::Warm && want.whom != For::Headroom;
+    pods |= !is_room(want.whom);
   }
   question.add(market_number_);
   question.add(std::max(0, options_.unlaunched - unlaunched()));
@@ -185,34 +196,19 @@ void Controller::Mind::place(const SlicePolicy& policy) {
   mind.solved_for = question.value();
   std::shared_ptr<Problem> asked = problem(policy, Search::Place);
   take_stock(policy, *asked);
-  for (const Want& want : wanted) {
-    cluster::Pod pod;
-    pod.name = want.name;
-    pod.shape = asked->pending.intern(*want.shape);
-    asked->pending.pods.push_back(pod);
-    asked->ids.push_back(want.id);
-    asked->whom.push_back(want.whom);
-    asked->owners.push_back(want.owner);
-    asked->may_buy.push_back(want.may_buy && buying);
+  for (Want want : wanted) {
+    want.may_buy = want.may_buy && buying;
+    add_pending(*asked, want);
   }
   asked->room_from = asked->pending.pods.size();
   for (std::uint32_t p = 0; pods && p < asked->running.size(); ++p) {
     const auto at = reservations_.find(asked->running[p]);
-    if (at == reservations_.end() ||
-        (at->second.whom != For::Warm && at->second.whom != For::Headroom))
-      continue;
-    cluster::Pod pod;
-    pod.name = at->first;
-    pod.shape = asked->pending.intern(*at->second.shape);
-    asked->pending.pods.push_back(pod);
-    asked->ids.push_back(at->first);
-    asked->whom.push_back(at->second.whom);
-    asked->owners.push_back("");
-    asked->may_buy.push_back(buying);
+    if (at == reservations_.end() || !is_room(at->second.whom)) continue;
+    const Reservation& room = at->second;
+    add_pending(*asked, {room.id, room.whom, room.id, "", room.shape.get(), nullptr, buying});
     asked->room.push_back(p);
   }
-  cluster::Workload all;
-  asked->pending.workloads.push_back(all);
+  asked->pending.workloads.push_back({});
   mind.problem = asked;
   effects_.push_back({mind.solving = flight_.number(), Solve{asked}});
 }
@@ -230,8 +226,7 @@ void Controller::Mind::count_arrivals(PolicyMind& mind, const std::vector<Want>&
 // --- The answer ----------------------------------------------------------------------------------
 
 void Controller::Mind::reserve(const SlicePolicy& policy, const Problem& problem, std::uint32_t pod,
-                               const std::string& machine, std::vector<online::DeviceAt> devices,
-                               bool bought) {
+                               const std::string& machine, std::vector<online::DeviceAt> devices) {
   const cluster::PodShape& shape = problem.pending.shapes[problem.pending.pods[pod].shape];
   const std::string& id = problem.ids[pod];
   Reservation reservation;
@@ -242,7 +237,6 @@ void Controller::Mind::reserve(const SlicePolicy& policy, const Problem& problem
   reservation.owner = problem.owners[pod];
   reservation.shape = std::make_shared<const cluster::PodShape>(shape);
   reservation.since = now_;
-  reservation.bought = bought;
   reservation.offered = reservation.whom == For::Pod || reservation.whom == For::Warm;
   reservation.may_come = true;
   const auto there = fleet_.find(machine);
@@ -257,7 +251,7 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
                               const Solution& solution) {
   const auto still_wanted = [&](std::uint32_t pod) {
     const std::string& id = problem.ids[pod];
-    if (problem.whom[pod] == For::Warm || problem.whom[pod] == For::Headroom) return true;
+    if (is_room(problem.whom[pod])) return true;
     if (reservations_.contains(id)) return false;
     if (problem.whom[pod] != For::Pod) return !inherited(id);
     const Pod* at = pod_of(id);
@@ -273,7 +267,7 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
     if (there == fleet_.end() || there->second.going || there->second.unusable ||
         there->second.leaving)
       continue;
-    reserve(policy, problem, placed.pod, machine, placed.place.devices, false);
+    reserve(policy, problem, placed.pod, machine, placed.place.devices);
     const Pod* pod = pod_of(problem.ids[placed.pod]);
     if (pod == nullptr) continue;
     Record record{now_, What::Place,       Kind::Pod, control::key_of(pod->meta), policy.meta.name,
@@ -313,11 +307,9 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
 void Controller::Mind::disagree() {
   for (const auto& [name, machine] : fleet_) {
     for (const Seat& seat : machine.seats) {
-      const auto at = reservations_.find(seat.id);
-      if (at == reservations_.end() || at->second.whom != For::Pod || seat.pod != nullptr) continue;
-      Reservation& reservation = at->second;
-      const Pod* pod = pod_of(reservation.id);
-      if (pod == nullptr || !pod->node.empty()) continue;
+      const Pod* pod = waiting_for(seat);
+      if (pod == nullptr) continue;
+      Reservation& reservation = reservations_.at(seat.id);
       if (!is_visible(machine, seat)) {
         reservation.visible = 0;
         continue;
@@ -351,6 +343,15 @@ const Pod* Controller::Mind::pod_of(const std::string& id) const {
   return id.starts_with("pod/") ? store_.pod(id.substr(4)) : nullptr;
 }
 
+/// The pod that the seat is kept for, if it is there and not bound yet.
+const Pod* Controller::Mind::waiting_for(const Seat& seat) const {
+  if (seat.pod != nullptr) return nullptr;
+  const auto at = reservations_.find(seat.id);
+  if (at == reservations_.end() || at->second.whom != For::Pod) return nullptr;
+  const Pod* pod = pod_of(seat.id);
+  return pod != nullptr && pod->node.empty() ? pod : nullptr;
+}
+
 /// Some transaction still has to move the pod whose successor the place is for.
 bool Controller::Mind::is_moving(const std::string& heir) const {
   for (const auto& [name, mind] : policies_)
@@ -363,23 +364,6 @@ bool Controller::Mind::is_moving(const std::string& heir) const {
 bool Controller::Mind::inherited(const std::string& id) const {
   return std::any_of(reservations_.begin(), reservations_.end(),
                      [&](const auto& entry) { return entry.second.heir_of == id; });
-}
-
-/// Its devices are in the node's allocatable, and the node takes pods.
-bool Controller::Mind::is_visible(const Machine& machine, const Seat& seat) const {
-  if (!machine.in_service || machine.going) return false;
-  for (std::size_t d = 0; d < seat.devices.size(); ++d) {
-    const auto slice =
-        std::find_if(machine.slices.begin(), machine.slices.end(),
-                     [&](const Standing& s) { return s.at == seat.devices[d] && s.published; });
-    if (slice == machine.slices.end() || slice->resource != seat.resources[d]) return false;
-    std::int64_t published = 0;
-    for (const Standing& s : machine.slices)
-      published += s.published && s.resource == seat.resources[d] ? 1 : 0;
-    const auto offered = machine.node->allocatable_of.find(seat.resources[d]);
-    if (offered == machine.node->allocatable_of.end() || offered->second < published) return false;
-  }
-  return true;
 }
 
 }  // namespace kerf::controller

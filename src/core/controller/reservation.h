@@ -22,6 +22,9 @@ enum class For : std::uint8_t {
   Headroom,   ///< nobody: room that is kept free
 };
 
+/// Kept for nobody: it gives way to pods.
+constexpr bool is_room(For whom) { return whom == For::Warm || whom == For::Headroom; }
+
 struct Reservation {
   std::string id;  ///< "pod/<uid>", "heir/<uid of the one that goes>", "warm/<policy>/..." ...
   For whom = For::Pod;
@@ -34,7 +37,6 @@ struct Reservation {
   bool offered = true;                 ///< published as soon as it stands; else parked
   control::Instant since = 0;
   control::Instant visible = 0;    ///< since when the scheduler could have bound it; 0 = not yet
-  bool bought = false;             ///< its machine was bought for it
   control::Instant nominated = 0;  ///< when its pod was last nominated; 0 = not yet
   bool may_come = true;            ///< Successor: the pod that it replaces has been told to go
   std::string heir_of;             ///< Pod: the reservation that it took over; "" = none

@@ -39,19 +39,16 @@ online::Decision place(const Problem& problem, online::Standing& standing, std::
   return decision;
 }
 
-bool is_room(const Problem& problem, std::uint32_t pod) {
-  return problem.whom[pod] == For::Warm || problem.whom[pod] == For::Headroom;
-}
-
 /// Those that are on what stands, room that is kept for nobody aside.
 std::int64_t pods_placed(const Problem& problem, const online::Decision& decision) {
   return std::count_if(decision.placed.begin(), decision.placed.end(),
-                       [&](const auto& placed) { return !is_room(problem, placed.pod); });
+                       [&](const auto& placed) { return !is_room(problem.whom[placed.pod]); });
 }
 
 bool everybody_sits(const Problem& problem, const online::Decision& decision) {
   std::int64_t pods = 0;
-  for (std::uint32_t pod = 0; pod < problem.room_from; ++pod) pods += is_room(problem, pod) ? 0 : 1;
+  for (std::uint32_t pod = 0; pod < problem.room_from; ++pod)
+    pods += is_room(problem.whom[pod]) ? 0 : 1;
   return pods_placed(problem, decision) == pods;
 }
 
