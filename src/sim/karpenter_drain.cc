@@ -181,6 +181,9 @@ void Karpenter::lose_instance(const std::string& node) {
   if (claim == nullptr || !claim->instance.there) return;
   note(What::InstanceGone, *claim);
   instance_died(*claim);
+  // A node that never was ready does not change by it.
+  const Node* left = api_.find<Node>(node);
+  if (left != nullptr && !left->ready) collect(claim->name);
 }
 
 /// Garbage collection: the instance is gone and the Node is not ready. A drain is over at once.

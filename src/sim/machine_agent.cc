@@ -131,6 +131,7 @@ void AgentHost::connect() {
   sink.seen = [this](const Value& value) {
     const auto* node = std::get_if<control::GpuNode>(value.get());
     seen_wanted_ = true;
+    object_version_ = std::max(object_version_, node->meta.version);
     const std::pair<std::string, std::int64_t> now(node->meta.uid, node->meta.generation);
     if (std::exchange(told_wanted_, now) == now) return;
     deliver(agent::Wanted{node->meta.uid, node->meta.generation, node->spec});

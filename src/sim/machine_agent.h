@@ -174,6 +174,7 @@ class AgentHost : public Plugin {
   std::set<std::string> told_foreign_;
   std::pair<std::string, std::int64_t> told_wanted_;  ///< uid, generation
   bool seen_wanted_ = false;
+  Version object_version_ = 0;  ///< of the GpuNode, as seen or written last
   agent::Lease told_lease_;
   bool lease_told_ = false;
   Instant lease_told_since_ = 0;

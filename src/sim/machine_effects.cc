@@ -188,10 +188,12 @@ void AgentHost::act(EffectId id, const agent::Report& op) {
   request.kind = Kind::GpuNode;
   request.key = Key{"", world_.node};
   request.part = Part::Status;
+  request.version = object_version_;  // one that arrives late does not undo a newer one
   request.change = [status = op.status](Object& object) {
     std::get<control::GpuNode>(object).status = status;
   };
   client_->write(std::move(request), [this, id](const Answer& answer) {
+    object_version_ = std::max(object_version_, answer.version);
     if (reports_.erase(id) == 0) return;
     const Nvml code = answer.code == Code::Ok         ? Nvml::Success
                       : answer.code == Code::NotFound ? Nvml::NotFound

@@ -178,10 +178,9 @@ void Agent::Mind::spread_holders() {
     device.held = {};
     device.pod.clear();
   });
-  for (int s = 0; s < kSources; ++s) {
-    for (const bool asked : {true, false}) {
-      const Holders& holders = asked ? told_[s].asked : told_[s].seen;
-      for (const Holder& holder : holders.devices) {
+  for (int s = 0; s < kSources; ++s)
+    for (const bool asked : {true, false})
+      for (const Holder& holder : (asked ? told_[s].asked : told_[s].seen).devices) {
         const auto name = parse_device_id(holder.device);
         if (!name || name->gpu >= gpus_.size()) continue;
         const auto shape = shape_of(gpus_[name->gpu].model, name->form, name->start);
@@ -191,15 +190,27 @@ void Agent::Mind::spread_holders() {
         if (it.resource.empty()) it.resource = holder.resource;
         if (!holder.pod.empty()) it.pod = holder.pod;
       }
-      for (const Process& process : holders.processes) {
-        if (process.gpu >= gpus_.size()) continue;
-        for (auto& [key, it] : gpus_[process.gpu].devices) {
-          const bool on = process.gi == kNoInstance ? it.virt() && it.stood
-                                                    : it.instance && it.instance->gi == process.gi;
-          if (on) (asked ? it.held[s].asked : it.held[s].seen) = true;
-        }
-      }
-    }
+  for (int s = 0; s < kSources; ++s)
+    for (const bool asked : {true, false})
+      for (const Process& process : (asked ? told_[s].asked : told_[s].seen).processes)
+        if (process.gpu < gpus_.size()) spread(process, s, asked);
+}
+
+/// A process on a GPU that is not cut is of those who are known to be there; where nobody is, it
+/// may have any replica.
+void Agent::Mind::spread(const Process& process, int source, bool asked) {
+  std::map<DeviceKey, Device>& devices = gpus_[process.gpu].devices;
+  const auto by_name = [](const auto& entry) {
+    const Device& it = entry.second;
+    return it.virt() && (it.grant > kPerhaps || it.held_by(Source::PodResources) ||
+                         it.held_by(Source::Checkpoint));
+  };
+  const bool named = std::any_of(devices.begin(), devices.end(), by_name);
+  for (auto& entry : devices) {
+    Device& it = entry.second;
+    const bool on = process.gi == kNoInstance ? it.virt() && it.stood && (!named || by_name(entry))
+                                              : it.instance && it.instance->gi == process.gi;
+    if (on) (asked ? it.held[source].asked : it.held[source].seen) = true;
   }
 }
 

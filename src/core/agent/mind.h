@@ -52,6 +52,7 @@ class Agent::Mind {
   void attach(std::uint32_t index);
   void stand(std::uint32_t index);
   void spread_holders();
+  void spread(const Process& process, int source, bool asked);
   void forget(std::uint32_t index);
   Device& device(std::uint32_t index, const DeviceKey& key, const Shape& shape);
   static const Entry* entry_in(const Journal& journal, std::uint32_t index, const DeviceKey& key);

@@ -279,7 +279,8 @@ struct Prefer {
   std::uint64_t call = 0;
   std::vector<std::string> devices;
 };
-/// Writes the GpuNode's status. -> Done
+/// Writes the GpuNode's status, on the version of it that the host saw last: a request that arrives
+/// late is refused. -> Done
 struct Report {
   control::GpuNodeStatus status;
 };

@@ -19,7 +19,7 @@ struct Options {
   std::int64_t vain_ms = 15 * control::kSecond;    ///< nobody was helped: the same is asked again
   std::int64_t refused_ms = 5 * control::kMinute;  ///< an offering that failed is out
   std::int64_t layout_deadline_ms = 2 * control::kMinute;  ///< a layout not reached: another way
-  std::int64_t node_deadline_ms = 20 * control::kMinute;   ///< a claim without its node: given up
+  std::int64_t node_deadline_ms = 20 * control::kMinute;   ///< a claim, no node in service
   std::int64_t disagree_ms = 30 * control::kSecond;        ///< offered, and still unschedulable
   std::int64_t disagree_silent_ms = 6 * control::kMinute;  ///< ... without another word of it
   std::int64_t disagree_again_ms = 30 * control::kMinute;  ///< until it is tried again

@@ -211,15 +211,14 @@ class Builder {
     const control::GpuNode* gpus = machine.gpus;
     machine.seen_by_agent =
         gpus != nullptr && std::ssize(gpus->status.gpus) == machine.instance->gpu_count;
-    machine.in_service = node != nullptr && node->ready && machine.seen_by_agent &&
-                         !has_taint(node->taints, control::kUncutTaint);
+    machine.uncut = node != nullptr && has_taint(node->taints, control::kUncutTaint);
+    machine.in_service = node != nullptr && node->ready && machine.seen_by_agent && !machine.uncut;
     machine.going = (machine.claim != nullptr && machine.claim->meta.deleted != 0) ||
                     (machine.claim != nullptr && machine.claim->initialized && node == nullptr) ||
                     (node != nullptr && (node->meta.deleted != 0 || node->cordoned ||
                                          has_taint(node->taints, control::kDisruptedTaint)));
     // A node that was in service and is not ready may come back; until then it takes nobody.
-    if (node != nullptr && !node->ready && !has_taint(node->taints, control::kUncutTaint))
-      machine.unusable = true;
+    if (node != nullptr && !node->ready && !machine.uncut) machine.unusable = true;
     if (gpus != nullptr && gpus->status.degraded != control::Degraded::No) machine.unusable = true;
     if (machine.seen_by_agent) machine.slices = from_status(machine, *gpus);
     else if (gpus != nullptr) machine.slices = from_spec(machine, gpus->spec);
@@ -273,9 +272,15 @@ class Builder {
         unknown.push_back(pod);
         continue;
       }
-      if (!seating.put(devices)) machine.sound = false;
-      else add_seat(machine, *pod, std::move(devices), true);
+      if (seating.put(devices)) add_seat(machine, *pod, std::move(devices), true);
+      else find_no_seat(machine, *pod);
     }
+  }
+
+  /// It is there, and the machine is not empty, whatever it holds.
+  static void find_no_seat(Machine& machine, const Pod& pod) {
+    machine.sound = false;
+    machine.strangers |= pod.owner.kind != "DaemonSet";
   }
 
   static std::vector<DeviceAt> held_by(const Machine& machine, const control::Meta& pod) {
@@ -321,8 +326,9 @@ class Builder {
         if (!is_unnamed(slice) || slice.resource != resource || seating.taken(slice.at) ||
             std::find(devices.begin(), devices.end(), slice.at) != devices.end())
           continue;
-        // What is not offered any more was somebody's who has been told to go.
-        if (held == nullptr || (slice.published && !held->published)) held = &slice;
+        // What is not offered any more was somebody's who has been told to go. Where nobody has,
+        // the first is as good as any, and the same one whatever is offered.
+        if (held == nullptr || (!sure && slice.published && !held->published)) held = &slice;
       }
       if (held != nullptr) devices.push_back(held->at);
     }
@@ -357,7 +363,7 @@ class Builder {
     }
     if (devices.size() == resources_of(pod.shape).size() && seating.put(devices))
       add_seat(machine, pod, std::move(devices), false);
-    else machine.sound = false;
+    else find_no_seat(machine, pod);
   }
 
   void keep(Machine& machine, const Reservation& reservation, Seating& seating) const {

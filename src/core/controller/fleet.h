@@ -55,6 +55,7 @@ struct Machine {
   market::CapacityType capacity_type = market::CapacityType::OnDemand;
   MicroUsdPerHour price;
   bool seen_by_agent = false;  ///< the agent has said what stands
+  bool uncut = false;          ///< its node has not been in service yet
   bool in_service = false;     ///< its node is ready and takes pods
   bool going = false;          ///< being deleted, cordoned, interrupted, lost
   bool unusable = false;       ///< degraded: nothing new is put on it
@@ -62,12 +63,15 @@ struct Machine {
   Resources allocatable;       ///< less what pods take that have no seat
   std::vector<Standing> slices;
   std::vector<Seat> seats;
-  bool strangers = false;  ///< pods without a seat run on it that are no DaemonSet's
+  bool strangers = false;  ///< pods without a seat are on it that are no DaemonSet's
   /// No two seats want the same room, and what stands is legal; else nothing is decided on it.
   bool sound = true;
 
   bool has_pods() const {
     return std::any_of(seats.begin(), seats.end(), [](const Seat& seat) { return !seat.daemon; });
+  }
+  bool has_seat(const std::string& id) const {
+    return std::any_of(seats.begin(), seats.end(), [&](const Seat& seat) { return seat.id == id; });
   }
   bool coming() const { return node == nullptr || !in_service; }
 };

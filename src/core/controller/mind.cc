@@ -122,9 +122,10 @@ void Controller::Mind::start_term() {
   machines_.clear();
   nominated_by_others_.clear();
   disagreed_.clear();
+  did_not_leave_.clear();
   told_.clear();
   eviction_refused_.clear();
-  recovered_ = false;
+  recovered_.clear();
 }
 
 bool Controller::Mind::may_act() const {
@@ -182,7 +183,7 @@ void Controller::Mind::think() {
   });
   inherit();
   rebuild();
-  if (!recovered_) recover();
+  recover();
   if (forget_stale_reservations()) rebuild();
   for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
     load(policy);

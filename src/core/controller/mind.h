@@ -36,8 +36,10 @@ struct MachineMemory {
   std::int64_t published_generation = 0;
   std::map<std::string, Instant> free_since;  ///< published and free: by device id
   Instant first_seen = 0;
-  Instant empty_since = 0;  ///< 0 = it has pods
-  std::string closing;      ///< why it is given back: "empty", "freed" ...; "" = it is not
+  Instant empty_since = 0;            ///< 0 = it has pods
+  Instant left_alone_until = 0;       ///< emptying it was given up: not tried again before
+  std::uint64_t vacate_vain_for = 0;  ///< the question where its pods would go that was asked last
+  std::string closing;  ///< why it is given back: "empty", "freed" ...; "" = it is not
 };
 
 enum class Phase : std::uint8_t {
@@ -252,6 +254,7 @@ class Controller::Mind {
     std::vector<online::DeviceAt> devices;
   };
   void consolidate(const control::SlicePolicy& policy);
+  void add_stock(Hasher& question, const Problem& asked) const;
   void wake_for_limits(const control::SlicePolicy& policy);
   void proposed(const control::SlicePolicy& policy, const Problem& problem,
                 const Solution& solution);
@@ -265,6 +268,7 @@ class Controller::Mind {
   bool carry_on(const control::SlicePolicy& policy, Transaction& transaction);
   bool carry_on(const control::SlicePolicy& policy, Transaction& transaction, MoveState& move);
   void let_come(Reservation& heir) const;
+  bool waits_for_room(const Reservation& heir) const;
   bool stands(const Machine& machine, const Reservation& reservation) const;
   bool is_shielded(const MoveState& move) const;
   void give_up(const control::SlicePolicy& policy, Transaction& transaction,
@@ -305,9 +309,10 @@ class Controller::Mind {
   std::map<std::string, MachineMemory> machines_;
   std::map<std::string, Instant> nominated_by_others_;  ///< pod uid -> since
   std::map<std::string, Instant> disagreed_;            ///< pod uids -> until when
+  std::set<std::string> did_not_leave_;                 ///< "heir/" + uid: a place was kept in vain
   std::map<std::string, std::string> told_;             ///< object -> last thing noted about it
   std::set<Key> eviction_refused_;                      ///< pods, since the last step
-  bool recovered_ = false;           ///< this term has looked at what the one before promised
+  std::set<std::string> recovered_;  ///< policies that act, and whose promises were looked for
   std::uint64_t market_number_ = 0;  ///< counts changes of what is on sale
 
   // Of this step.

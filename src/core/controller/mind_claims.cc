@@ -99,6 +99,7 @@ std::shared_ptr<const market::Market> Controller::Mind::on_sale() {
 }
 
 void Controller::Mind::refused(const NodeClaim& claim) {
+  if (market_ == nullptr) return;  // it was told of its end before it knew what is on sale
   const std::string name = claim.meta.name;
   for (const market::Offering& offering : market_->offerings) {
     const bool asked = market_->types[offering.type].name == claim.type &&
@@ -321,6 +322,9 @@ std::string Controller::Mind::add_claim(const SlicePolicy& policy, const Problem
 /// True if a claim was given up that had not been seen yet: the fleet has it no more.
 bool Controller::Mind::create_claims() {
   bool given_up = false;
+  int under_way = unlaunched();  // more than that wait for their turn
+  for (const auto& [policy, mind] : policies_)
+    for (const auto& [name, to_buy] : mind.to_buy) under_way -= to_buy.asked ? 0 : 1;
   for (auto& [policy, mind] : policies_) {
     for (auto at = mind.to_buy.begin(); at != mind.to_buy.end();) {
       auto& [name, to_buy] = *at;
@@ -340,7 +344,8 @@ bool Controller::Mind::create_claims() {
         at = mind.to_buy.erase(at);
         continue;
       }
-      if (!to_buy.asked && mind.written >= to_buy.noted) {
+      if (!to_buy.asked && mind.written >= to_buy.noted && under_way < options_.unlaunched) {
+        ++under_way;
         ask(Kind::NodeClaim, Key{"", name}, 0, CreateClaim{to_buy.claim});
         to_buy.asked = true;
         to_buy.since = now_;
@@ -370,15 +375,18 @@ bool Controller::Mind::is_awaited(const PolicyMind& mind, const std::string& cla
 
 // --- Giving back ---------------------------------------------------------------------------------
 
-/// A claim that has not become a node in time.
+/// A claim that has not become a node in service in time.
 void Controller::Mind::give_up_claims() {
   for (const auto& [name, machine] : fleet_) {
-    if (machine.claim == nullptr || creating_.contains(name) || machine.node != nullptr ||
-        machine.going || acting(machine.policy) == nullptr)
+    std::string& closing = machines_[name].closing;
+    const bool came = machine.node != nullptr && !machine.uncut;
+    if (came && closing == "never-came") closing.clear();
+    if (came || machine.claim == nullptr || creating_.contains(name) || machine.going ||
+        acting(machine.policy) == nullptr)
       continue;
     const Instant over = machine.claim->meta.created + options_.node_deadline_ms;
     if (now_ < over) wake_at(over);
-    else machines_[name].closing = "never-came";
+    else closing = "never-came";
   }
 }
 

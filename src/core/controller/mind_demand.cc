@@ -69,12 +69,19 @@ std::vector<std::string> bought_for(const control::NodeClaim& claim) {
   return uids;
 }
 
-/// What a run before this one bought, or cut and nominated, for pods that still wait is theirs: the
-/// claim says for whom it was bought, the pod where it was nominated to.
+/// What was bought, or cut and nominated, for pods that still wait is theirs, by a run before this
+/// one or before the policy observed for a while: the claim says for whom it was bought, the pod
+/// where it was nominated to.
 void Controller::Mind::recover() {
-  recovered_ = true;
+  std::set<std::string> begin;
+  for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
+    if (policy.mode != control::Mode::Act) recovered_.erase(policy.meta.name);
+    else if (recovered_.insert(policy.meta.name).second) begin.insert(policy.meta.name);
+  }
+  if (begin.empty()) return;
   std::map<std::string, const Machine*> by_node;
   for (const auto& [name, machine] : fleet_) {
+    if (!begin.contains(machine.policy)) continue;
     if (machine.node != nullptr) by_node[machine.node->meta.name] = &machine;
     if (machine.claim == nullptr) continue;
     for (const std::string& uid : bought_for(*machine.claim))
@@ -91,8 +98,7 @@ void Controller::Mind::recover(const Machine& machine, const Pod& pod) {
   const std::string id = "pod/" + pod.meta.uid;
   if (!is_pending(pod) || !is_plain(pod) || reservations_.contains(id) || machine.going) return;
   const SlicePolicy* policy = governing(pod);
-  if (policy == nullptr || policy->meta.name != machine.policy || acting(machine.policy) == nullptr)
-    return;
+  if (policy == nullptr || policy->meta.name != machine.policy) return;
   Reservation reservation;
   reservation.resources = resources_of(pod.shape);
   for (const std::string& resource : reservation.resources) {
@@ -133,7 +139,8 @@ bool Controller::Mind::forget_stale_reservations() {
     const Machine& there = machine->second;
     const auto seat = std::find_if(there.seats.begin(), there.seats.end(),
                                    [&](const Seat& one) { return one.id == reservation.id; });
-    if (seat == there.seats.end()) return true;  // another pod has the room
+    // Another pod has the room; unless that moves away for it.
+    if (seat == there.seats.end()) return !waits_for_room(reservation);
     if (reservation.whom == For::Pod) {
       const Pod* pod = pod_of(reservation.id);
       if (pod == nullptr || pod->done() || pod->meta.deleted != 0) return true;
@@ -144,7 +151,10 @@ bool Controller::Mind::forget_stale_reservations() {
     }
     if (reservation.whom == For::Successor || reservation.whom == For::Member) {
       if (!reservation.may_come) return !is_moving(reservation.id);
-      if (now_ >= reservation.since + kHeirMs) return true;
+      if (now_ >= reservation.since + kHeirMs) {
+        if (reservation.whom == For::Successor) did_not_leave_.insert(reservation.id);
+        return true;
+      }
       wake_at(reservation.since + kHeirMs);
     }
     if (is_room(reservation.whom))
@@ -159,6 +169,7 @@ bool Controller::Mind::forget_stale_reservations() {
     return now_ >= entry.second || gone(entry.first);
   });
   std::erase_if(nominated_by_others_, [&](const auto& entry) { return gone(entry.first); });
+  std::erase_if(did_not_leave_, [&](const std::string& heir) { return gone(heir.substr(5)); });
   return stale > 0;
 }
 
@@ -225,15 +236,16 @@ void Controller::Mind::add_pods(const SlicePolicy& policy, std::vector<Want>& wa
 }
 
 /// Pods on machines that go without Kerf having moved them: interrupted, expired, deleted by hand.
+/// A place is kept for some minutes, once: whom a budget keeps there for longer is pending first.
 void Controller::Mind::add_successors(const SlicePolicy& policy, std::vector<Want>& wants) {
   for (const auto& [name, machine] : fleet_) {
     if (!machine.going || machine.leaving || machine.policy != policy.meta.name) continue;
     for (const Seat& seat : machine.seats) {
       if (seat.pod == nullptr || seat.pod->owner.kind.empty() || is_daemon(*seat.pod) ||
-          seat.pod->meta.deleted != 0 || seat.pod->done())
+          seat.pod->meta.deleted != 0 || seat.pod->done() || governing(*seat.pod) != &policy)
         continue;
       const std::string id = "heir/" + seat.pod->meta.uid;
-      if (reservations_.contains(id) || inherited(id)) continue;
+      if (reservations_.contains(id) || inherited(id) || did_not_leave_.contains(id)) continue;
       Want want;
       want.id = id;
       want.whom = For::Successor;

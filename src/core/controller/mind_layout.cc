@@ -20,11 +20,6 @@ namespace {
 constexpr std::int64_t kNominateAgainMs = 2 * control::kSecond;
 constexpr std::int64_t kFailedMs = 15 * control::kMinute;
 
-bool has_uncut(const control::Node& node) {
-  return std::any_of(node.taints.begin(), node.taints.end(),
-                     [](const auto& taint) { return taint.key == control::kUncutTaint; });
-}
-
 const Standing* standing_at(const Machine& machine, const DeviceAt& at) {
   for (const Standing& slice : machine.slices)
     if (slice.at == at) return &slice;
@@ -372,7 +367,7 @@ void Controller::Mind::publish(const Machine& machine) {
 /// A new node takes pods once its first layout is verified and offered.
 void Controller::Mind::open(const Machine& machine) {
   const control::GpuNodeStatus& status = machine.gpus->status;
-  if (!has_uncut(*machine.node) || !machine.node->ready || !status.cut || !status.ready ||
+  if (!machine.uncut || !machine.node->ready || !status.cut || !status.ready ||
       status.observed_generation != machine.gpus->meta.generation || !all_nominated(machine))
     return;
   for (const auto& [resource, count] : published(status))
@@ -386,15 +381,20 @@ void Controller::Mind::open(const Machine& machine) {
 /// A layout that is not reached in time is given up: what was to be placed there goes elsewhere.
 void Controller::Mind::watch_layout(const Machine& machine) {
   MachineMemory& memory = machines_[machine.name];
-  if (memory.failed && now_ >= memory.failed_until) {
-    memory.failed = false;
-    memory.wanted = 0;
-  }
-  if (memory.failed) wake_at(memory.failed_until);
-  if (machine.gpus == nullptr || memory.failed) return;
+  if (machine.gpus == nullptr) return;
   const control::GpuNodeStatus& status = machine.gpus->status;
   const std::int64_t generation = machine.gpus->meta.generation;
   const bool reached = status.observed_generation == generation && status.cut;
+  if (memory.failed && now_ >= memory.failed_until) {
+    // As long as it is the same layout that is not reached nobody is sent there.
+    memory.failed = !reached && machine.node->ready && memory.wanted == generation;
+    if (memory.failed) memory.failed_until = now_ + kFailedMs;
+    else memory.wanted = 0;
+  }
+  if (memory.failed) {
+    wake_at(memory.failed_until);
+    return;
+  }
   if (reached || !machine.node->ready) {
     memory.wanted = 0;
     return;

@@ -71,16 +71,14 @@ void Controller::Mind::consolidate(const SlicePolicy& policy) {
   take_stock(policy, *asked);
   if (asked->standing.pods.empty()) return;
   for (cluster::Node& node : asked->standing.nodes)
-    node.kept |= machines_[node.name].empty_since != 0;  // it goes by itself
+    node.kept |= machines_[node.name].empty_since != 0 ||  // it goes by itself
+                 now_ < machines_[node.name].left_alone_until;
   // The same question has the same answer: it is asked again when something is different.
   Hasher question;
   question.add(mind.settled_for);
-  question.add(market_number_);
   question.add(asked->limits.open);
   question.add(asked->limits.moves);
-  for (const cluster::Node& node : asked->standing.nodes) question.add(node.kept);
-  for (const cluster::Running& pod : asked->standing.pods) question.add(pod.fixed);
-  for (const std::int64_t allowed : asked->standing.budgets) question.add(allowed);
+  add_stock(question, *asked);
   if (question.value() == mind.consolidated_for) {
     wake_for_limits(policy);
     return;
@@ -91,6 +89,15 @@ void Controller::Mind::consolidate(const SlicePolicy& policy) {
   effects_.push_back({mind.solving = flight_.number(), Solve{asked}});
 }
 
+/// What stands and what is on sale: the same has the same answer.
+void Controller::Mind::add_stock(Hasher& question, const Problem& asked) const {
+  question.add(fingerprint(asked.policy));
+  question.add(market_number_);
+  for (const cluster::Node& node : asked.standing.nodes) question.add(node.kept);
+  for (const cluster::Running& pod : asked.standing.pods) question.add(pod.fixed);
+  for (const std::int64_t allowed : asked.standing.budgets) question.add(allowed);
+}
+
 /// When something that kept pods and nodes in their place ends.
 void Controller::Mind::wake_for_limits(const SlicePolicy& policy) {
   const PolicyMind& mind = policies_[policy.meta.name];
@@ -99,7 +106,10 @@ void Controller::Mind::wake_for_limits(const SlicePolicy& policy) {
     if (at > now_) wake_at(at);
   };
   for (const auto& [owner, at] : mind.kept.moved) wake(at + cool);
-  for (const auto& [name, memory] : machines_) wake(memory.first_seen + cool);
+  for (const auto& [name, memory] : machines_) {
+    wake(memory.first_seen + cool);
+    wake(memory.left_alone_until);
+  }
   if (!mind.kept.moves.empty()) wake(mind.kept.moves.front() + control::kHour);
   if (!policy.consolidation.windows.empty()) wake(now_ + 10 * control::kMinute);
 }
@@ -265,6 +275,10 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
   if (move.phase != Phase::Done) wake_at(move.since + options_.move_deadline_ms);
   switch (move.phase) {
     case Phase::Prepare: {
+      if (waits_for_room(heir->second)) {
+        move.since = now_;
+        return true;
+      }
       const auto to = fleet_.find(heir->second.machine);
       if (to == fleet_.end() || !stands(to->second, heir->second)) return true;
       enter(Phase::Shield);
@@ -314,19 +328,39 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
   return true;
 }
 
+/// Its place is held by a pod that moves away first.
+bool Controller::Mind::waits_for_room(const Reservation& heir) const {
+  const auto to = fleet_.find(heir.machine);
+  if (to == fleet_.end() || to->second.has_seat(heir.id)) return false;
+  for (const auto& [name, mind] : policies_)
+    for (const Transaction& transaction : mind.transactions) {
+      const std::vector<MoveState>& moves = transaction.moves;
+      const auto own = std::find_if(moves.begin(), moves.end(),
+                                    [&](const MoveState& move) { return move.heir == heir.id; });
+      if (own == moves.end()) continue;
+      return std::any_of(moves.begin(), own, [&](const MoveState& move) {
+        return move.phase != Phase::Done && move.from == heir.machine;
+      });
+    }
+  return false;
+}
+
 void Controller::Mind::let_come(Reservation& heir) const {
   if (!heir.may_come) heir.since = now_;
   heir.may_come = true;
 }
 
-/// Every device that is reserved stands, parked or not: placement and capacity in hand.
+/// Every device that is reserved stands under its name, parked or not: placement and capacity in
+/// hand.
 bool Controller::Mind::stands(const Machine& machine, const Reservation& reservation) const {
   if (!machine.seen_by_agent || machine.coming() || machine.unusable) return false;
-  return std::all_of(reservation.devices.begin(), reservation.devices.end(), [&](const auto& at) {
-    return std::any_of(machine.slices.begin(), machine.slices.end(), [&](const Standing& slice) {
-      return slice.at == at && slice.state == cluster::SliceState::Free;
-    });
-  });
+  for (std::size_t d = 0; d < reservation.devices.size(); ++d)
+    if (std::none_of(machine.slices.begin(), machine.slices.end(), [&](const Standing& slice) {
+          return slice.at == reservation.devices[d] && slice.resource == reservation.resources[d] &&
+                 slice.state == cluster::SliceState::Free;
+        }))
+      return false;
+  return true;
 }
 
 /// The source's devices are marked: nobody else can be given them when the pod goes.
@@ -359,7 +393,10 @@ void Controller::Mind::give_up(const SlicePolicy& policy, Transaction& transacti
     if (heir != reservations_.end() && !heir->second.may_come) reservations_.erase(heir);
     note({now_, What::MoveOff, Kind::Pod, move.pod, policy.meta.name, {why}, {}, {}});
   }
-  for (const std::string& name : transaction.returns) machines_[name].closing.clear();
+  for (const std::string& name : transaction.returns) {
+    machines_[name].closing.clear();
+    machines_[name].left_alone_until = now_ + policy.consolidation.cool_down_ms;
+  }
   PolicyMind& mind = policies_[policy.meta.name];
   mind.consolidated_at = now_;
   mind.settled_since = now_;
@@ -412,6 +449,10 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
     asked->pending.workloads.push_back({});
     asked->room_from = asked->pending.pods.size();
     if (!movable) continue;
+    Hasher question;
+    add_stock(question, *asked);
+    if (question.value() == machines_[name].vacate_vain_for) continue;
+    machines_[name].vacate_vain_for = question.value();
     mind.aged_at = now_;
     mind.problem = asked;
     effects_.push_back({mind.solving = flight_.number(), Solve{asked}});

@@ -50,6 +50,7 @@ bool Controller::Mind::window_over(PolicyMind& mind, const std::vector<Want>& wa
 /// What the answer to a question depends on, but for the question.
 std::uint64_t Controller::Mind::fingerprint(const std::string& policy) const {
   Hasher hasher;
+  if (const auto* wanted = store_.find<SlicePolicy>(policy)) hasher.add(wanted->meta.generation);
   for (const auto& [name, machine] : fleet_) {
     if (machine.policy != policy) continue;
     hasher.add(name);
@@ -101,8 +102,10 @@ void Controller::Mind::take_stock(const SlicePolicy& policy, Problem& problem) {
           shapes.try_emplace(*seat.shape, static_cast<std::uint32_t>(snapshot.shapes.size()));
       if (fresh) snapshot.shapes.push_back(*seat.shape);
       pod.shape = shape->second;
+      // Whom another policy answers for is that one's to move, and it may only observe.
       pod.fixed = seat.pod == nullptr || stays(*seat.pod) || !seat.known ||
-                  seat.pod->phase != PodPhase::Running || seat.pod->meta.deleted != 0;
+                  governing(*seat.pod) != &policy || seat.pod->phase != PodPhase::Running ||
+                  seat.pod->meta.deleted != 0;
       if (seat.pod != nullptr && !seat.pod->owner.uid.empty()) {
         const std::string owner = family(*seat.pod);
         pod.owner =
