@@ -122,6 +122,7 @@ void Controller::Mind::start_term() {
   machines_.clear();
   nominated_by_others_.clear();
   disagreed_.clear();
+  opened_.clear();
   did_not_leave_.clear();
   told_.clear();
   eviction_refused_.clear();

@@ -64,7 +64,8 @@ struct MoveState {
 
 /// A proposal that is being carried out.
 struct Transaction {
-  std::string why;                   ///< "freed", "replaced", "drifted", "expires"
+  std::string why;                   ///< "freed", "replaced", "drifted", "expires", "opened"
+  std::string opens;                 ///< id of the reservation that room is made for; "" = none
   std::vector<std::string> returns;  ///< machines
   std::vector<std::string> bought;   ///< claims that have to be in service first
   std::vector<MoveState> moves;      ///< in order
@@ -140,6 +141,7 @@ struct Want {
   const cluster::PodShape* shape = nullptr;
   const control::Pod* pod = nullptr;
   bool may_buy = true;
+  bool may_open = false;  ///< others may be moved for it
 };
 
 /// One more pod that a question is about.
@@ -245,7 +247,7 @@ class Controller::Mind {
   bool affordable(const control::SlicePolicy& policy, const Problem& problem,
                   const plan::NodePlan& node);
 
-  // mind_moves.cc: what is moved and given back to pay less.
+  // mind_consolidate.cc: what is to be moved and given back to pay less.
   /// One pod that moves: where to, by number in the problem's snapshot.
   struct Planned {
     std::uint32_t pod = 0;
@@ -258,26 +260,32 @@ class Controller::Mind {
   void wake_for_limits(const control::SlicePolicy& policy);
   void proposed(const control::SlicePolicy& policy, const Problem& problem,
                 const Solution& solution);
+  online::ConsolidateLimits limits(const control::SlicePolicy& policy);
+  static bool is_anybody_moving(const PolicyMind& mind);
+  void open_slot(const control::SlicePolicy& policy, const Problem& problem,
+                 const online::Proposal& proposal);
   void begin(const control::SlicePolicy& policy, const Problem& problem,
              const online::Proposal& proposal);
   void start(const control::SlicePolicy& policy, const Problem& problem, Transaction transaction,
              const std::vector<plan::NodePlan>& buys, const std::vector<Planned>& planned);
   const control::Pod* running(const Problem& problem, std::uint32_t pod) const;
   std::string machine_of(const control::Pod& pod) const;
-  void carry_on(const control::SlicePolicy& policy);
-  bool carry_on(const control::SlicePolicy& policy, Transaction& transaction);
-  bool carry_on(const control::SlicePolicy& policy, Transaction& transaction, MoveState& move);
-  void let_come(Reservation& heir) const;
-  bool waits_for_room(const Reservation& heir) const;
-  bool stands(const Machine& machine, const Reservation& reservation) const;
-  bool is_shielded(const MoveState& move) const;
-  void give_up(const control::SlicePolicy& policy, Transaction& transaction,
-               const std::string& why);
   bool replace_aged(const control::SlicePolicy& policy);
   void vacate(const control::SlicePolicy& policy, const Problem& problem,
               const online::Decision& decision);
   bool is_settled(const control::SlicePolicy& policy);
   bool prices_fresh() const;
+
+  // mind_moves.cc: moves that were decided, step by step.
+  void carry_on(const control::SlicePolicy& policy);
+  bool carry_on(const control::SlicePolicy& policy, Transaction& transaction);
+  bool carry_on(const control::SlicePolicy& policy, Transaction& transaction, MoveState& move);
+  void let_come(Reservation& heir) const;
+  bool waits_for_room(const Reservation& kept) const;
+  bool stands(const Reservation& reservation) const;
+  bool is_shielded(const MoveState& move) const;
+  void give_up(const control::SlicePolicy& policy, Transaction& transaction,
+               const std::string& why);
 
   // mind_status.cc: what is told and kept.
   void load(const control::SlicePolicy& policy);
@@ -309,6 +317,7 @@ class Controller::Mind {
   std::map<std::string, MachineMemory> machines_;
   std::map<std::string, Instant> nominated_by_others_;  ///< pod uid -> since
   std::map<std::string, Instant> disagreed_;            ///< pod uids -> until when
+  std::set<std::string> opened_;                        ///< pod uids that others were moved for
   std::set<std::string> did_not_leave_;                 ///< "heir/" + uid: a place was kept in vain
   std::map<std::string, std::string> told_;             ///< object -> last thing noted about it
   std::set<Key> eviction_refused_;                      ///< pods, since the last step

@@ -169,6 +169,7 @@ bool Controller::Mind::forget_stale_reservations() {
     return now_ >= entry.second || gone(entry.first);
   });
   std::erase_if(nominated_by_others_, [&](const auto& entry) { return gone(entry.first); });
+  std::erase_if(opened_, gone);
   std::erase_if(did_not_leave_, [&](const std::string& heir) { return gone(heir.substr(5)); });
   return stale > 0;
 }
@@ -231,6 +232,7 @@ void Controller::Mind::add_pods(const SlicePolicy& policy, std::vector<Want>& wa
             {}});
     // A DaemonSet's pod is of its own node: nothing is bought for it.
     want.may_buy = !exhausted && !is_daemon(pod) && within_budget(policy, pod.meta.ns);
+    want.may_open = want.may_buy && !opened_.contains(pod.meta.uid);
     wants.push_back(std::move(want));
   }
 }

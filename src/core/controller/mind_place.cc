@@ -143,6 +143,7 @@ void add_pending(Problem& problem, const Want& want) {
   problem.whom.push_back(want.whom);
   problem.owners.push_back(want.owner);
   problem.may_buy.push_back(want.may_buy);
+  problem.may_open.push_back(want.may_open);
 }
 
 std::shared_ptr<Problem> Controller::Mind::problem(const SlicePolicy& policy, Search search) {
@@ -199,6 +200,8 @@ void Controller::Mind::place(const SlicePolicy& policy) {
   mind.solved_for = question.value();
   std::shared_ptr<Problem> asked = problem(policy, Search::Place);
   take_stock(policy, *asked);
+  asked->limits = limits(policy);
+  asked->limits.open = asked->limits.open && !is_anybody_moving(mind);
   for (Want want : wanted) {
     want.may_buy = want.may_buy && buying;
     add_pending(*asked, want);
@@ -296,6 +299,7 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
     record.args.insert(record.args.end(), unplaced.reason.args.begin(), unplaced.reason.args.end());
     note(std::move(record));
   }
+  for (const online::Proposal& proposal : solution.proposals) open_slot(policy, problem, proposal);
   buy(policy, problem, solution.decision.purchase);
   // What was answered is done; should it come to nothing, the same question is a new one.
   const std::size_t after = reservations_.size();

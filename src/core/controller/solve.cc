@@ -52,6 +52,28 @@ bool everybody_sits(const Problem& problem, const online::Decision& decision) {
   return pods_placed(problem, decision) == pods;
 }
 
+/// Where a node would be bought for one pod alone: moves that make room for it cost less, if there
+/// are any. One pod at a time.
+void open_slot(const Problem& problem, online::Standing& standing, Solution& solution) {
+  std::vector<plan::NodePlan>& nodes = solution.decision.purchase.nodes;
+  const auto is_here = [&](const online::Move& move) { return move.pod < problem.running.size(); };
+  for (auto node = nodes.begin(); node != nodes.end() && problem.limits.open; ++node) {
+    if (node->pods.size() != 1) continue;
+    const std::uint32_t pod = node->pods.front();
+    if (problem.whom[pod] != For::Pod || !problem.may_open[pod]) continue;
+    const online::ShapeId shape =
+        standing.shape(problem.pending.shapes[problem.pending.pods[pod].shape]);
+    auto proposal = online::open_slot(standing, problem.limits, shape, node->price);
+    // Those that were placed just now are not there yet.
+    if (!proposal || !std::all_of(proposal->moves.begin(), proposal->moves.end(), is_here))
+      continue;
+    proposal->pending = pod;
+    solution.proposals = {std::move(*proposal)};
+    nodes.erase(node);
+    return;
+  }
+}
+
 }  // namespace
 
 Solution solve(const Problem& problem, online::SliceTables& tables) {
@@ -67,14 +89,17 @@ Solution solve(const Problem& problem, online::SliceTables& tables) {
     return solution;
   }
   solution.decision = place(problem, standing, problem.room_from);
-  if (problem.room.empty() || everybody_sits(problem, solution.decision)) return solution;
+  if (problem.room.empty() || everybody_sits(problem, solution.decision)) {
+    open_slot(problem, standing, solution);
+    return solution;
+  }
   // Somebody fits only where room is kept for nobody: it goes elsewhere, if that helps.
   online::Standing emptied(problem.standing, *problem.market, problem.buys, &tables);
   for (const std::uint32_t pod : problem.room) emptied.release(pod);
   online::Decision moved = place(problem, emptied, problem.pending.pods.size());
-  if (pods_placed(problem, moved) <= pods_placed(problem, solution.decision)) return solution;
-  solution.room_moved = true;
-  solution.decision = std::move(moved);
+  solution.room_moved = pods_placed(problem, moved) > pods_placed(problem, solution.decision);
+  if (solution.room_moved) solution.decision = std::move(moved);
+  open_slot(problem, solution.room_moved ? emptied : standing, solution);
   return solution;
 }
 

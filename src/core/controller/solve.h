@@ -39,6 +39,7 @@ struct Problem {
   std::size_t room_from = 0;
   std::vector<std::uint32_t> room;
   std::vector<bool> may_buy;          ///< by pod of `pending`: false = only what stands will do
+  std::vector<bool> may_open;         ///< by pod of `pending`: others may be moved for it
   std::vector<std::string> running;   ///< by pod of `standing`: "pod/<uid>", or a reservation
   std::vector<std::uint32_t> moving;  ///< Vacate: by pod of `pending`: which pod of `standing`
   std::string about;                  ///< Vacate: the machine
@@ -51,7 +52,7 @@ struct Problem {
 struct Solution {
   bool room_moved = false;    ///< Place: Problem::room went; what is left of it is in `decision`
   online::Decision decision;  ///< Place, Vacate: nodes as in Problem::standing
-  std::vector<online::Proposal> proposals;  ///< Consolidate
+  std::vector<online::Proposal> proposals;  ///< Consolidate; Place: at most one that opens a slot
   online::Purchase all;                     ///< Compare
 };
 
