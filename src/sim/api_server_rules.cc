@@ -141,6 +141,7 @@ void add_value(Hasher& hasher, const GpuNode& node) {
       hasher.add(slice.uuid);
       hasher.add(static_cast<std::uint32_t>(slice.state));
       hasher.add(slice.published);
+      hasher.add(slice.lent);
     }
   hasher.add(node.status.observed_generation);
   hasher.add(node.status.cut);

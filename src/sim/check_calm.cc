@@ -39,7 +39,9 @@ class Rest : public Checker {
                                             "Publish",   "Withdraw",    "Evict",       "PatchNode",
                                             "PutStatus", "Note",        "Solve",       "WakeAt"};
     const Instant now = checks_.world().now();
-    if (std::holds_alternative<controller::Solve>(effect.action) && is_asked_by_time(now)) return;
+    const bool solve = std::holds_alternative<controller::Solve>(effect.action);
+    const bool status = std::holds_alternative<controller::PutStatus>(effect.action);
+    if ((solve && is_asked_by_time(now)) || (status && is_priced_anew(now))) return;
     recent_.emplace_back(now, kWhat[effect.action.index()]);
   }
 
@@ -91,11 +93,13 @@ class Rest : public Checker {
   /// New prices are looked at, even if they are the old ones; and an hour after a move another one
   /// is allowed.
   bool is_asked_by_time(Instant now) const {
-    return now < feed_at_ + 2 * kMinute ||
-           std::any_of(moves_.begin(), moves_.end(), [&](Instant at) {
+    return is_priced_anew(now) || std::any_of(moves_.begin(), moves_.end(), [&](Instant at) {
              return now >= at + 59 * kMinute && now <= at + 62 * kMinute;
            });
   }
+
+  /// The status says what everything costs.
+  bool is_priced_anew(Instant now) const { return now < feed_at_ + 2 * kMinute; }
 
   std::vector<std::pair<Instant, const char*>> recent_;
   std::vector<Instant> moves_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "core/agent/shape.h"
 
 namespace kerf::sim {
 namespace {
@@ -175,7 +176,7 @@ void Machine::started(const control::Pod& pod, const std::vector<control::HeldDe
   for (const control::HeldDevice& device : devices) {
     const auto entry = disk_.cdi.find(device.id);
     if (entry == disk_.cdi.end()) {
-      if (!foreign_.contains(device.resource))
+      if (agent::parse_device_id(device.id))  // others' devices have no entries of Kerf's
         broken_starts_.push_back(
             {clock_.now(), process.pod, device.id, "it has no CDI entry", false});
       continue;

@@ -100,8 +100,8 @@ bool Agent::Mind::wants_healthy(std::uint32_t index, const DeviceKey& key, Devic
     device.lent = false;
     return true;
   }
-  const bool held = device.is_held();
-  device.lent = away_ ? device.lent || !held : device.lent && held;
+  // Once lent it is taken back as everything is: the API offers it, and pods may be on their way.
+  device.lent = device.lent || (away_ && !device.is_held());
   return device.lent;
 }
 

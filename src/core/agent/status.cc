@@ -21,6 +21,7 @@ control::SliceStatus Agent::Mind::slice_status(const Gpu& gpu, const DeviceKey& 
   const bool taken = resource != resources_.end() && resource->second.taken;
   if (taken) slice.resource = device.listed;
   slice.published = is_offered(device);
+  slice.lent = device.lent;
   if (device.lost || gpu.lost() || (device.wanted && leave_of(gpu, device) == Leave::Remake)) {
     slice.state = SliceState::Lost;
   } else if (device.is_held()) {

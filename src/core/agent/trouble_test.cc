@@ -288,15 +288,33 @@ TEST(AgentInTrouble, OffersWhatIsParkedWhileTheControllerIsAway) {
   world.tell(Lease{true, renewed});
   world.settle();
   EXPECT_EQ(world.healthy("nvidia.com/mig-1g.5gb"), (Ids{"gpu0-1g.5gb-2", "gpu0-1g.5gb-3"}));
-  run_pod(world, "a", "nvidia.com/mig-1g.5gb");
-  world.tell(Lease{true, world.now});
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{"gpu0-3g.20gb-4"});
+  EXPECT_EQ(world.wrong(), Ids{});
+}
+
+// The API offers what was lent: pods may be on their way to it when the controller comes back.
+TEST(AgentInTrouble, WhatWasLentIsTakenBackByTheSpecOnly) {
+  World world({"A100-40"});
+  at_rest(world, "!3g.20gb@0 !3g.20gb@4");
+  const Instant renewed = world.now;
+  world.tell(Lease{true, renewed});
+  world.run_for(61'000);
+  world.tell(Lease{true, renewed});
   world.settle();
-  EXPECT_EQ(world.healthy("nvidia.com/mig-1g.5gb"), Ids{"gpu0-1g.5gb-2"});
-  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{});
-  world.end("a");
-  world.say_pods();
+  const Ids both{"gpu0-3g.20gb-0", "gpu0-3g.20gb-4"};
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), both);
+  world.tell(Lease{true, world.now});
   world.run_for(10'000);
-  EXPECT_EQ(world.healthy("nvidia.com/mig-1g.5gb"), Ids{});
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), both);
+  const auto lent = [&](std::size_t slice) { return world.status.gpus[0].slices[slice].lent; };
+  EXPECT_TRUE(lent(0) && lent(1));
+  world.want({cut("3g.20gb@0 !3g.20gb@4")});  // one is known now, the other not yet
+  world.settle();
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), both);
+  EXPECT_TRUE(!lent(0) && lent(1));
+  world.want({cut("!3g.20gb@0 !3g.20gb@4")});
+  world.settle();
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{"gpu0-3g.20gb-4"});
   EXPECT_EQ(world.wrong(), Ids{});
 }
 

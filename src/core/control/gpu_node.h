@@ -42,6 +42,9 @@ struct SliceStatus {
   std::string resource;  ///< the name under which kubelet has it; "" = kubelet does not have it
   cluster::SliceState state = cluster::SliceState::Free;
   bool published = false;  ///< kubelet confirmed it as allocatable
+  /// Parked by the spec, and offered all the same because the controller was away. It stays so until
+  /// the spec publishes it: then the controller knows, and takes it back as it takes all others.
+  bool lent = false;
   std::string uuid;        ///< of the MIG device; new after each creation
   std::string pod;         ///< Used: "namespace/name", "" if the holder is not known by name
   bool operator==(const SliceStatus&) const = default;

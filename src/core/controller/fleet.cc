@@ -56,7 +56,8 @@ std::vector<Standing> from_spec(const Machine& machine, const GpuNodeSpec& spec)
       const auto form =
           control::parse_form(*machine.model, wanted.form, machine.instance->gpu_fraction);
       if (!form) continue;
-      slices.push_back({{g, *form, wanted.start}, wanted.resource, SliceState::Free, false, ""});
+      slices.push_back(
+          {{g, *form, wanted.start}, wanted.resource, SliceState::Free, false, false, ""});
     }
   return slices;
 }
@@ -82,6 +83,7 @@ std::vector<Standing> from_status(const Machine& machine, const control::GpuNode
                         name_of(node, g, slice),
                         slice.state,
                         slice.published,
+                        slice.lent,
                         slice.pod});
     }
   return slices;

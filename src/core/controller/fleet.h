@@ -37,7 +37,8 @@ struct Standing {
   std::string resource;
   cluster::SliceState state = cluster::SliceState::Free;
   bool published = false;
-  std::string pod;  ///< "namespace/name" of who holds it, as the agent says
+  bool lent = false;  ///< offered by the agent, against the spec
+  std::string pod;    ///< "namespace/name" of who holds it, as the agent says
 };
 
 /// One machine, whether its claim was only just created or its node runs.

@@ -84,6 +84,7 @@ struct ToBuy {
 /// What the mind knows of one policy beside the policy.
 struct PolicyMind {
   bool loaded = false;
+  Instant unsure_until = 0;   ///< what a run before this one asked for may arrive until then
   control::Kept kept;         ///< as it is to be; the object's is as it was written last
   std::uint64_t noted = 0;    ///< counts changes of `kept` that something waits for
   std::uint64_t written = 0;  ///< changes up to here are in the object
@@ -268,6 +269,8 @@ class Controller::Mind {
              const online::Proposal& proposal);
   void start(const control::SlicePolicy& policy, const Problem& problem, Transaction transaction,
              const std::vector<plan::NodePlan>& buys, const std::vector<Planned>& planned);
+  bool within_limits(const control::SlicePolicy& policy, const market::Market& market,
+                     const std::vector<plan::NodePlan>& buys) const;
   const control::Pod* running(const Problem& problem, std::uint32_t pod) const;
   std::string machine_of(const control::Pod& pod) const;
   bool replace_aged(const control::SlicePolicy& policy);
@@ -289,6 +292,7 @@ class Controller::Mind {
 
   // mind_status.cc: what is told and kept.
   void load(const control::SlicePolicy& policy);
+  bool is_bought_for(const control::Pod& pod) const;
   void write_status(const control::SlicePolicy& policy);
   void compare(const control::SlicePolicy& policy);
   void compared(const control::SlicePolicy& policy, const Problem& problem,

@@ -193,6 +193,7 @@ void Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
     if (machine == fleet_.end() || machine->second.going || machine->second.claim == nullptr)
       return;
   }
+  if (!within_limits(policy, *problem.market, buys)) return;
   // What is planned in terms of a problem whose pods are those that move.
   Problem moving;
   moving.market = problem.market;
@@ -234,6 +235,28 @@ void Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
   for (const std::string& name : transaction.returns) machines_[name].closing = transaction.why;
   mind.transactions.push_back(std::move(transaction));
   rebuild();
+}
+
+/// The plan may count on nodes that go first; while they stand, they count.
+bool Controller::Mind::within_limits(const SlicePolicy& policy, const market::Market& market,
+                                     const std::vector<plan::NodePlan>& buys) const {
+  if (buys.empty()) return true;
+  MicroUsdPerHour rate;
+  std::int64_t gpus = 0;
+  for (const auto& [name, machine] : fleet_) {
+    if (machine.policy != policy.meta.name || machine.claim == nullptr ||
+        machine.claim->meta.deleted != 0)
+      continue;
+    rate += machine.price;
+    gpus += machine.instance->gpu_count;
+  }
+  for (const plan::NodePlan& buy : buys) {
+    rate += buy.price;
+    gpus += market.types[buy.type].gpu_count;
+  }
+  const cluster::Policy& most = policy.buys;
+  return (!most.limit_per_hour || rate <= *most.limit_per_hour) &&
+         (!most.limit_gpus || gpus <= *most.limit_gpus);
 }
 
 const Pod* Controller::Mind::running(const Problem& problem, std::uint32_t pod) const {

@@ -121,6 +121,8 @@ void Controller::Mind::find_priorities() {
 }
 
 bool Controller::Mind::stays_offered(const Machine& machine, const Standing& slice) {
+  // What was lent while nobody was here is written down first, then taken back like all others.
+  if (slice.lent) return true;
   if (machine.leaving) return false;
   MachineMemory& memory = machines_[machine.name];
   const std::string id = id_of(machine, slice.at);

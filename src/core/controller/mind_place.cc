@@ -171,7 +171,8 @@ void Controller::Mind::place(const SlicePolicy& policy) {
   PolicyMind& mind = policies_[policy.meta.name];
   const std::vector<Want> wanted = wants(policy);
   count_arrivals(mind, wanted);
-  const bool buying = window_over(mind, wanted);
+  const bool buying = window_over(mind, wanted) && now_ >= mind.unsure_until;
+  wake_at(mind.unsure_until);
   if (wanted.empty() || mind.solving != 0) return;
   Hasher question;
   question.add(fingerprint(policy.meta.name));

@@ -22,6 +22,14 @@ bool counts(const Pod& pod) {
 
 }  // namespace
 
+bool Controller::Mind::is_bought_for(const Pod& pod) const {
+  for (const auto& [key, claim] : store_.all<control::NodeClaim>()) {
+    const std::vector<std::string> uids = bought_for(claim);
+    if (std::find(uids.begin(), uids.end(), pod.meta.uid) != uids.end()) return true;
+  }
+  return false;
+}
+
 /// Takes over what another run of the controller kept.
 void Controller::Mind::load(const SlicePolicy& policy) {
   PolicyMind& mind = policies_[policy.meta.name];
@@ -29,6 +37,13 @@ void Controller::Mind::load(const SlicePolicy& policy) {
   mind.loaded = true;
   mind.kept = policy.status.kept;
   mind.figures = policy.status.figures;
+  // Written down, and no claim is there: a request of the run before this one may still arrive.
+  const bool unsure = std::any_of(
+      mind.kept.purchases.begin(), mind.kept.purchases.end(), [&](const auto& purchase) {
+        const Pod* pod = store_.pod(purchase.first);
+        return pod != nullptr && is_pending(*pod) && !is_bought_for(*pod);
+      });
+  if (unsure) mind.unsure_until = now_ + Flight::kLate;
   online::Forecast::State state;
   state.at = mind.kept.demand_at;
   for (const auto& [shape, units] : mind.kept.demand) {
