@@ -56,6 +56,16 @@ bool Troubles::is_troubled(const std::string& node, Instant now) const {
   return at != until_.end() && now <= at->second;
 }
 
+std::vector<std::string> Troubles::since(Instant since) const {
+  std::vector<std::string> nodes;
+  for (const auto& [node, at] : shaken_) {
+    const auto until = until_.find(node);
+    const bool shows = until != until_.end() && until->second != kNever && until->second >= since;
+    if (at >= since || shows) nodes.push_back(node);
+  }
+  return nodes;
+}
+
 const control::SlicePolicy* governing(const ApiServer& api, const control::Pod& pod) {
   const control::SlicePolicy* best = nullptr;
   for (const auto& policy : api.all<control::SlicePolicy>()) {
@@ -73,8 +83,8 @@ const control::SlicePolicy* policy_of(const ApiServer& api, const control::Label
 Checks::Checks(World& world, Faults* faults, CheckOptions options)
     : world_(world), faults_(faults), options_(options) {
   for (const auto make :
-       {check_slices, check_admission, check_moves, check_observe, check_purchases, check_effects,
-        check_ledger, check_rest, check_nodes, check_served})
+       {check_slices, check_admission, check_moves, check_observe, check_purchases, check_budgets,
+        check_effects, check_ledger, check_rest, check_nodes, check_served})
     checkers_.push_back(make(*this));
   if (options_.canary) checkers_.push_back(check_canary(*this));
   listen();
@@ -134,7 +144,7 @@ void Checks::fault(const FaultDone& done) {
     case FaultKind::Watch: late_until_ = std::max(late_until_, done.until); break;
     default: break;
   }
-  troubles_.now(now);
+  troubles_.shake(done.where, now);
 }
 
 std::int64_t Checks::controller_sees_ms() const {
@@ -159,7 +169,7 @@ void Checks::trouble(Machine& machine) {
   if (cut != cut_off_until_.end() && now <= cut->second)
     until = std::max(until, cut->second + kStatusMs + kBindMs);
   troubles_.extend(machine.node(), until);
-  troubles_.now(now);
+  troubles_.shake(machine.node(), now);
 }
 
 void Checks::look() {

@@ -61,13 +61,14 @@ class Troubles {
  public:
   void extend(const std::string& node, Instant until);
   bool is_troubled(const std::string& node, Instant now) const;
-  /// Any node, in the last so many milliseconds.
-  bool any_since(Instant since) const { return last_ >= since; }
-  void now(Instant at) { last_ = std::max(last_, at); }
+  /// Something befell it just now.
+  void shake(const std::string& node, Instant now) { shaken_[node] = now; }
+  /// Nodes that something befell since then, or was still showing.
+  std::vector<std::string> since(Instant since) const;
 
  private:
   std::map<std::string, Instant> until_;
-  Instant last_ = -1;
+  std::map<std::string, Instant> shaken_;
 };
 
 class Checks;
@@ -171,6 +172,7 @@ std::unique_ptr<Checker> check_admission(Checks& checks);
 std::unique_ptr<Checker> check_moves(Checks& checks);
 std::unique_ptr<Checker> check_observe(Checks& checks);
 std::unique_ptr<Checker> check_purchases(Checks& checks);
+std::unique_ptr<Checker> check_budgets(Checks& checks);
 std::unique_ptr<Checker> check_effects(Checks& checks);
 std::unique_ptr<Checker> check_ledger(Checks& checks);
 std::unique_ptr<Checker> check_rest(Checks& checks);
@@ -180,6 +182,9 @@ std::unique_ptr<Checker> check_canary(Checks& checks);
 
 /// The policy that governs a pod by the API server's truth; nullptr.
 const control::SlicePolicy* governing(const ApiServer& api, const control::Pod& pod);
+/// The least that a claim costs by that market: of what is launched its own, else the cheapest that
+/// it allows.
+MicroUsdPerHour least_price(const market::Market& market, const control::NodeClaim& claim);
 /// The policy of a label map of a claim or node; nullptr: not Kerf's.
 const control::SlicePolicy* policy_of(const ApiServer& api, const control::Labels& labels);
 

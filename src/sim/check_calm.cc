@@ -40,8 +40,9 @@ class Rest : public Checker {
                                             "PutStatus", "Note",        "Solve",       "WakeAt"};
     const Instant now = checks_.world().now();
     const bool solve = std::holds_alternative<controller::Solve>(effect.action);
-    const bool status = std::holds_alternative<controller::PutStatus>(effect.action);
-    if ((solve && is_asked_by_time(now)) || (status && is_priced_anew(now))) return;
+    const bool told = std::holds_alternative<controller::PutStatus>(effect.action) ||
+                      std::holds_alternative<controller::Note>(effect.action);
+    if ((solve && is_asked_by_time(now)) || (told && is_priced_anew(now))) return;
     recent_.emplace_back(now, kWhat[effect.action.index()]);
   }
 
@@ -98,7 +99,7 @@ class Rest : public Checker {
            });
   }
 
-  /// The status says what everything costs.
+  /// Status and notes say what everything costs.
   bool is_priced_anew(Instant now) const { return now < feed_at_ + 2 * kMinute; }
 
   std::vector<std::pair<Instant, const char*>> recent_;

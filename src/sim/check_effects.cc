@@ -78,7 +78,7 @@ class Moves : public Checker {
     }
     if (change.kind == Kind::NodeClaim && change.is<NodeClaim>() != nullptr &&
         change.is<NodeClaim>()->meta.deleted != 0)
-      checks_.troubles().now(checks_.world().now());
+      checks_.troubles().shake(change.is<NodeClaim>()->node, checks_.world().now());
   }
 
   void effect(const controller::Effect& effect) override {
@@ -124,12 +124,26 @@ class Moves : public Checker {
       checks_.breach(Promise::ProvenDestination, name + " is evicted and nobody makes it again");
     else if (stays != pod->meta.annotations.end() && stays->second == "true")
       checks_.breach(Promise::ProvenDestination, name + " is evicted and must not be disrupted");
-    // What it relies on may have gone a moment ago.
-    if (checks_.troubles().any_since(world.now() - kMinute)) return;
     for (const Node& node : world.api().all<Node>())
       if (node.meta.name != pod->node && has_room(node, *pod)) return;
+    if (checks_.controller_sees_ms() > 2 * control::kSecond) return;
+    // What it relies on may have gone a moment ago.
+    for (const std::string& node : checks_.troubles().since(world.now() - kMinute))
+      if (node != pod->node && had_room(node, *pod)) return;
     checks_.breach(Promise::ProvenDestination,
                    name + " is evicted from " + pod->node + " and no node has a place for it");
+  }
+
+  /// It is gone, or devices under the right names are wanted there, whatever became of them.
+  bool had_room(const std::string& node, const Pod& pod) const {
+    const auto* gpus = checks_.world().api().find<control::GpuNode>(node);
+    if (gpus == nullptr || checks_.world().api().find<Node>(node) == nullptr) return true;
+    std::map<std::string, std::int64_t> wanted;
+    for (const control::WantedGpu& gpu : gpus->spec.gpus)
+      for (const control::WantedSlice& slice : gpu.slices) ++wanted[slice.resource];
+    return std::all_of(pod.shape.gpu.begin(), pod.shape.gpu.end(), [&](const auto& request) {
+      return wanted[cluster::resource_name(request)] >= request.count;
+    });
   }
 
   /// Devices that stand and that nobody holds, under the right names; CPU and memory.

@@ -10,12 +10,9 @@ using control::NodeClaim;
 
 namespace {
 
-/// Annotation of a claim: uids of the pods that it was bought for.
-constexpr const char* kBoughtFor = "kerf.dev/bought-for";
-
 std::vector<std::string> pods_of(const NodeClaim& claim) {
   std::vector<std::string> uids;
-  const auto note = claim.meta.annotations.find(kBoughtFor);
+  const auto note = claim.meta.annotations.find(control::kBoughtFor);
   if (note == claim.meta.annotations.end()) return uids;
   for (std::size_t at = 0; at < note->second.size();) {
     const std::size_t end = std::min(note->second.find(',', at), note->second.size());
@@ -95,7 +92,7 @@ class Purchases : public Checker {
       if (other.meta.deleted != 0) continue;
       if (!other.launched()) ++unlaunched;
       if (policy_of(api, other.meta.labels) != &policy) continue;
-      rate += price_of(market, other);
+      rate += least_price(market, other);
       const market::InstanceType* type = market.type_named(other.type);
       gpus += type == nullptr ? 0 : type->gpu_count;
     }
@@ -114,23 +111,6 @@ class Purchases : public Checker {
       checks_.breach(Promise::Limits, claim.meta.name + " makes " + std::to_string(gpus) +
                                           " GPUs of " + policy.meta.name + ", over the limit of " +
                                           std::to_string(*policy.buys.limit_gpus));
-  }
-
-  static MicroUsdPerHour price_of(const market::Market& market, const NodeClaim& claim) {
-    std::optional<MicroUsdPerHour> least;
-    for (const market::Offering& offering : market.offerings) {
-      if (market.types[offering.type].name != claim.type) continue;
-      const bool zone = claim.launched() ? offering.zone == claim.zone
-                                         : claim.zones.empty() ||
-                                               std::find(claim.zones.begin(), claim.zones.end(),
-                                                         offering.zone) != claim.zones.end();
-      const bool capacity =
-          claim.launched() ? offering.capacity_type == claim.capacity_type
-                           : std::find(claim.capacity_types.begin(), claim.capacity_types.end(),
-                                       offering.capacity_type) != claim.capacity_types.end();
-      if (zone && capacity && (!least || offering.price < *least)) least = offering.price;
-    }
-    return least.value_or(MicroUsdPerHour{});
   }
 
   std::map<std::string, std::int64_t> bought_;  ///< by pod uid
@@ -201,6 +181,23 @@ class Ledger : public Checker {
 };
 
 }  // namespace
+
+MicroUsdPerHour least_price(const market::Market& market, const NodeClaim& claim) {
+  std::optional<MicroUsdPerHour> least;
+  for (const market::Offering& offering : market.offerings) {
+    if (market.types[offering.type].name != claim.type) continue;
+    const bool zone = claim.launched()
+                          ? offering.zone == claim.zone
+                          : claim.zones.empty() || std::find(claim.zones.begin(), claim.zones.end(),
+                                                             offering.zone) != claim.zones.end();
+    const bool capacity = claim.launched()
+                              ? offering.capacity_type == claim.capacity_type
+                              : std::find(claim.capacity_types.begin(), claim.capacity_types.end(),
+                                          offering.capacity_type) != claim.capacity_types.end();
+    if (zone && capacity && (!least || offering.price < *least)) least = offering.price;
+  }
+  return least.value_or(MicroUsdPerHour{});
+}
 
 std::unique_ptr<Checker> check_purchases(Checks& checks) {
   return std::make_unique<Purchases>(checks);

@@ -282,6 +282,7 @@ class Builder {
   /// It is there, and the machine is not empty, whatever it holds.
   static void find_no_seat(Machine& machine, const Pod& pod) {
     machine.sound = false;
+    machine.unseated.push_back(&pod);
     machine.strangers |= pod.owner.kind != "DaemonSet";
   }
 

@@ -64,6 +64,7 @@ struct Machine {
   Resources allocatable;       ///< less what pods take that have no seat
   std::vector<Standing> slices;
   std::vector<Seat> seats;
+  std::vector<const control::Pod*> unseated;  ///< bound, and no room is known that it could have
   bool strangers = false;  ///< pods without a seat are on it that are no DaemonSet's
   /// No two seats want the same room, and what stands is legal; else nothing is decided on it.
   bool sound = true;

@@ -152,6 +152,13 @@ Controller::Mind::Part Controller::Mind::spent(const SlicePolicy& policy,
   Part sum;
   for (const auto& [name, machine] : fleet_) {
     if (machine.policy != policy.meta.name) continue;
+    for (const control::Pod* pod : machine.unseated) {
+      if (pod->meta.ns != ns) continue;
+      // Nobody knows which parts: no less than this.
+      const std::int64_t gpus = std::ssize(resources_of(pod->shape));
+      sum.gpu_milli += 1000 * gpus;
+      sum.rate += MicroUsdPerHour{machine.price.micro * gpus / machine.instance->gpu_count};
+    }
     for (const Seat& seat : machine.seats) {
       if (seat.shape->ns != ns) continue;
       const Part part =

@@ -121,7 +121,6 @@ void Controller::Mind::find_priorities() {
 }
 
 bool Controller::Mind::stays_offered(const Machine& machine, const Standing& slice) {
-  // What was lent while nobody was here is written down first, then taken back like all others.
   if (slice.lent) return true;
   if (machine.leaving) return false;
   MachineMemory& memory = machines_[machine.name];
@@ -161,8 +160,11 @@ GpuNodeSpec Controller::Mind::target(const Machine& machine) {
         if (at.gpu != g) continue;
         seated.push_back(at);
         const bool shielded = seat.pod != nullptr && shielded_.contains(seat.pod->meta.uid);
-        want(at.form, at.start, seat.resources[d], seat.offered && !shielded);
-        if (standing_at(machine, at) != nullptr)
+        const Standing* stands = standing_at(machine, at);
+        // What was lent while nobody was here is written down first, then taken back like all.
+        const bool lent = stands != nullptr && stands->lent;
+        want(at.form, at.start, seat.resources[d], (seat.offered && !shielded) || lent);
+        if (stands != nullptr)
           gpu.slices.push_back({at.form, at.start, SliceState::Used, false, cluster::kNone});
         else missing.push_back({*table.unit(at.form), at.start});
       }

@@ -1,0 +1,259 @@
+// The controller's mind on nodes that stand: what it moves, gives back, and leaves alone.
+#include "core/controller/controller_testing.h"
+
+namespace kerf::controller {
+namespace {
+
+using control::kHour;
+using testing::act;
+using testing::Bench;
+using testing::kMinute;
+using testing::kSecond;
+using testing::pending_pod;
+
+using State = cluster::SliceState;
+
+/// A slice that stands: "1g.10gb" at 0; whom it is held by, "" = nobody.
+struct Slice {
+  std::string form;
+  std::uint8_t start = 0;
+  std::string pod;
+};
+
+/// One node as it is told: its claim, its Node and its GpuNode.
+struct Told {
+  control::NodeClaim claim;
+  control::Node node;
+  control::GpuNode gpus;
+};
+
+/// A p5.4xlarge (one H100-80) in service, of policy "gpu"; free slices are parked.
+Told standing(Bench& bench, const std::string& name, const std::vector<Slice>& slices) {
+  Told told;
+  control::NodeClaim& claim = told.claim;
+  claim.meta.name = "claim-" + name;
+  claim.meta.labels = {{control::kPolicyLabel, "gpu"}, {control::kModeLabel, "cut"}};
+  claim.type = "p5.4xlarge";
+  claim.zones = {"us-east-1a"};
+  claim.zone = "us-east-1a";
+  claim.capacity_types = {market::CapacityType::OnDemand};
+  claim.provider_id = "i-" + name;
+  claim.node = name;
+  claim.initialized = true;
+  claim = bench.tell(claim);
+  control::Node& node = told.node;
+  node.meta.name = name;
+  node.meta.labels = claim.meta.labels;
+  node.meta.labels[control::kTypeLabel] = claim.type;
+  node.meta.labels[control::kZoneLabel] = claim.zone;
+  node.meta.labels[control::kCapacityLabel] = "on-demand";
+  node.provider_id = claim.provider_id;
+  node.ready = true;
+  node.allocatable = {15000, 200000, 100000, 100};
+  control::GpuNode& gpus = told.gpus;
+  gpus.meta.name = name;
+  gpus.meta.generation = 1;
+  gpus.spec.gpus.resize(1);
+  gpus.status.gpus.resize(1);
+  gpus.status.gpus[0].model = "H100-80";
+  gpus.status.observed_generation = 1;
+  gpus.status.cut = gpus.status.ready = true;
+  gpus.status.epoch = "1.1";
+  for (const Slice& slice : slices) {
+    const std::string resource = "nvidia.com/mig-" + slice.form;
+    const bool held = !slice.pod.empty();
+    gpus.spec.gpus[0].slices.push_back({slice.form, slice.start, resource, held});
+    control::SliceStatus status{slice.form, slice.start, resource, held ? State::Used : State::Free,
+                                held,       false,       "MIG-1",  ""};
+    if (held) status.pod = "default/" + slice.pod;
+    gpus.status.gpus[0].slices.push_back(std::move(status));
+    node.allocatable_of[resource] += held ? 1 : 0;
+  }
+  node = bench.tell(node);
+  gpus = bench.tell(gpus);
+  return told;
+}
+
+control::Pod running_pod(const std::string& name, const std::string& profile,
+                         const std::string& node) {
+  control::Pod pod = pending_pod(name, profile);
+  pod.unschedulable = false;
+  pod.node = node;
+  pod.phase = control::PodPhase::Running;
+  pod.admitted = true;
+  return pod;
+}
+
+/// A small pod in the way of one that needs half a GPU, and room for the small one beside others.
+struct InTheWay : Bench {
+  explicit InTheWay(std::int64_t moves_per_hour = 10) {
+    control::SlicePolicy policy = act();
+    policy.consolidation.moves_per_hour = moves_per_hour;
+    add(policy);
+    start();
+    standing(*this, "a", {{"1g.10gb", 0, "small"}, {"3g.40gb", 4, "stays"}});
+    standing(*this, "b", {{"4g.40gb", 0, "too"}, {"1g.10gb", 6, ""}});
+    tell(running_pod("small", "1g.10gb", "a"));
+    for (const auto& [name, profile, node] :
+         {std::tuple{"stays", "3g.40gb", "a"}, std::tuple{"too", "4g.40gb", "b"}}) {
+      control::Pod bare = running_pod(name, profile, node);
+      bare.owner = {};
+      tell(bare);
+    }
+    pass(25 * kMinute);  // nobody is young, and prices are fresh
+    take<PutLayout>();
+    records();
+  }
+};
+
+TEST(ControllerNodes, MakesRoomForAPodByMovingAnotherRatherThanBuy) {
+  InTheWay bench;
+  bench.tell(pending_pod("half", "4g.40gb"));
+  bench.pass(20 * kSecond);
+  EXPECT_TRUE(bench.take<CreateClaim>().empty());
+  bool opened = false;
+  for (const Record& record : bench.records())
+    if (record.what == What::Place && record.about.name == "half") {
+      opened = true;
+      EXPECT_EQ(record.args, (std::vector<std::string>{"claim-a", "gpu0/4g.40gb@0", "opened"}));
+      ASSERT_EQ(record.others.size(), 1U);
+      EXPECT_EQ(record.others[0].what, "buy");
+      EXPECT_GT(record.others[0].price.micro, 0);
+    }
+  EXPECT_TRUE(opened);
+  // Nothing has been said of the source yet: first its offer is lowered, then the slice is parked.
+  EXPECT_TRUE(bench.take<Evict>().empty());
+  EXPECT_EQ(bench.take<Withdraw>().size(), 1U);
+}
+
+TEST(ControllerNodes, BuysWhereNoMoveIsAllowed) {
+  InTheWay bench(0);
+  bench.tell(pending_pod("half", "4g.40gb"));
+  bench.pass(20 * kSecond);
+  EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
+}
+
+TEST(ControllerNodes, APodForWhichOthersCouldNotMoveInTimeIsBoughtFor) {
+  InTheWay bench;
+  bench.tell(pending_pod("half", "4g.40gb"));
+  bench.pass(20 * kSecond);
+  EXPECT_TRUE(bench.take<CreateClaim>().empty());
+  bench.pass(6 * kMinute);  // no agent, no answer
+  EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
+}
+
+TEST(ControllerNodes, ANodeWithAPodWhosePlaceIsNotKnownIsNotGivenBack) {
+  for (const bool there : {true, false}) {
+    Bench bench;
+    bench.add(act());
+    bench.start();
+    standing(bench, "a", {{"1g.10gb", 0, ""}});
+    if (there) bench.tell(running_pod("x", "2g.20gb", "a"));  // no such slice stands
+    bench.pass(kHour);
+    EXPECT_EQ(bench.take<DeleteClaim>().empty(), there);
+  }
+}
+
+TEST(ControllerNodes, PodsThatAnotherPolicyGovernsAreNotMoved) {
+  for (const bool other : {true, false}) {
+    Bench bench;
+    control::SlicePolicy policy = act();
+    policy.consolidation.moves_per_hour = 10;
+    bench.add(policy);
+    control::SlicePolicy observing = act();
+    observing.meta.name = "watched";
+    observing.mode = control::Mode::Observe;
+    observing.priority = 5;
+    observing.namespaces = {"watched"};
+    bench.add(observing);
+    bench.start();
+    standing(bench, "a", {{"1g.10gb", 0, "small"}});
+    standing(bench, "b", {{"4g.40gb", 0, "large"}, {"1g.10gb", 6, ""}});
+    control::Pod small = running_pod("small", "1g.10gb", "a");
+    if (other) small.meta.ns = small.shape.ns = "watched";
+    bench.tell(small);
+    bench.tell(running_pod("large", "4g.40gb", "b"));
+    bench.pass(25 * kMinute);
+    EXPECT_EQ(bench.take<Withdraw>().empty(), other) << "the source of a move is shielded first";
+  }
+}
+
+TEST(ControllerNodes, WhatWasLentWhileItWasAwayIsWrittenDownBeforeItIsTakenBack) {
+  Bench bench;
+  bench.add(act());
+  bench.start();
+  Told told = standing(bench, "a", {{"3g.40gb", 0, "x"}, {"3g.40gb", 4, ""}});
+  bench.tell(running_pod("x", "3g.40gb", "a"));
+  const auto slice = [&]() -> control::SliceStatus& { return told.gpus.status.gpus[0].slices[1]; };
+  slice().published = slice().lent = true;
+  told.gpus = bench.tell(told.gpus);
+  told.node.allocatable_of["nvidia.com/mig-3g.40gb"] = 2;
+  told.node = bench.tell(told.node);
+  bench.pass(kSecond);
+  auto puts = bench.take<PutLayout>();
+  ASSERT_EQ(puts.size(), 1U);
+  EXPECT_TRUE(puts[0].second.spec.gpus[0].slices[1].published);
+  EXPECT_TRUE(bench.take<Withdraw>().empty());
+  told.gpus.spec = puts[0].second.spec;
+  told.gpus.meta.generation = told.gpus.status.observed_generation = 2;
+  slice().lent = false;
+  told.gpus = bench.tell(told.gpus);
+  bench.tell_event(Done{puts[0].first, {Result::Applied, told.gpus.meta.version, ""}});
+  bench.pass(kMinute);
+  EXPECT_TRUE(bench.take<PutLayout>().empty()) << "the API still offers it";
+  ASSERT_EQ(bench.take<Withdraw>().size(), 1U);
+}
+
+TEST(ControllerNodes, ANodeThatIsNeverInServiceIsGivenUp) {
+  Bench bench;
+  bench.add(act());
+  bench.start();
+  Told told = standing(bench, "a", {});
+  told.node.taints.push_back({control::kUncutTaint, "", "NoSchedule"});
+  told.node.ready = false;
+  bench.tell(told.node);
+  bench.pass(19 * kMinute);
+  EXPECT_TRUE(bench.take<DeleteClaim>().empty());
+  bench.pass(2 * kMinute);
+  EXPECT_EQ(bench.take<DeleteClaim>().size(), 1U);
+}
+
+TEST(ControllerNodes, WhoWaitsIsLookedAtAgainWhenThePolicyChanges) {
+  Bench bench;
+  control::SlicePolicy policy = act();
+  policy.buys.limit_gpus = 0;
+  bench.add(policy);
+  bench.start();
+  bench.tell(pending_pod("a"));
+  bench.pass(kMinute);
+  EXPECT_TRUE(bench.take<CreateClaim>().empty());
+  bench.policies[0].buys.limit_gpus = 5;
+  ++bench.policies[0].meta.generation;
+  bench.policies[0] = bench.tell(bench.policies[0]);
+  bench.pass(20 * kSecond);
+  EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
+}
+
+TEST(ControllerNodes, APurchaseThatARunBeforeWroteDownMayStillArrive) {
+  for (const bool claimed : {true, false}) {
+    Bench bench;
+    control::SlicePolicy policy = act();
+    policy.status.kept.purchases["uid-default/a"] = 1;
+    bench.add(policy);
+    if (claimed) {  // that one came, and is of no use: nothing is under way
+      control::NodeClaim claim;
+      claim.meta.name = "old";
+      claim.meta.annotations[control::kBoughtFor] = "uid-default/a";
+      bench.tell(claim);
+    }
+    bench.start();
+    bench.tell(pending_pod("a"));
+    bench.pass(50 * kSecond);
+    EXPECT_EQ(bench.take<CreateClaim>().size(), claimed ? 1U : 0U);
+    bench.pass(30 * kSecond);
+    EXPECT_EQ(bench.take<CreateClaim>().size(), claimed ? 0U : 1U);
+  }
+}
+
+}  // namespace
+}  // namespace kerf::controller
