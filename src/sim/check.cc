@@ -133,13 +133,13 @@ void Checks::fault(const FaultDone& done) {
   const Instant now = world_.now();
   switch (done.what) {
     case FaultKind::LoseGpu:
-    case FaultKind::Xid: troubles_.extend(done.where, now + kStatusMs + kBindMs); break;
+    case FaultKind::Xid: befalls(done.where, kStatusMs + kBindMs); break;
     case FaultKind::ForeignPlugin:
     case FaultKind::ForeignDriver:
       troubles_.extend(done.where, done.until + kStatusMs + kBindMs);
       break;
     case FaultKind::LoseInstance: troubles_.extend(done.where, kNever); break;
-    case FaultKind::DeletePod: troubles_.extend(done.where, now + 10 * kSecond); break;
+    case FaultKind::DeletePod: befalls(done.where, 10 * kSecond); break;
     case FaultKind::CutOff: cut_off_until_[done.where] = done.until; break;
     case FaultKind::Watch: late_until_ = std::max(late_until_, done.until); break;
     default: break;
@@ -147,12 +147,13 @@ void Checks::fault(const FaultDone& done) {
   troubles_.shake(done.where, now);
 }
 
+bool Checks::streams_are_wrong() const { return world_.now() < late_until_ + 30 * kSecond; }
+
 std::int64_t Checks::controller_sees_ms() const {
-  return world_.now() < late_until_ + 30 * kSecond ? 30 * kSecond : 2 * kSecond;
+  return streams_are_wrong() ? 30 * kSecond : 2 * kSecond;
 }
 
 void Checks::trouble(Machine& machine) {
-  const Instant now = world_.now();
   const Look is{machine.agent().up(), machine.kubelet().up(), machine.agent().runs(),
                 machine.boots()};
   Look& was = looks_[machine.node()];
@@ -162,14 +163,16 @@ void Checks::trouble(Machine& machine) {
   if (is.boots != was.boots && was.boots > 0)
     length = std::max(length, kReadmitMs + kStatusMs + kBindMs);
   was = is;
-  if (length == 0) return;
-  Instant until = now + length;
-  // Cut off: what befell it meanwhile is known when it is back.
-  const auto cut = cut_off_until_.find(machine.node());
-  if (cut != cut_off_until_.end() && now <= cut->second)
-    until = std::max(until, cut->second + kStatusMs + kBindMs);
-  troubles_.extend(machine.node(), until);
-  troubles_.shake(machine.node(), now);
+  if (length > 0) befalls(machine.node(), length);
+}
+
+/// What befalls a node that is cut off is known when it is back.
+void Checks::befalls(const std::string& node, std::int64_t length) {
+  const Instant now = world_.now();
+  const auto cut = cut_off_until_.find(node);
+  const bool away = cut != cut_off_until_.end() && now <= cut->second;
+  troubles_.extend(node, (away ? cut->second : now) + length);
+  troubles_.shake(node, now);
 }
 
 void Checks::look() {

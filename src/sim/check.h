@@ -130,6 +130,8 @@ class Checks {
   Troubles& troubles() { return troubles_; }
   /// 0: there still are faults.
   Instant calm_since() const { return calm_since_; }
+  /// The controller's streams are, or were until a moment ago, late or broken off.
+  bool streams_are_wrong() const;
   /// What the controller sees may be that old.
   std::int64_t controller_sees_ms() const;
   void breach(Promise promise, std::string sentence);
@@ -145,6 +147,7 @@ class Checks {
   void listen();
   void look();
   void trouble(Machine& machine);
+  void befalls(const std::string& node, std::int64_t length);
   void fault(const FaultDone& done);
 
   World& world_;

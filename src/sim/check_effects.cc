@@ -126,7 +126,7 @@ class Moves : public Checker {
       checks_.breach(Promise::ProvenDestination, name + " is evicted and must not be disrupted");
     for (const Node& node : world.api().all<Node>())
       if (node.meta.name != pod->node && has_room(node, *pod)) return;
-    if (checks_.controller_sees_ms() > 2 * control::kSecond) return;
+    if (checks_.streams_are_wrong()) return;
     // What it relies on may have gone a moment ago.
     for (const std::string& node : checks_.troubles().since(world.now() - kMinute))
       if (node != pod->node && had_room(node, *pod)) return;

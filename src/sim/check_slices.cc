@@ -161,6 +161,9 @@ class Slices : public Checker {
     Machine* machine = world.karpenter().machine(pod.node);
     if (machine == nullptr || !machine->on()) return;
     if (checks_.troubles().is_troubled(pod.node, world.now()) || !machine->kubelet().up()) return;
+    // kubelet's own status may raise an offer that is just lowered: it takes eyes to lower it
+    // again.
+    if (checks_.streams_are_wrong()) return;
     const auto healthy = machine->kubelet().devices().allocatable_ids();
     for (const cluster::GpuRequest& request : pod.shape.gpu) {
       const std::string name = cluster::resource_name(request);

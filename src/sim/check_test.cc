@@ -245,6 +245,29 @@ TEST(Checks, CatchAPurchaseOverALimit) {
   EXPECT_EQ(it.broken(), std::set{Promise::Limits}) << "two GPUs are allowed, this is the third";
 }
 
+TEST(Checks, CatchAPurchaseOverTheBudgetOfANamespace) {
+  for (const bool own : {true, false}) {
+    WorldSpec spec = small();
+    spec.policies[0].buys.limit_gpus = 9;
+    spec.policies[0].budgets[own ? "default" : "elsewhere"].gpus = 1;
+    Watched it(spec);
+    it.settle();
+    for (const char* name : {"first", "second"}) {
+      control::Pod pod = bare(name, slice("7g.80gb"));
+      pod.scheduler = "another";  // so that the controller does not buy for it too
+      it.world.api().create(pod);
+      const std::string uid =
+          it.world.api().find<control::Pod>(Key{"default", name})->meta.uid;
+      control::NodeClaim claim = claim_for(it, name, uid);
+      claim.layout.gpus.resize(1);
+      claim.layout.gpus[0].slices = {{"7g.80gb", 0, "nvidia.com/mig-7g.80gb", true}};
+      EXPECT_EQ(it.broken(), kNone) << name;
+      it.world.api().create(claim);
+    }
+    EXPECT_EQ(it.broken(), own ? std::set{Promise::Limits} : kNone);
+  }
+}
+
 TEST(Checks, CatchAPurchaseWithoutALimit) {
   WorldSpec spec = small();
   spec.policies[0].buys.limit_gpus.reset();

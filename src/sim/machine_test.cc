@@ -234,6 +234,11 @@ TEST(Machine, AStaleLeaseMakesTheAgentOfferWhatIsParked) {
   EXPECT_TRUE(offered());
   world.lease.lease_renewed(world.clock.now());
   world.run(20 * kSecond);
+  EXPECT_TRUE(offered()) << "pods may be on their way";
+  world.want({{"1g.5gb", 0}}, true);
+  world.run(kSecond);
+  world.want({{"1g.5gb", 0}}, false);
+  world.run(kSecond);
   EXPECT_FALSE(offered());
 }
 

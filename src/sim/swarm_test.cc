@@ -38,6 +38,21 @@ INSTANTIATE_TEST_SUITE_P(Seeds, Swarm, testing::Range(std::uint64_t{0}, kShards)
                            return "From" + std::to_string(shard.param * kShard);
                          });
 
+/// Seeds that broke a promise once, each for a reason of its own.
+constexpr std::uint64_t kOnce[] = {
+    247,  311,  328,  436,  482,  500,  751,  779,  888,  894,  895,  932,  1044, 1124, 1162, 1225,
+    1460, 1490, 1683, 1715, 1820, 1859, 1869, 1870, 1884, 1885, 1938, 1949, 1971, 1983, 2060, 2119,
+    2210, 3106, 3139, 3311, 3570, 4146, 4328, 7247, 7565, 8063, 8346, 8457, 9534, 9630, 9845};
+
+class SwarmOnce : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(SwarmOnce, KeepsEveryPromise) {
+  const SwarmResult result = run(GetParam(), base());
+  EXPECT_TRUE(result.verdicts.empty()) << to_text(result);
+}
+
+INSTANTIATE_TEST_SUITE_P(Broke, SwarmOnce, testing::ValuesIn(kOnce));
+
 TEST(SwarmRuns, RepeatExactly) {
   std::set<std::uint64_t> hashes;
   for (const std::uint64_t seed : {1, 2, 5, 8, 13}) {

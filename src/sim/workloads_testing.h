@@ -1,9 +1,14 @@
-// StandInKubelet: runs and ends pods on time, for tests that need no devices.
+// Workloads alone with an API server, a scheduler, and a StandInKubelet, which runs and ends pods
+// on time.
 #pragma once
 
+#include <algorithm>
+#include <set>
 #include <string>
 
-#include "sim/api_server.h"
+#include "sim/api_server_testing.h"
+#include "sim/scheduler.h"
+#include "sim/workloads.h"
 
 namespace kerf::sim::testing {
 
@@ -60,5 +65,38 @@ class StandInKubelet {
   ApiServer& api_;
   std::uint64_t listener_ = 0;
 };
+
+struct WorkloadsWorld {
+  explicit WorkloadsWorld(std::uint64_t seed = 1) : scheduler(api, seed), workloads(api, seed) {
+    for (int i = 0; i < 3; ++i) api.create(node("n" + std::to_string(i)));
+  }
+  void run(std::int64_t ms = 5 * control::kSecond) { clock.run_until(clock.now() + ms); }
+  std::set<std::string> names() {
+    std::set<std::string> result;
+    for (const control::Pod& pod : api.all<control::Pod>()) result.insert(pod.meta.name);
+    return result;
+  }
+  std::int64_t running() {
+    const auto pods = api.all<control::Pod>();
+    return std::count_if(pods.begin(), pods.end(), [](const control::Pod& pod) {
+      return pod.phase == control::PodPhase::Running && pod.meta.deleted == 0;
+    });
+  }
+
+  Clock clock;
+  ApiServer api{clock};
+  Scheduler scheduler;
+  StandInKubelet kubelet{api};
+  Workloads workloads;
+};
+
+inline WorkloadSpec spec(WorkloadKind kind, std::int64_t replicas = 1) {
+  WorkloadSpec result;
+  result.kind = kind;
+  result.name = "w";
+  result.shape.requests = {1000, 1024, 0, 1};
+  result.replicas = replicas;
+  return result;
+}
 
 }  // namespace kerf::sim::testing

@@ -217,6 +217,7 @@ class Controller::Mind {
   void nominate(const Machine& machine);
   void open(const Machine& machine);
   void watch_layout(const Machine& machine);
+  void tell_of_losses(const Machine& machine);
   bool may_park(const std::string& resource) const;
   void find_priorities();
 

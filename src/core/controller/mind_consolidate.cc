@@ -295,6 +295,10 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
       if (due > now_) wake_at(due);
     }
     if (!old && !drifted) continue;
+    if (const Instant rests = machines_[name].left_alone_until; now_ < rests) {
+      wake_at(rests);
+      continue;
+    }
     if (unlaunched() > 0) return false;
     std::shared_ptr<Problem> asked = problem(policy, Search::Vacate);
     asked->about = name;
@@ -308,7 +312,8 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
       for (std::uint32_t p = 0; p < asked->standing.pods.size(); ++p) {
         const cluster::Running& pod = asked->standing.pods[p];
         if (pod.node != n) continue;
-        movable &= !pod.fixed;
+        movable &=
+            !pod.fixed && (pod.budget == cluster::kNone || asked->standing.budgets[pod.budget] > 0);
         add_pending(*asked, {asked->running[p], For::Successor, pod.name, "",
                              &asked->standing.shapes[pod.shape]});
         asked->moving.push_back(p);
@@ -332,8 +337,11 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
 void Controller::Mind::vacate(const SlicePolicy& policy, const Problem& problem,
                               const online::Decision& decision) {
   if (!decision.purchase.unplaced.empty() ||
-      std::ssize(decision.purchase.nodes) > options_.unlaunched)
+      std::ssize(decision.purchase.nodes) > options_.unlaunched) {
+    policies_[policy.meta.name].aged_at = now_ - kLookForAgedMs + options_.vain_ms;  // the next one
+    wake_at(now_ + options_.vain_ms);
     return;
+  }
   Transaction transaction;
   transaction.why = problem.why;
   transaction.returns = {problem.about};

@@ -86,9 +86,18 @@ Amounts beyond(const Machine& machine, const Amounts& now, const Amounts& stayin
   Amounts lower;
   // Another plugin serves a name: what it offers is not Kerf's to lower.
   if (machine.gpus->status.degraded == control::Degraded::ForeignPlugin) return lower;
+  // "nvidia.com/gpu" may be another plugin's; it is Kerf's where a slice of its has that name.
+  const auto has_name = [](const auto& gpus, const std::string& resource) {
+    for (const auto& gpu : gpus)
+      for (const auto& slice : gpu.slices)
+        if (slice.resource == resource) return true;
+    return false;
+  };
   for (const auto& [resource, count] : machine.node->allocatable_of) {
     const bool ours = now.contains(resource) || resource.starts_with("nvidia.com/mig-") ||
-                      resource.starts_with("kerf.dev/");
+                      resource.starts_with("kerf.dev/") ||
+                      has_name(machine.gpus->spec.gpus, resource) ||
+                      has_name(machine.gpus->status.gpus, resource);
     if (ours && count > amount(staying, resource)) lower[resource] = amount(staying, resource);
   }
   return lower;
@@ -220,6 +229,7 @@ void Controller::Mind::lay_out() {
     }
     if (acting(machine.policy) == nullptr || machine.node == nullptr || machine.going) continue;
     watch_layout(machine);
+    tell_of_losses(machine);
     if (machine.sound) take_or_give(machine, target(machine));
     if (machine.gpus == nullptr) continue;
     nominate(machine);
@@ -382,6 +392,25 @@ void Controller::Mind::open(const Machine& machine) {
         PatchNode{key.name, machine.node->meta.version, {}, true});
 }
 
+/// A pod whose slice is lost runs on without a GPU; only people know whether to restart it.
+void Controller::Mind::tell_of_losses(const Machine& machine) {
+  for (const Seat& seat : machine.seats) {
+    if (seat.pod == nullptr || !seat.known) continue;
+    for (const DeviceAt& at : seat.devices) {
+      const Standing* slice = standing_at(machine, at);
+      if (slice == nullptr || slice->state != SliceState::Lost) continue;
+      note({now_,
+            What::Lost,
+            Kind::Pod,
+            control::key_of(seat.pod->meta),
+            machine.policy,
+            {machine.name, id_of(machine, at)},
+            {},
+            {}});
+    }
+  }
+}
+
 /// A layout that is not reached in time is given up: what was to be placed there goes elsewhere.
 void Controller::Mind::watch_layout(const Machine& machine) {
   MachineMemory& memory = machines_[machine.name];
@@ -410,9 +439,14 @@ void Controller::Mind::watch_layout(const Machine& machine) {
     wake_at(over);
     return;
   }
-  memory.failed = true;
-  memory.failed_until = now_ + kFailedMs;
-  wake_at(memory.failed_until);
+  // What its agent says is in the way may go: the node is unusable until then, and no longer.
+  using control::Degraded;
+  if (status.degraded == Degraded::No || status.degraded == Degraded::CutFailed ||
+      status.degraded == Degraded::IllegalLayout) {
+    memory.failed = true;
+    memory.failed_until = now_ + kFailedMs;
+    wake_at(memory.failed_until);
+  }
   note({now_,
         What::Failed,
         Kind::GpuNode,

@@ -13,6 +13,7 @@ const char* to_string(What what) {
     case What::Cut: return "Cut";
     case What::Return: return "Return";
     case What::Failed: return "Failed";
+    case What::Lost: return "Lost";
     case What::Refused: return "Refused";
     case What::Move: return "Move";
     case What::MoveOff: return "MoveOff";

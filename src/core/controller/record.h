@@ -13,19 +13,20 @@ namespace kerf::controller {
 /// Closed list; report/ makes sentences of it.
 enum class What : std::uint8_t {
   // A pod.
-  Place,      ///< on a node that stands; args: [node, devices, "free" or "cut"]
-  Buy,        ///< a node is bought; args: [claim, type, capacity type, zones, layout]
+  Place,      ///< on a node that stands; args: [node, devices, "free", "cut" or "opened"]
+  Buy,        ///< of a claim; args: [type, capacity type, zones, pods]
   Wait,       ///< nothing can serve it now; args: [reason code, its arguments ...]
   Disagrees,  ///< SchedulerDisagrees; args: [node, the scheduler's words]
   GaveUp,     ///< two purchases, and still pending; args: [purchases]
+  Lost,       ///< it runs, and a device of its is lost; args: [machine, device id]
   // A node.
   Cut,      ///< a layout is wanted; args: [layout before, layout wanted]
   Return,   ///< given back; args: [why: "empty", "freed", "expires", "drifted", "never-came"]
-  Failed,   ///< its layout was not reached, or it is degraded; args: [why]
-  Refused,  ///< an offering could not be had; args: [type, capacity type, zones]
+  Failed,   ///< its layout was not reached in time; args: [Degraded's reason, its message]
+  Refused,  ///< of a claim: it could not be had; args: [type, zones]
   // Moves.
-  Move,     ///< args: [pod, from, to]
-  MoveOff,  ///< given up; args: [pod, why]
+  Move,     ///< of a pod; args: [from, to]
+  MoveOff,  ///< given up; args: [why]
   // Observe.
   Would,  ///< what Act would do; args: [what it would buy or free]
 };
