@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/hash.h"
 #include "cli/files.h"
 #include "codec/catalogue.h"
 #include "codec/json.h"
@@ -22,6 +23,7 @@ struct Swarm {
   std::int64_t faults = 0;
   std::int64_t pods = 0;
   std::int64_t nodes = 0;
+  Hasher hash;  ///< of the worlds at their ends
   std::vector<sim::SwarmResult> broken;
 };
 
@@ -40,7 +42,8 @@ std::string text_of(const Swarm& swarm) {
                      report::with_thousands(swarm.nodes), report::with_thousands(swarm.faults),
                      swarm.broken.empty()
                          ? "every promise was kept"
-                         : fmt::format("{} with a broken promise", swarm.broken.size()));
+                         : fmt::format("{} with a broken promise", swarm.broken.size())) +
+         fmt::format("hash {:016x}\n", swarm.hash.value());
 }
 
 codec::Node json_of(const Swarm& swarm) {
@@ -62,6 +65,7 @@ codec::Node json_of(const Swarm& swarm) {
       .set("pods", Node::of(swarm.pods))
       .set("nodes", Node::of(swarm.nodes))
       .set("faults", Node::of(swarm.faults))
+      .set("hash", Node::of(fmt::format("{:016x}", swarm.hash.value())))
       .set("broken", std::move(broken));
   return root;
 }
@@ -91,6 +95,7 @@ Result<ExitCode> run_swarm(const SimulateArguments& arguments, ProgressLine& pro
     swarm.faults += result.stats.faults;
     swarm.pods += result.stats.pods;
     swarm.nodes += result.stats.nodes;
+    swarm.hash.add(result.hash);
     if (!result.verdicts.empty()) {
       if (!arguments.quiet) {
         progress.erase();

@@ -1,5 +1,5 @@
 // Checks what is bought against the budgets of namespaces, by parts of GPUs that are held.
-#include <algorithm>
+#include <set>
 
 #include "core/agent/shape.h"
 #include "core/control/names.h"
@@ -49,11 +49,13 @@ class Budgets : public Checker {
   void check(const NodeClaim& claim, const SlicePolicy& policy, const std::string& ns,
              const control::NamespaceBudget& budget) {
     const ApiServer& api = checks_.world().api();
-    if (coming(claim, ns).gpu_milli == 0) return;  // for others
-    Share sum = held_[{claim.meta.name, ns}];
+    std::set<std::string> counted;  // once for each pod: a node that is of no use is bought again
+    Share sum = coming(claim, ns, counted);
+    if (sum.gpu_milli == 0) return;  // for others
+    sum += held_[{claim.meta.name, ns}];
     for (const NodeClaim& other : api.all<NodeClaim>())
       if (other.meta.deleted == 0 && policy_of(api, other.meta.labels) == &policy)
-        sum += coming(other, ns);
+        sum += coming(other, ns, counted);
     if (budget.gpus && sum.gpu_milli > *budget.gpus * 1000)
       checks_.breach(Promise::Limits, claim.meta.name + " gives " + ns + " " +
                                           std::to_string(sum.gpu_milli) +
@@ -84,11 +86,13 @@ class Budgets : public Checker {
   }
 
   /// Of the claim's layout: what its pods of the namespace that are not bound yet will have.
-  Share coming(const NodeClaim& claim, const std::string& ns) const {
+  Share coming(const NodeClaim& claim, const std::string& ns,
+               std::set<std::string>& counted) const {
     Share sum;
     std::map<std::string, std::int64_t> asked;  // by resource
     for (const control::Pod& pod : checks_.world().api().all<control::Pod>())
-      if (pod.meta.ns == ns && pod.node.empty() && pod.meta.deleted == 0 && is_for(claim, pod))
+      if (pod.meta.ns == ns && pod.node.empty() && pod.meta.deleted == 0 && is_for(claim, pod) &&
+          counted.insert(pod.meta.uid).second)
         for (const cluster::GpuRequest& request : pod.shape.gpu)
           asked[cluster::resource_name(request)] += request.count;
     for (const control::WantedGpu& gpu : claim.layout.gpus)
@@ -103,7 +107,7 @@ class Budgets : public Checker {
   }
 
   Share part(const NodeClaim& claim, const std::string& text) const {
-    const market::Market& feed = *checks_.world().prices().feed();
+    const market::Market& feed = *checks_.world().controller().told();
     const market::InstanceType* type = feed.type_named(claim.type);
     if (type == nullptr) return {};
     const gpu::Model& model = feed.model_of(*type);

@@ -28,6 +28,8 @@ class Purchases : public Checker {
 
   void noted(const controller::Record& record) override {
     if (record.what == controller::What::Failed) failed_.insert(record.about.name);
+    if (record.what == controller::What::Buy)
+      told_[record.about.name] = checks_.world().controller().told();
   }
 
   void changed(const Change& change) override {
@@ -80,11 +82,13 @@ class Purchases : public Checker {
            (gpus != nullptr && gpus->status.degraded != control::Degraded::No);
   }
 
-  /// By the prices that the controller was told: of what is launched its own, else the cheapest
-  /// that the claim allows. What is being deleted does not count.
+  /// By the prices that the controller was told when it decided: of what is launched its own, else
+  /// the cheapest that the claim allows. What is being deleted does not count.
   void limits(const NodeClaim& claim, const control::SlicePolicy& policy) {
     const ApiServer& api = checks_.world().api();
-    const market::Market& market = *checks_.world().prices().feed();
+    const auto told = told_.find(claim.meta.name);
+    const market::Market& market =
+        told == told_.end() ? *checks_.world().prices().feed() : *told->second;
     MicroUsdPerHour rate;
     std::int64_t gpus = 0;
     int unlaunched = 0;
@@ -113,9 +117,10 @@ class Purchases : public Checker {
                                           std::to_string(*policy.buys.limit_gpus));
   }
 
-  std::map<std::string, std::int64_t> bought_;  ///< by pod uid
-  std::set<std::string> failed_;                ///< nodes
-  std::set<std::string> counted_;               ///< uids of claims
+  std::map<std::string, std::int64_t> bought_;                         ///< by pod uid
+  std::set<std::string> failed_;                                       ///< nodes
+  std::map<std::string, std::shared_ptr<const market::Market>> told_;  ///< by claim name
+  std::set<std::string> counted_;                                      ///< uids of claims
 };
 
 /// The bill, worked out anew from launches, ends and prices.

@@ -51,6 +51,8 @@ class ControllerHost {
   void crash();
   /// Ends right before effect number `effects` from now is carried out (0 = the next).
   void crash_before_effect(std::int64_t effects) { fuse_ = effects; }
+  /// The market that it was told last; null: none yet.
+  const std::shared_ptr<const market::Market>& told() const { return told_market_; }
   /// Hears and does nothing for so long; everything waits.
   void pause(std::int64_t ms);
   /// Loses the Lease and gets it back after a while, in the same process.

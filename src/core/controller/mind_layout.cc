@@ -396,18 +396,14 @@ void Controller::Mind::open(const Machine& machine) {
 void Controller::Mind::tell_of_losses(const Machine& machine) {
   for (const Seat& seat : machine.seats) {
     if (seat.pod == nullptr || !seat.known) continue;
+    std::vector<std::string> lost = {machine.name};
     for (const DeviceAt& at : seat.devices) {
       const Standing* slice = standing_at(machine, at);
-      if (slice == nullptr || slice->state != SliceState::Lost) continue;
-      note({now_,
-            What::Lost,
-            Kind::Pod,
-            control::key_of(seat.pod->meta),
-            machine.policy,
-            {machine.name, id_of(machine, at)},
-            {},
-            {}});
+      if (slice != nullptr && slice->state == SliceState::Lost) lost.push_back(id_of(machine, at));
     }
+    if (lost.size() == 1) continue;
+    const Key key = control::key_of(seat.pod->meta);
+    note({now_, What::Lost, Kind::Pod, key, machine.policy, std::move(lost), {}, {}});
   }
 }
 

@@ -18,7 +18,7 @@ enum class What : std::uint8_t {
   Wait,       ///< nothing can serve it now; args: [reason code, its arguments ...]
   Disagrees,  ///< SchedulerDisagrees; args: [node, the scheduler's words]
   GaveUp,     ///< two purchases, and still pending; args: [purchases]
-  Lost,       ///< it runs, and a device of its is lost; args: [machine, device id]
+  Lost,       ///< it runs, and devices of its are lost; args: [machine, device ids ...]
   // A node.
   Cut,      ///< a layout is wanted; args: [layout before, layout wanted]
   Return,   ///< given back; args: [why: "empty", "freed", "expires", "drifted", "never-came"]
