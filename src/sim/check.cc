@@ -144,7 +144,7 @@ void Checks::fault(const FaultDone& done) {
     case FaultKind::Watch: late_until_ = std::max(late_until_, done.until); break;
     default: break;
   }
-  troubles_.shake(done.where, now);
+  if (world_.karpenter().machine(done.where) != nullptr) troubles_.shake(done.where, now);
 }
 
 bool Checks::streams_are_wrong() const { return world_.now() < late_until_ + 30 * kSecond; }

@@ -183,6 +183,12 @@ std::unique_ptr<Checker> check_nodes(Checks& checks);
 std::unique_ptr<Checker> check_served(Checks& checks);
 std::unique_ptr<Checker> check_canary(Checks& checks);
 
+/// What is promised of purchases and prices (docs/control.md), whatever the controller's options
+/// say.
+inline constexpr std::int64_t kPurchasesPerPod = 2;
+inline constexpr int kUnlaunchedClaims = 5;
+inline constexpr std::int64_t kPriceAgeMs = 30 * control::kMinute;
+
 /// The policy that governs a pod by the API server's truth; nullptr.
 const control::SlicePolicy* governing(const ApiServer& api, const control::Pod& pod);
 /// The least that a claim costs by that market: of what is launched its own, else the cheapest that

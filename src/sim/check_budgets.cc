@@ -1,4 +1,5 @@
 // Checks what is bought against the budgets of namespaces, by parts of GPUs that are held.
+#include <algorithm>
 #include <set>
 
 #include "core/agent/shape.h"
@@ -33,6 +34,7 @@ class Budgets : public Checker {
     if (record.what != controller::What::Buy) return;
     const auto* policy = checks_.world().api().find<SlicePolicy>(record.policy);
     if (policy == nullptr) return;
+    told_[record.about.name] = checks_.world().controller().told();
     for (const auto& [ns, budget] : policy->budgets)
       held_[{record.about.name, ns}] = held(*policy, ns);
   }
@@ -52,7 +54,10 @@ class Budgets : public Checker {
     std::set<std::string> counted;  // once for each pod: a node that is of no use is bought again
     Share sum = coming(claim, ns, counted);
     if (sum.gpu_milli == 0) return;  // for others
-    sum += held_[{claim.meta.name, ns}];
+    // Between the decision and now some may have come and others gone: the lesser of the two.
+    const Share then = held_[{claim.meta.name, ns}];
+    const Share now = held(policy, ns);
+    sum += {std::min(then.gpu_milli, now.gpu_milli), std::min(then.rate, now.rate)};
     for (const NodeClaim& other : api.all<NodeClaim>())
       if (other.meta.deleted == 0 && policy_of(api, other.meta.labels) == &policy)
         sum += coming(other, ns, counted);
@@ -102,12 +107,15 @@ class Budgets : public Checker {
   }
 
   static bool is_for(const NodeClaim& claim, const control::Pod& pod) {
-    const std::string uids = "," + control::label_of(claim.meta.annotations, control::kBoughtFor);
-    return (uids + ",").find("," + pod.meta.uid + ",") != std::string::npos;
+    const std::vector<std::string> uids = control::bought_for(claim.meta.annotations);
+    return std::find(uids.begin(), uids.end(), pod.meta.uid) != uids.end();
   }
 
   Share part(const NodeClaim& claim, const std::string& text) const {
-    const market::Market& feed = *checks_.world().controller().told();
+    const auto told = told_.find(claim.meta.name);
+    const market::Market& feed = told == told_.end() || told->second == nullptr
+                                     ? *checks_.world().prices().feed()
+                                     : *told->second;
     const market::InstanceType* type = feed.type_named(claim.type);
     if (type == nullptr) return {};
     const gpu::Model& model = feed.model_of(*type);
@@ -123,6 +131,8 @@ class Budgets : public Checker {
   }
 
   std::map<std::pair<std::string, std::string>, Share> held_;  ///< by claim and namespace
+  /// Prices that each claim was decided by.
+  std::map<std::string, std::shared_ptr<const market::Market>> told_;
 };
 
 }  // namespace

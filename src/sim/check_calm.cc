@@ -283,8 +283,7 @@ class Served : public Checker {
     for (const cluster::GpuRequest& request : pod.shape.gpu)
       if (!control::buys_for(policy, cluster::resource_name(request))) return true;
     const auto bought = policy.status.kept.purchases.find(pod.meta.uid);
-    if (bought != policy.status.kept.purchases.end() &&
-        bought->second >= checks_.world().spec().controller.mind.purchases_per_pod)
+    if (bought != policy.status.kept.purchases.end() && bought->second >= kPurchasesPerPod)
       return true;
     // Judged with other pods or by shares of nodes: not worked out anew here.
     return !pod.shape.spread.empty() || !pod.shape.affinity.empty() ||

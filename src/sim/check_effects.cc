@@ -1,5 +1,6 @@
 // Checks of what the controller asks for: moves, Observe, and one effect at a time.
 #include <algorithm>
+#include <deque>
 #include <optional>
 
 #include "core/control/names.h"
@@ -77,8 +78,9 @@ class Moves : public Checker {
         bound_at_[change.is<Pod>()->meta.uid] = checks_.world().now();
     }
     if (change.kind == Kind::NodeClaim && change.is<NodeClaim>() != nullptr &&
-        change.is<NodeClaim>()->meta.deleted != 0)
+        change.is<NodeClaim>()->meta.deleted != 0 && !change.is<NodeClaim>()->node.empty())
       checks_.troubles().shake(change.is<NodeClaim>()->node, checks_.world().now());
+    if (const auto* gpus = change.is<control::GpuNode>()) remember(*gpus);
   }
 
   void effect(const controller::Effect& effect) override {
@@ -92,7 +94,7 @@ class Moves : public Checker {
     // A page that answers is fresh, however long ago Karpenter took over what stands on it.
     if (!world.prices().feed_stopped()) return;
     const std::int64_t age = world.now() - world.prices().feed_stopped_since();
-    if (age <= world.spec().controller.mind.price_age_ms) return;
+    if (age <= kPriceAgeMs) return;
     if (has_to_go(record.args[0])) return;
     checks_.breach(Promise::StalePrices, record.about.text() + " is moved although prices are " +
                                              std::to_string(age / kMinute) + " minutes old");
@@ -134,15 +136,26 @@ class Moves : public Checker {
                    name + " is evicted from " + pod->node + " and no node has a place for it");
   }
 
-  /// It is gone, or devices under the right names are wanted there, whatever became of them.
+  /// What was free on each node, by name, whenever that changed in the last minute, and before.
+  void remember(const control::GpuNode& node) {
+    control::Amounts free;
+    for (std::size_t g = 0; g < node.status.gpus.size(); ++g)
+      for (const control::SliceStatus& slice : node.status.gpus[g].slices)
+        if (slice.state == cluster::SliceState::Free) ++free[slice.resource];
+    auto& times = free_[node.meta.name];
+    times.emplace_back(checks_.world().now(), std::move(free));
+    while (times.size() > 1 && times[1].first < checks_.world().now() - kMinute) times.pop_front();
+  }
+
+  /// Devices enough were free there at some time within the last minute, whatever became of them.
   bool had_room(const std::string& node, const Pod& pod) const {
-    const auto* gpus = checks_.world().api().find<control::GpuNode>(node);
-    if (gpus == nullptr || checks_.world().api().find<Node>(node) == nullptr) return true;
-    std::map<std::string, std::int64_t> wanted;
-    for (const control::WantedGpu& gpu : gpus->spec.gpus)
-      for (const control::WantedSlice& slice : gpu.slices) ++wanted[slice.resource];
-    return std::all_of(pod.shape.gpu.begin(), pod.shape.gpu.end(), [&](const auto& request) {
-      return wanted[cluster::resource_name(request)] >= request.count;
+    const auto times = free_.find(node);
+    if (times == free_.end()) return false;
+    return std::any_of(times->second.begin(), times->second.end(), [&](const auto& then) {
+      return std::all_of(pod.shape.gpu.begin(), pod.shape.gpu.end(), [&](const auto& request) {
+        const auto free = then.second.find(cluster::resource_name(request));
+        return free != then.second.end() && free->second >= request.count;
+      });
     });
   }
 
@@ -196,6 +209,7 @@ class Moves : public Checker {
     }
   }
 
+  std::map<std::string, std::deque<std::pair<Instant, control::Amounts>>> free_;  ///< by node
   std::map<std::string, Instant> bound_at_;
 };
 

@@ -10,18 +10,6 @@ using control::NodeClaim;
 
 namespace {
 
-std::vector<std::string> pods_of(const NodeClaim& claim) {
-  std::vector<std::string> uids;
-  const auto note = claim.meta.annotations.find(control::kBoughtFor);
-  if (note == claim.meta.annotations.end()) return uids;
-  for (std::size_t at = 0; at < note->second.size();) {
-    const std::size_t end = std::min(note->second.find(',', at), note->second.size());
-    uids.push_back(note->second.substr(at, end - at));
-    at = end + 1;
-  }
-  return uids;
-}
-
 class Purchases : public Checker {
  public:
   using Checker::Checker;
@@ -40,7 +28,7 @@ class Purchases : public Checker {
       const NodeClaim& gone = is == nullptr ? *was : *is;
       // Nothing was had: it does not count.
       if (!gone.launched() && counted_.erase(gone.meta.uid) > 0)
-        for (const std::string& uid : pods_of(gone)) --bought_[uid];
+        for (const std::string& uid : control::bought_for(gone.meta.annotations)) --bought_[uid];
       return;
     }
     if (was != nullptr) return;
@@ -54,15 +42,15 @@ class Purchases : public Checker {
   void once(const NodeClaim& claim) {
     const ApiServer& api = checks_.world().api();
     counted_.insert(claim.meta.uid);
-    for (const std::string& uid : pods_of(claim)) {
-      if (++bought_[uid] > checks_.world().spec().controller.mind.purchases_per_pod)
+    for (const std::string& uid : control::bought_for(claim.meta.annotations)) {
+      if (++bought_[uid] > kPurchasesPerPod)
         checks_.breach(Promise::Limits, claim.meta.name + " is purchase " +
                                             std::to_string(bought_[uid]) + " for pod " + uid);
       for (const NodeClaim& other : api.all<NodeClaim>()) {
         if (other.meta.name == claim.meta.name || other.meta.deleted != 0 || other.initialized ||
             is_spoiled(other))
           continue;
-        const std::vector<std::string> theirs = pods_of(other);
+        const std::vector<std::string> theirs = control::bought_for(other.meta.annotations);
         if (std::find(theirs.begin(), theirs.end(), uid) == theirs.end()) continue;
         checks_.breach(Promise::BuysOnce, claim.meta.name + " is bought for pod " + uid +
                                               " while " + other.meta.name +
@@ -87,8 +75,9 @@ class Purchases : public Checker {
   void limits(const NodeClaim& claim, const control::SlicePolicy& policy) {
     const ApiServer& api = checks_.world().api();
     const auto told = told_.find(claim.meta.name);
-    const market::Market& market =
-        told == told_.end() ? *checks_.world().prices().feed() : *told->second;
+    const market::Market& market = told == told_.end() || told->second == nullptr
+                                       ? *checks_.world().prices().feed()
+                                       : *told->second;
     MicroUsdPerHour rate;
     std::int64_t gpus = 0;
     int unlaunched = 0;
@@ -100,7 +89,7 @@ class Purchases : public Checker {
       const market::InstanceType* type = market.type_named(other.type);
       gpus += type == nullptr ? 0 : type->gpu_count;
     }
-    if (unlaunched > checks_.world().spec().controller.mind.unlaunched)
+    if (unlaunched > kUnlaunchedClaims)
       checks_.breach(Promise::Limits, claim.meta.name + " makes " + std::to_string(unlaunched) +
                                           " claims without an instance");
     if (!policy.buys.limit_per_hour && !policy.buys.limit_gpus)

@@ -140,7 +140,7 @@ TEST(Checks, CatchAMoveForMoneyAtOldPrices) {
   record.what = controller::What::Move;
   record.args = {claim, "elsewhere"};
   it.world.karpenter().change_prices([](Prices& prices) { prices.stop_feed(true); });
-  const std::int64_t age = it.world.spec().controller.mind.price_age_ms;
+  const std::int64_t age = kPriceAgeMs;
   it.checks.run_until(it.world.prices().feed_stopped_since() + age);
   it.world.controller().on_record(record);
   EXPECT_EQ(it.broken(), kNone) << "prices are good for so long";
@@ -256,8 +256,7 @@ TEST(Checks, CatchAPurchaseOverTheBudgetOfANamespace) {
       control::Pod pod = bare(name, slice("7g.80gb"));
       pod.scheduler = "another";  // so that the controller does not buy for it too
       it.world.api().create(pod);
-      const std::string uid =
-          it.world.api().find<control::Pod>(Key{"default", name})->meta.uid;
+      const std::string uid = it.world.api().find<control::Pod>(Key{"default", name})->meta.uid;
       control::NodeClaim claim = claim_for(it, name, uid);
       claim.layout.gpus.resize(1);
       claim.layout.gpus[0].slices = {{"7g.80gb", 0, "nvidia.com/mig-7g.80gb", true}};

@@ -90,16 +90,14 @@ void Agent::Mind::write_cdi() {
 
 bool Agent::Mind::wants_healthy(std::uint32_t index, const DeviceKey& key, Device& device) {
   const Gpu& gpu = gpus_[index];
+  if (device.published || !device.wanted) device.lent = false;
   if (!device.wanted || device.lost || gpu.lost() || !has_cdi(index, key, device)) return false;
   if (leave_of(gpu, device) != Leave::No) return false;
   // What is being taken apart, or may be after a crash, is not offered before that is taken back.
   if (gpu.begun.contains(key) || entry_of(index, key) == nullptr) return false;
   if (is_marked_going(journal_, index, key)) return false;
   if (writing_ && is_marked_going(*writing_, index, key)) return false;
-  if (device.published) {
-    device.lent = false;
-    return true;
-  }
+  if (device.published) return true;
   // Once lent it is taken back as everything is: the API offers it, and pods may be on their way.
   device.lent = device.lent || (away_ && !device.is_held());
   return device.lent;

@@ -39,4 +39,15 @@ std::string natural_resource(const gpu::Model& model, const gpu::Form& form) {
   return cluster::resource_name(request);
 }
 
+std::vector<std::string> bought_for(const Labels& annotations) {
+  const std::string text = label_of(annotations, kBoughtFor);
+  std::vector<std::string> uids;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    uids.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return uids;
+}
+
 }  // namespace kerf::control

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/cluster/pod.h"
+#include "core/control/object.h"
 #include "core/gpu/form.h"
 
 namespace kerf::control {
@@ -37,5 +39,8 @@ std::optional<gpu::Form> parse_form(const gpu::Model& model, const std::string& 
 /// The name under which a device is offered to nobody in particular: "nvidia.com/mig-1g.5gb",
 /// "nvidia.com/gpu", "kerf.dev/gpu-4gi-shared" of a replica.
 std::string natural_resource(const gpu::Model& model, const gpu::Form& form);
+
+/// Uids of the pods that a claim was bought for.
+std::vector<std::string> bought_for(const Labels& annotations);
 
 }  // namespace kerf::control

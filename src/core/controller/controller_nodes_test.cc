@@ -204,17 +204,53 @@ TEST(ControllerNodes, WhatWasLentWhileItWasAwayIsWrittenDownBeforeItIsTakenBack)
   ASSERT_EQ(bench.take<Withdraw>().size(), 1U);
 }
 
-TEST(ControllerNodes, ANodeThatIsNeverInServiceIsGivenUp) {
+TEST(ControllerNodes, ANodeThatIsNeverInServiceIsGivenUpAndWhoWaitsForItIsServedElsewhere) {
   Bench bench;
   bench.add(act());
   bench.start();
-  Told told = standing(bench, "a", {});
-  told.node.taints.push_back({control::kUncutTaint, "", "NoSchedule"});
-  told.node.ready = false;
-  bench.tell(told.node);
+  bench.tell(pending_pod("a"));
+  bench.pass(5 * kSecond);
+  const auto bought = bench.take<CreateClaim>();
+  ASSERT_EQ(bought.size(), 1U);
+  control::NodeClaim claim = bought[0].second.claim;
+  claim.provider_id = "i-1";
+  claim.zone = "us-east-1a";
+  claim.node = "ip-1";
+  claim = bench.tell(claim);
+  bench.tell_event(Done{bought[0].first, {Result::Applied, claim.meta.version, ""}});
+  control::Node node;  // and no agent ever
+  node.meta.name = "ip-1";
+  node.meta.labels = claim.meta.labels;
+  node.meta.labels[control::kTypeLabel] = claim.type;
+  node.provider_id = "i-1";
+  node.taints = claim.startup_taints;
+  bench.tell(node);
   bench.pass(19 * kMinute);
   EXPECT_TRUE(bench.take<DeleteClaim>().empty());
+  EXPECT_TRUE(bench.take<CreateClaim>().empty());
+  for (const auto& [id, put] : bench.take<PutLayout>()) {
+    control::GpuNode gpus;
+    gpus.meta.name = put.node;
+    gpus.meta.generation = 1;
+    gpus.spec = put.spec;
+    gpus = bench.tell(gpus);
+    bench.tell_event(Done{id, {Result::Applied, gpus.meta.version, ""}});
+  }
   bench.pass(2 * kMinute);
+  EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
+  // Its layout is taken back first, as on any node.
+  const auto puts = bench.take<PutLayout>();
+  ASSERT_EQ(puts.size(), 1U);
+  for (const control::WantedSlice& slice : puts[0].second.spec.gpus[0].slices)
+    EXPECT_FALSE(slice.published);
+  control::GpuNode gpus;
+  gpus.meta.name = "ip-1";
+  gpus.meta.uid = "uid-/ip-1";
+  gpus.meta.generation = 2;
+  gpus.spec = puts[0].second.spec;
+  gpus = bench.tell(gpus);
+  bench.tell_event(Done{puts[0].first, {Result::Applied, gpus.meta.version, ""}});
+  bench.pass(kMinute);
   EXPECT_EQ(bench.take<DeleteClaim>().size(), 1U);
 }
 
@@ -231,6 +267,22 @@ TEST(ControllerNodes, WhoWaitsIsLookedAtAgainWhenThePolicyChanges) {
   ++bench.policies[0].meta.generation;
   bench.policies[0] = bench.tell(bench.policies[0]);
   bench.pass(20 * kSecond);
+  EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
+}
+
+TEST(ControllerNodes, ARaisedBudgetOfANamespaceIsNoticed) {
+  Bench bench;
+  control::SlicePolicy policy = act();
+  policy.budgets["default"].gpus = 1;
+  bench.add(policy);
+  bench.start();
+  for (const char* name : {"a", "b"}) bench.tell(pending_pod(name, "7g.80gb"));
+  bench.pass(kMinute);
+  EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
+  bench.policies[0].budgets["default"].gpus = 10;
+  ++bench.policies[0].meta.generation;
+  bench.policies[0] = bench.tell(bench.policies[0]);
+  bench.pass(30 * kSecond);
   EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
 }
 

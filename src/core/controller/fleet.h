@@ -61,6 +61,7 @@ struct Machine {
   bool going = false;          ///< being deleted, cordoned, interrupted, lost
   bool unusable = false;       ///< degraded: nothing new is put on it
   bool leaving = false;        ///< it is being emptied and given back by Kerf
+  bool making_room = false;    ///< pods move away from it for others: nobody else comes
   Resources allocatable;       ///< less what pods take that have no seat
   std::vector<Standing> slices;
   std::vector<Seat> seats;

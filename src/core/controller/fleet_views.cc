@@ -79,7 +79,8 @@ cluster::Node as_node(const Machine& machine) {
   node.price = machine.price;
   node.allocatable = machine.allocatable;
   node.mode = machine.mode;
-  node.closed = machine.going || machine.unusable || machine.leaving || !machine.sound;
+  node.closed =
+      machine.going || machine.unusable || machine.leaving || machine.making_room || !machine.sound;
   node.gpus.resize(static_cast<std::size_t>(machine.instance->gpu_count));
   const auto held = [&](const DeviceAt& at) {
     return std::any_of(machine.seats.begin(), machine.seats.end(), [&](const Seat& seat) {

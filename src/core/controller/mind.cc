@@ -46,6 +46,10 @@ std::shared_ptr<const market::Market> as_bought(const market::Market& market) {
   return bought;
 }
 
+std::string told_key(Kind kind, const Key& key) {
+  return std::string(control::to_string(kind)) + " " + key.text();
+}
+
 }  // namespace
 
 void Controller::Mind::absorb(const Event& event) {
@@ -61,7 +65,10 @@ void Controller::Mind::absorb(const Event& event) {
           machines_[claim->meta.name].closing.empty())
         refused(*claim);
     }
-    if (store_.lose(gone->kind, gone->key, gone->uid)) flight_.gone(gone->kind, gone->key);
+    if (store_.lose(gone->kind, gone->key, gone->uid)) {
+      flight_.gone(gone->kind, gone->key);
+      told_.erase(told_key(gone->kind, gone->key));
+    }
   } else if (const auto* synced = std::get_if<Synced>(&event)) {
     synced_.insert(synced->kind);
     store_.listed(synced->kind);
@@ -109,7 +116,7 @@ void Controller::Mind::absorb(const Done& done) {
     if (claim != creating_.end()) refused(claim->second);
   }
   if (landed->kind == Kind::Pod && landed->result == Result::Refused)
-    eviction_refused_.insert(landed->key);
+    refused_effects_.insert(done.effect);
 }
 
 void Controller::Mind::start_term() {
@@ -125,7 +132,8 @@ void Controller::Mind::start_term() {
   opened_.clear();
   did_not_leave_.clear();
   told_.clear();
-  eviction_refused_.clear();
+  refused_effects_.clear();
+  full_.clear();
   recovered_.clear();
 }
 
@@ -143,7 +151,7 @@ void Controller::Mind::note(Record record) {
   record.at = now_;
   std::string said(to_string(record.what));
   for (const std::string& arg : record.args) said += "\n" + arg;
-  std::string& last = told_[std::string(control::to_string(record.kind)) + record.about.text()];
+  std::string& last = told_[told_key(record.kind, record.about)];
   if (last == said) return;
   last = said;
   effects_.push_back({0, Note{std::move(record)}});
@@ -171,6 +179,9 @@ void Controller::Mind::rebuild() {
     if (memory->second.failed) machine.unusable = true;
     if (!memory->second.closing.empty()) machine.leaving = true;
   }
+  // Room that is being made there is nobody else's.
+  for (const auto& [id, reservation] : reservations_)
+    if (waits_for_room(reservation)) fleet_.at(reservation.machine).making_room = true;
 }
 
 void Controller::Mind::think() {
@@ -203,13 +214,16 @@ void Controller::Mind::think() {
   give_up_claims();
   for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
     if (policy.mode == control::Mode::Act) {
+      const std::size_t before = reservations_.size();
       carry_on(policy);
+      if (reservations_.size() != before) rebuild();
       place(policy);
       consolidate(policy);
     }
     compare(policy);
     write_status(policy);
   }
+  refused_effects_.clear();
   if (create_claims()) rebuild();
   give_back();
 }
@@ -228,24 +242,31 @@ std::uint64_t Controller::Mind::hash() const {
     hasher.add(memory.failed);
     hasher.add(memory.closing);
     hasher.add(memory.empty_since);
+    hasher.add(memory.left_alone_until);
+    hasher.add(memory.vacate_vain_for);
   }
+  for (const auto* set : {&opened_, &did_not_leave_, &recovered_})
+    for (const std::string& name : *set) hasher.add(name);
   for (const auto& [name, mind] : policies_) {
     hasher.add(name);
     hasher.add(mind.noted);
     hasher.add(mind.written);
     hasher.add(mind.solving);
     hasher.add(mind.solved_for);
+    hasher.add(mind.unsure_until);
     hasher.add(mind.kept.demand_at);
     for (const auto& [uid, count] : mind.kept.purchases) {
       hasher.add(uid);
       hasher.add(count);
     }
-    for (const Transaction& transaction : mind.transactions)
+    for (const Transaction& transaction : mind.transactions) {
+      hasher.add(transaction.opens);
       for (const MoveState& move : transaction.moves) {
         hasher.add(move.uid);
         hasher.add(static_cast<std::int32_t>(move.phase));
         hasher.add(move.since);
       }
+    }
   }
   return hasher.value();
 }

@@ -36,9 +36,11 @@ struct MachineMemory {
   std::int64_t published_generation = 0;
   std::map<std::string, Instant> free_since;  ///< published and free: by device id
   Instant first_seen = 0;
-  Instant empty_since = 0;            ///< 0 = it has pods
-  Instant left_alone_until = 0;       ///< emptying it was given up: not tried again before
-  std::uint64_t vacate_vain_for = 0;  ///< the question where its pods would go that was asked last
+  Instant empty_since = 0;       ///< 0 = it has pods
+  Instant left_alone_until = 0;  ///< emptying it was given up: not tried again before
+  /// Questions where its pods would go: the last one that was asked, the last one in vain.
+  std::uint64_t vacate_asked_for = 0;
+  std::uint64_t vacate_vain_for = 0;
   std::string closing;  ///< why it is given back: "empty", "freed" ...; "" = it is not
 };
 
@@ -60,6 +62,7 @@ struct MoveState {
   Instant since = 0;        ///< of the phase
   std::string successor;    ///< Await: the reservation of the pod that came
   std::uint64_t noted = 0;  ///< Evict: the status has to be written up to here first
+  EffectId asked = 0;       ///< Evict: the eviction that was asked for last
 };
 
 /// A proposal that is being carried out.
@@ -124,9 +127,6 @@ inline bool is_pending(const control::Pod& pod) {
 
 inline bool is_daemon(const control::Pod& pod) { return pod.owner.kind == "DaemonSet"; }
 
-/// Uids of the pods that a claim was bought for.
-std::vector<std::string> bought_for(const control::NodeClaim& claim);
-
 /// Who makes a pod's successor: the group that it is in, or its owner.
 inline std::string family(const control::Pod& pod) {
   const auto group = pod.meta.labels.find(control::kGroupLabel);
@@ -166,8 +166,10 @@ class Controller::Mind {
   void wake_at(Instant at);
   /// The object must not be busy (is_free).
   template <class A>
-  void ask(Kind kind, const Key& key, Version version, A action) {
-    effects_.push_back({flight_.ask(kind, key, version, now_), std::move(action)});
+  EffectId ask(Kind kind, const Key& key, Version version, A action) {
+    const EffectId id = flight_.ask(kind, key, version, now_);
+    effects_.push_back({id, std::move(action)});
+    return id;
   }
   void note(Record record);
   bool is_free(Kind kind, const Key& key) const { return !flight_.busy(kind, key, now_); }
@@ -178,6 +180,7 @@ class Controller::Mind {
   void recover();
   void recover(const Machine& machine, const control::Pod& pod);
   bool forget_stale_reservations();
+  bool is_going(const control::Pod& pod) const;
   void inherit();
   bool is_demand(const control::SlicePolicy& policy, const control::Pod& pod) const;
   std::vector<Want> wants(const control::SlicePolicy& policy);
@@ -315,7 +318,11 @@ class Controller::Mind {
   std::map<std::tuple<std::string, std::string, market::CapacityType>, Instant> refused_;
   std::shared_ptr<const market::Market> on_sale_;
   /// Namespaces that could not afford more: policy and namespace -> what they held then.
-  std::map<std::pair<std::string, std::string>, Part> full_;
+  struct Full {
+    Part held;
+    std::int64_t generation = 0;  ///< of the policy
+  };
+  std::map<std::pair<std::string, std::string>, Full> full_;
   Reservations reservations_;
   std::map<std::string, control::NodeClaim> creating_;
   std::map<std::string, PolicyMind> policies_;
@@ -325,7 +332,7 @@ class Controller::Mind {
   std::set<std::string> opened_;                        ///< pod uids that others were moved for
   std::set<std::string> did_not_leave_;                 ///< "heir/" + uid: a place was kept in vain
   std::map<std::string, std::string> told_;             ///< object -> last thing noted about it
-  std::set<Key> eviction_refused_;                      ///< pods, since the last step
+  std::set<EffectId> refused_effects_;                  ///< on pods, since the last step
   std::set<std::string> recovered_;  ///< policies that act, and whose promises were looked for
   std::uint64_t market_number_ = 0;  ///< counts changes of what is on sale
 

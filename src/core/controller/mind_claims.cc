@@ -176,8 +176,11 @@ bool Controller::Mind::within_budget(const SlicePolicy& policy, const std::strin
   const Part now = spent(policy, ns);
   const auto full = full_.find({policy.meta.name, ns});
   if (full != full_.end()) {
-    if (now.rate >= full->second.rate && now.gpu_milli >= full->second.gpu_milli) return false;
-    full_.erase(full);  // somebody left: ask again
+    const Part& then = full->second.held;
+    if (full->second.generation == policy.meta.generation && now.rate >= then.rate &&
+        now.gpu_milli >= then.gpu_milli)
+      return false;
+    full_.erase(full);  // somebody left, or the policy is another: ask again
   }
   return true;
 }
@@ -204,7 +207,7 @@ bool Controller::Mind::affordable(const SlicePolicy& policy, const Problem& prob
     const bool many =
         budget->second.gpus && now.gpu_milli + part.gpu_milli > *budget->second.gpus * 1000;
     if (!dear && !many) continue;
-    full_[{policy.meta.name, ns}] = now;
+    full_[{policy.meta.name, ns}] = {now, policy.meta.generation};
     all = false;
   }
   return all;
@@ -331,7 +334,8 @@ bool Controller::Mind::create_claims() {
   bool given_up = false;
   int under_way = unlaunched();  // more than that wait for their turn
   for (const auto& [policy, mind] : policies_)
-    for (const auto& [name, to_buy] : mind.to_buy) under_way -= to_buy.asked ? 0 : 1;
+    for (const auto& [name, to_buy] : mind.to_buy)
+      under_way -= to_buy.asked || store_.find<NodeClaim>(name) != nullptr ? 0 : 1;
   for (auto& [policy, mind] : policies_) {
     for (auto at = mind.to_buy.begin(); at != mind.to_buy.end();) {
       auto& [name, to_buy] = *at;
@@ -366,7 +370,7 @@ bool Controller::Mind::create_claims() {
 
 /// The purchase came to nothing: it does not count against the pods.
 void Controller::Mind::uncount(PolicyMind& mind, const NodeClaim& claim) {
-  for (const std::string& uid : bought_for(claim)) {
+  for (const std::string& uid : control::bought_for(claim.meta.annotations)) {
     const auto count = mind.kept.purchases.find(uid);
     if (count != mind.kept.purchases.end() && --count->second == 0)
       mind.kept.purchases.erase(count);
@@ -392,8 +396,12 @@ void Controller::Mind::give_up_claims() {
         acting(machine.policy) == nullptr)
       continue;
     const Instant over = machine.claim->meta.created + options_.node_deadline_ms;
-    if (now_ < over) wake_at(over);
-    else closing = "never-came";
+    if (now_ < over) {
+      wake_at(over);
+    } else if (closing.empty()) {
+      closing = "never-came";
+      wake_at(now_ + 1);  // whoever it was for is looked at again
+    }
   }
 }
 

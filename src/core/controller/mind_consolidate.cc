@@ -193,6 +193,12 @@ void Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
     if (machine == fleet_.end() || machine->second.going || machine->second.claim == nullptr)
       return;
   }
+  for (const Planned& move : planned) {
+    const auto to = fleet_.find(move.machine);
+    if (!move.machine.empty() &&
+        (to == fleet_.end() || to->second.going || to->second.unusable || to->second.leaving))
+      return;
+  }
   if (!within_limits(policy, *problem.market, buys)) return;
   // What is planned in terms of a problem whose pods are those that move.
   Problem moving;
@@ -277,7 +283,10 @@ std::string Controller::Mind::machine_of(const Pod& pod) const {
 /// today's. True if it asked.
 bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
   PolicyMind& mind = policies_[policy.meta.name];
-  if (mind.aged_at != 0 && now_ < mind.aged_at + kLookForAgedMs) return false;
+  if (mind.aged_at != 0 && now_ < mind.aged_at + kLookForAgedMs) {
+    wake_at(mind.aged_at + kLookForAgedMs);
+    return false;
+  }
   for (const auto& [name, machine] : fleet_) {
     if (machine.policy != policy.meta.name || machine.claim == nullptr || machine.coming() ||
         machine.going || machine.leaving || machine.strangers)
@@ -325,7 +334,7 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
     Hasher question;
     add_stock(question, *asked);
     if (question.value() == machines_[name].vacate_vain_for) continue;
-    machines_[name].vacate_vain_for = question.value();
+    machines_[name].vacate_asked_for = question.value();
     mind.aged_at = now_;
     mind.problem = asked;
     effects_.push_back({mind.solving = flight_.number(), Solve{asked}});
@@ -338,6 +347,8 @@ void Controller::Mind::vacate(const SlicePolicy& policy, const Problem& problem,
                               const online::Decision& decision) {
   if (!decision.purchase.unplaced.empty() ||
       std::ssize(decision.purchase.nodes) > options_.unlaunched) {
+    MachineMemory& memory = machines_[problem.about];
+    memory.vacate_vain_for = memory.vacate_asked_for;
     policies_[policy.meta.name].aged_at = now_ - kLookForAgedMs + options_.vain_ms;  // the next one
     wake_at(now_ + options_.vain_ms);
     return;

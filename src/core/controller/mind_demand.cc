@@ -58,17 +58,6 @@ void Controller::Mind::inherit() {
   }
 }
 
-std::vector<std::string> bought_for(const control::NodeClaim& claim) {
-  const std::string text = control::label_of(claim.meta.annotations, control::kBoughtFor);
-  std::vector<std::string> uids;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    uids.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return uids;
-}
-
 /// What was bought, or cut and nominated, for pods that still wait is theirs, by a run before this
 /// one or before the policy observed for a while: the claim says for whom it was bought, the pod
 /// where it was nominated to.
@@ -84,7 +73,7 @@ void Controller::Mind::recover() {
     if (!begin.contains(machine.policy)) continue;
     if (machine.node != nullptr) by_node[machine.node->meta.name] = &machine;
     if (machine.claim == nullptr) continue;
-    for (const std::string& uid : bought_for(*machine.claim))
+    for (const std::string& uid : control::bought_for(machine.claim->meta.annotations))
       if (const Pod* pod = store_.pod(uid)) recover(machine, *pod);
   }
   for (const auto& [key, pod] : store_.all<Pod>()) {
@@ -131,6 +120,12 @@ void Controller::Mind::recover(const Machine& machine, const Pod& pod) {
   reservations_.emplace(id, std::move(reservation));
 }
 
+/// Its machine goes, and not because Kerf empties it.
+bool Controller::Mind::is_going(const Pod& pod) const {
+  const auto machine = fleet_.find(machine_of(pod));
+  return machine != fleet_.end() && machine->second.going;
+}
+
 /// True if there were any: the fleet has seats for them.
 bool Controller::Mind::forget_stale_reservations() {
   const auto is_stale = [&](const Reservation& reservation) {
@@ -141,6 +136,8 @@ bool Controller::Mind::forget_stale_reservations() {
                                    [&](const Seat& one) { return one.id == reservation.id; });
     // Another pod has the room; unless that moves away for it.
     if (seat == there.seats.end()) return !waits_for_room(reservation);
+    // A node that never came into service: whoever waits for it is served elsewhere.
+    if (seat->pod == nullptr && machines_[reservation.machine].closing == "never-came") return true;
     if (reservation.whom == For::Pod) {
       const Pod* pod = pod_of(reservation.id);
       if (pod == nullptr || pod->done() || pod->meta.deleted != 0) return true;
@@ -152,7 +149,9 @@ bool Controller::Mind::forget_stale_reservations() {
     if (reservation.whom == For::Successor || reservation.whom == For::Member) {
       if (!reservation.may_come) return !is_moving(reservation.id);
       if (now_ >= reservation.since + kHeirMs) {
-        if (reservation.whom == For::Successor) did_not_leave_.insert(reservation.id);
+        const Pod* pod = store_.pod(reservation.id.substr(5));
+        if (reservation.whom == For::Successor && pod != nullptr && is_going(*pod))
+          did_not_leave_.insert(reservation.id);
         return true;
       }
       wake_at(reservation.since + kHeirMs);
@@ -170,7 +169,10 @@ bool Controller::Mind::forget_stale_reservations() {
   });
   std::erase_if(nominated_by_others_, [&](const auto& entry) { return gone(entry.first); });
   std::erase_if(opened_, gone);
-  std::erase_if(did_not_leave_, [&](const std::string& heir) { return gone(heir.substr(5)); });
+  std::erase_if(did_not_leave_, [&](const std::string& heir) {
+    const Pod* pod = store_.pod(heir.substr(5));
+    return pod == nullptr || !is_going(*pod);
+  });
   return stale > 0;
 }
 

@@ -131,7 +131,7 @@ void Controller::Mind::find_priorities() {
 
 bool Controller::Mind::stays_offered(const Machine& machine, const Standing& slice) {
   if (slice.lent) return true;
-  if (machine.leaving) return false;
+  if (machine.leaving || machine.making_room) return false;
   MachineMemory& memory = machines_[machine.name];
   const std::string id = id_of(machine, slice.at);
   if (!slice.published) {
@@ -168,6 +168,7 @@ GpuNodeSpec Controller::Mind::target(const Machine& machine) {
         const DeviceAt& at = seat.devices[d];
         if (at.gpu != g) continue;
         seated.push_back(at);
+        machines_[machine.name].free_since.erase(id_of(machine, at));
         const bool shielded = seat.pod != nullptr && shielded_.contains(seat.pod->meta.uid);
         const Standing* stands = standing_at(machine, at);
         // What was lent while nobody was here is written down first, then taken back like all.

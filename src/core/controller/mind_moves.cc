@@ -15,7 +15,6 @@ void Controller::Mind::carry_on(const SlicePolicy& policy) {
     if (carry_on(policy, mind.transactions[t])) ++t;
     else mind.transactions.erase(mind.transactions.begin() + static_cast<std::ptrdiff_t>(t));
   }
-  eviction_refused_.clear();
 }
 
 /// False: it is over, done or given up.
@@ -27,6 +26,12 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
       return false;
     }
     if (machine->second.coming()) return true;
+  }
+  if (!transaction.opens.empty() && !reservations_.contains(transaction.opens)) {
+    const Pod* served = pod_of(transaction.opens);
+    if (served != nullptr && !served->node.empty() &&
+        machine_of(*served) == transaction.moves.front().from)
+      transaction.opens.clear();  // it has come
   }
   if (!transaction.opens.empty() && !reservations_.contains(transaction.opens)) {
     give_up(policy, transaction, "nobody waits for the room any more");
@@ -94,7 +99,8 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
       enter(Phase::Evict);
       [[fallthrough]];
     case Phase::Evict:
-      if (eviction_refused_.contains(move.pod)) {
+      if (refused_effects_.contains(move.asked)) {
+        heir->second.may_come = false;  // it stays where it is
         give_up(policy, transaction, "its PodDisruptionBudget does not allow it");
         return false;
       }
@@ -105,7 +111,7 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
         return false;
       }
       let_come(heir->second);
-      ask(Kind::Pod, move.pod, pod->meta.version, Evict{move.pod, move.uid});
+      move.asked = ask(Kind::Pod, move.pod, pod->meta.version, Evict{move.pod, move.uid});
       note({now_,
             What::Move,
             Kind::Pod,
@@ -153,7 +159,8 @@ void Controller::Mind::let_come(Reservation& heir) const {
   heir.may_come = true;
 }
 
-/// Every device that is reserved stands under its name, parked or not, and nothing on the machine
+/// Every device that is reserved stands under its name, parked, so that nobody else can be bound to
+/// it, and nothing on the machine
 /// is being changed: placement and capacity in hand.
 bool Controller::Mind::stands(const Reservation& reservation) const {
   const auto at = fleet_.find(reservation.machine);
@@ -164,12 +171,15 @@ bool Controller::Mind::stands(const Reservation& reservation) const {
   if (!node.status.cut || node.status.observed_generation != node.meta.generation ||
       !is_free(Kind::GpuNode, control::key_of(node.meta)))
     return false;
-  for (std::size_t d = 0; d < reservation.devices.size(); ++d)
-    if (std::none_of(machine.slices.begin(), machine.slices.end(), [&](const Standing& slice) {
-          return slice.at == reservation.devices[d] && slice.resource == reservation.resources[d] &&
-                 slice.state == cluster::SliceState::Free;
-        }))
-      return false;
+  for (std::size_t d = 0; d < reservation.devices.size(); ++d) {
+    const std::string& resource = reservation.resources[d];
+    const bool parked =
+        std::any_of(machine.slices.begin(), machine.slices.end(), [&](const Standing& slice) {
+          return slice.at == reservation.devices[d] && slice.resource == resource &&
+                 slice.state == cluster::SliceState::Free && !slice.published;
+        });
+    if (!parked || offered(machine, resource) > published(machine, resource)) return false;
+  }
   return true;
 }
 
@@ -209,6 +219,7 @@ void Controller::Mind::give_up(const SlicePolicy& policy, Transaction& transacti
   for (const std::string& name : transaction.returns) {
     machines_[name].closing.clear();
     machines_[name].left_alone_until = now_ + policy.consolidation.cool_down_ms;
+    machines_[name].vacate_vain_for = 0;
   }
   PolicyMind& mind = policies_[policy.meta.name];
   mind.consolidated_at = now_;

@@ -301,6 +301,7 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
     note(std::move(record));
   }
   for (const online::Proposal& proposal : solution.proposals) open_slot(policy, problem, proposal);
+  const bool opening = !solution.proposals.empty();
   buy(policy, problem, solution.decision.purchase);
   // What was answered is done; should it come to nothing, the same question is a new one.
   const std::size_t after = reservations_.size();
@@ -308,7 +309,7 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
   const bool vain = after == before && !solution.room_moved;
   mind.vain_for = vain ? mind.asked_for : 0;
   mind.vain_at = now_;
-  if (!vain) mind.solved_for = 0;
+  if (!vain || opening) mind.solved_for = 0;
 }
 
 /// The circuit breaker: a pod that could be bound and is not.

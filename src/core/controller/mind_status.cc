@@ -24,7 +24,7 @@ bool counts(const Pod& pod) {
 
 bool Controller::Mind::is_bought_for(const Pod& pod) const {
   for (const auto& [key, claim] : store_.all<control::NodeClaim>()) {
-    const std::vector<std::string> uids = bought_for(claim);
+    const std::vector<std::string> uids = control::bought_for(claim.meta.annotations);
     if (std::find(uids.begin(), uids.end(), pod.meta.uid) != uids.end()) return true;
   }
   return false;

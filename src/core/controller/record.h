@@ -21,7 +21,8 @@ enum class What : std::uint8_t {
   Lost,       ///< it runs, and devices of its are lost; args: [machine, device ids ...]
   // A node.
   Cut,      ///< a layout is wanted; args: [layout before, layout wanted]
-  Return,   ///< given back; args: [why: "empty", "freed", "expires", "drifted", "never-came"]
+  Return,   ///< given back; args: [why: "empty", "freed", "replaced", "expires", "drifted",
+            ///< "never-came"]
   Failed,   ///< its layout was not reached in time; args: [Degraded's reason, its message]
   Refused,  ///< of a claim: it could not be had; args: [type, zones]
   // Moves.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "core/online/purchase.h"
@@ -10,6 +11,10 @@
 namespace kerf::controller {
 
 namespace {
+
+/// Room that others make is looked for so long, for so many shapes: about 50 ms each.
+constexpr std::int64_t kOpenSteps = 800'000;
+constexpr std::size_t kOpenShapes = 4;
 
 online::Expectation expectation(online::Standing& standing, const Problem& problem) {
   std::map<online::AskId, std::int64_t> weights;
@@ -57,13 +62,17 @@ bool everybody_sits(const Problem& problem, const online::Decision& decision) {
 void open_slot(const Problem& problem, online::Standing& standing, Solution& solution) {
   std::vector<plan::NodePlan>& nodes = solution.decision.purchase.nodes;
   const auto is_here = [&](const online::Move& move) { return move.pod < problem.running.size(); };
-  for (auto node = nodes.begin(); node != nodes.end() && problem.limits.open; ++node) {
-    if (node->pods.size() != 1) continue;
+  online::ConsolidateLimits limits = problem.limits;
+  limits.steps = kOpenSteps;
+  std::set<online::ShapeId> tried;
+  for (auto node = nodes.begin(); node != nodes.end() && limits.open; ++node) {
+    if (node->pods.size() != 1 || tried.size() == kOpenShapes) continue;
     const std::uint32_t pod = node->pods.front();
     if (problem.whom[pod] != For::Pod || !problem.may_open[pod]) continue;
     const online::ShapeId shape =
         standing.shape(problem.pending.shapes[problem.pending.pods[pod].shape]);
-    auto proposal = online::open_slot(standing, problem.limits, shape, node->price);
+    if (!tried.insert(shape).second) continue;
+    auto proposal = online::open_slot(standing, limits, shape, node->price);
     // Those that were placed just now are not there yet.
     if (!proposal || !std::all_of(proposal->moves.begin(), proposal->moves.end(), is_here))
       continue;

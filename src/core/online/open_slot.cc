@@ -32,7 +32,11 @@ class SlotSearch {
 
   /// With exactly so many moves.
   std::optional<Proposal> run(std::size_t moves) {
+    // Half of what is left may go into the list.
+    const std::int64_t rest = steps_ / 2;
+    steps_ -= rest;
     list(moves);
+    steps_ = std::max<std::int64_t>(steps_, 0) + rest;
     std::sort(choices_.begin(), choices_.end());
     for (const auto& [hardness, node, pods] : choices_) {
       if (steps_ <= 0) break;

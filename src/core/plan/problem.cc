@@ -244,7 +244,7 @@ class Compiler {
   /// Takes out machines that another one beats: no dearer, no smaller, the same GPUs, and every
   /// class of theirs. No fleet gets dearer by it, so bounds and plans may both rely on it.
   void drop_dominated() {
-    auto beats = [this](const Machine& a, const Machine& b) {
+    auto beats = [](const Machine& a, const Machine& b) {
       if (a.kind != b.kind || a.gpus != b.gpus || a.price > b.price ||
           !b.allocatable.fits(a.allocatable) || a.candidates.size() < b.candidates.size())
         return false;
