@@ -39,10 +39,7 @@ class Rest : public Checker {
                                             "Publish",   "Withdraw",    "Evict",       "PatchNode",
                                             "PutStatus", "Note",        "Solve",       "WakeAt"};
     const Instant now = checks_.world().now();
-    const bool solve = std::holds_alternative<controller::Solve>(effect.action);
-    const bool told = std::holds_alternative<controller::PutStatus>(effect.action) ||
-                      std::holds_alternative<controller::Note>(effect.action);
-    if ((solve && is_asked_by_time(now)) || (told && is_priced_anew(now))) return;
+    if (is_asked_by_time(now)) return;
     recent_.emplace_back(now, kWhat[effect.action.index()]);
   }
 
@@ -91,16 +88,14 @@ class Rest : public Checker {
   }
 
  private:
-  /// New prices are looked at, even if they are the old ones; and an hour after a move another one
-  /// is allowed.
+  /// New prices are looked at, even if they are the old ones; and an hour after a move was written
+  /// down, at most some minutes before it was made, another one is allowed. What follows is theirs.
   bool is_asked_by_time(Instant now) const {
-    return is_priced_anew(now) || std::any_of(moves_.begin(), moves_.end(), [&](Instant at) {
-             return now >= at + 59 * kMinute && now <= at + 62 * kMinute;
+    return now < feed_at_ + 2 * kMinute ||
+           std::any_of(moves_.begin(), moves_.end(), [&](Instant at) {
+             return now >= at + 54 * kMinute && now <= at + 62 * kMinute;
            });
   }
-
-  /// Status and notes say what everything costs.
-  bool is_priced_anew(Instant now) const { return now < feed_at_ + 2 * kMinute; }
 
   std::vector<std::pair<Instant, const char*>> recent_;
   std::vector<Instant> moves_;

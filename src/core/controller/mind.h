@@ -271,7 +271,7 @@ class Controller::Mind {
                  const online::Proposal& proposal);
   void begin(const control::SlicePolicy& policy, const Problem& problem,
              const online::Proposal& proposal);
-  void start(const control::SlicePolicy& policy, const Problem& problem, Transaction transaction,
+  bool start(const control::SlicePolicy& policy, const Problem& problem, Transaction transaction,
              const std::vector<plan::NodePlan>& buys, const std::vector<Planned>& planned);
   bool within_limits(const control::SlicePolicy& policy, const market::Market& market,
                      const std::vector<plan::NodePlan>& buys) const;

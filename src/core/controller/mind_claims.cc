@@ -400,7 +400,7 @@ void Controller::Mind::give_up_claims() {
       wake_at(over);
     } else if (closing.empty()) {
       closing = "never-came";
-      wake_at(now_ + 1);  // whoever it was for is looked at again
+      wake_at(now_ + 1);  // layouts follow
     }
   }
 }

@@ -184,29 +184,29 @@ void Controller::Mind::begin(const SlicePolicy& policy, const Problem& problem,
   start(policy, problem, std::move(transaction), proposal.buys, planned);
 }
 
-void Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
+bool Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
                              Transaction transaction, const std::vector<plan::NodePlan>& buys,
                              const std::vector<Planned>& planned) {
   PolicyMind& mind = policies_[policy.meta.name];
   for (const std::string& name : transaction.returns) {
     const auto machine = fleet_.find(name);
     if (machine == fleet_.end() || machine->second.going || machine->second.claim == nullptr)
-      return;
+      return false;
   }
   for (const Planned& move : planned) {
     const auto to = fleet_.find(move.machine);
     if (!move.machine.empty() &&
         (to == fleet_.end() || to->second.going || to->second.unusable || to->second.leaving))
-      return;
+      return false;
   }
-  if (!within_limits(policy, *problem.market, buys)) return;
+  if (!within_limits(policy, *problem.market, buys)) return false;
   // What is planned in terms of a problem whose pods are those that move.
   Problem moving;
   moving.market = problem.market;
   std::map<std::uint32_t, std::uint32_t> number;  // pod of the snapshot -> pod of `moving`
   for (const Planned& move : planned) {
     const Pod* pod = running(problem, move.pod);
-    if (pod == nullptr) return;
+    if (pod == nullptr) return false;
     number[move.pod] = static_cast<std::uint32_t>(moving.pending.pods.size());
     add_pending(moving, {"heir/" + pod->meta.uid, For::Successor, control::key_of(pod->meta).text(),
                          family(*pod), &pod->shape});
@@ -215,7 +215,7 @@ void Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
     const plan::NodePlan theirs =
         renumbered(buy, [&](std::uint32_t pod) { return number.at(pod); });
     const std::string name = add_claim(policy, moving, theirs, {}, {});
-    if (name.empty()) return;
+    if (name.empty()) return false;
     transaction.bought.push_back(name);
   }
   rebuild();
@@ -241,6 +241,7 @@ void Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
   for (const std::string& name : transaction.returns) machines_[name].closing = transaction.why;
   mind.transactions.push_back(std::move(transaction));
   rebuild();
+  return true;
 }
 
 /// The plan may count on nodes that go first; while they stand, they count.
@@ -345,14 +346,15 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
 
 void Controller::Mind::vacate(const SlicePolicy& policy, const Problem& problem,
                               const online::Decision& decision) {
-  if (!decision.purchase.unplaced.empty() ||
-      std::ssize(decision.purchase.nodes) > options_.unlaunched) {
+  const auto in_vain = [&] {
     MachineMemory& memory = machines_[problem.about];
     memory.vacate_vain_for = memory.vacate_asked_for;
     policies_[policy.meta.name].aged_at = now_ - kLookForAgedMs + options_.vain_ms;  // the next one
     wake_at(now_ + options_.vain_ms);
-    return;
-  }
+  };
+  if (!decision.purchase.unplaced.empty() ||
+      std::ssize(decision.purchase.nodes) > options_.unlaunched)
+    return in_vain();
   Transaction transaction;
   transaction.why = problem.why;
   transaction.returns = {problem.about};
@@ -367,7 +369,7 @@ void Controller::Mind::vacate(const SlicePolicy& policy, const Problem& problem,
     for (const std::uint32_t pod : buys.back().pods)
       planned.push_back({pod, "", number, devices_of(buys.back(), pod)});
   }
-  start(policy, problem, std::move(transaction), buys, planned);
+  if (!start(policy, problem, std::move(transaction), buys, planned)) in_vain();
 }
 
 }  // namespace kerf::controller

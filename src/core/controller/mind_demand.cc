@@ -136,8 +136,6 @@ bool Controller::Mind::forget_stale_reservations() {
                                    [&](const Seat& one) { return one.id == reservation.id; });
     // Another pod has the room; unless that moves away for it.
     if (seat == there.seats.end()) return !waits_for_room(reservation);
-    // A node that never came into service: whoever waits for it is served elsewhere.
-    if (seat->pod == nullptr && machines_[reservation.machine].closing == "never-came") return true;
     if (reservation.whom == For::Pod) {
       const Pod* pod = pod_of(reservation.id);
       if (pod == nullptr || pod->done() || pod->meta.deleted != 0) return true;

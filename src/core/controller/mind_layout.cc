@@ -150,6 +150,8 @@ bool Controller::Mind::stays_offered(const Machine& machine, const Standing& sli
 GpuNodeSpec Controller::Mind::target(const Machine& machine) {
   GpuNodeSpec spec;
   spec.gpus.resize(static_cast<std::size_t>(machine.instance->gpu_count));
+  // Whoever waits for a node that never comes is served elsewhere once it goes.
+  const bool given_up = machines_[machine.name].closing == "never-came";
   const online::SliceTable& table =
       tables_->of(*machine.model, machine.mode, machine.instance->gpu_fraction, {});
   for (std::uint32_t g = 0; g < spec.gpus.size(); ++g) {
@@ -173,7 +175,8 @@ GpuNodeSpec Controller::Mind::target(const Machine& machine) {
         const Standing* stands = standing_at(machine, at);
         // What was lent while nobody was here is written down first, then taken back like all.
         const bool lent = stands != nullptr && stands->lent;
-        want(at.form, at.start, seat.resources[d], (seat.offered && !shielded) || lent);
+        want(at.form, at.start, seat.resources[d],
+             (seat.offered && !shielded && !given_up) || lent);
         if (stands != nullptr)
           gpu.slices.push_back({at.form, at.start, SliceState::Used, false, cluster::kNone});
         else missing.push_back({*table.unit(at.form), at.start});

@@ -92,9 +92,9 @@ void Controller::Mind::take_stock(const SlicePolicy& policy, Problem& problem) {
     const MachineMemory& memory = machines_[name];
     const bool young = memory.first_seen + policy.consolidation.cool_down_ms > now_;
     node.kept = machine.coming() || machine.claim == nullptr || machine.strangers ||
-                (young && machine.has_pods());
+                (young && machine.has_pods()) || !machine.sound;
     for (const Seat& seat : machine.seats) {
-      if (seat.daemon) continue;
+      if (seat.daemon || !machine.sound) continue;
       cluster::Running pod;
       pod.node = static_cast<std::uint32_t>(snapshot.nodes.size());
       pod.name = seat.pod != nullptr ? seat.pod->meta.name : seat.id;
