@@ -59,7 +59,8 @@ class Budgets : public Checker {
     const Share now = held(policy, ns);
     sum += {std::min(then.gpu_milli, now.gpu_milli), std::min(then.rate, now.rate)};
     for (const NodeClaim& other : api.all<NodeClaim>())
-      if (other.meta.deleted == 0 && policy_of(api, other.meta.labels) == &policy)
+      if (other.meta.deleted == 0 && !other.initialized &&
+          policy_of(api, other.meta.labels) == &policy)
         sum += coming(other, ns, counted);
     if (budget.gpus && sum.gpu_milli > *budget.gpus * 1000)
       checks_.breach(Promise::Limits, claim.meta.name + " gives " + ns + " " +
@@ -81,7 +82,11 @@ class Budgets : public Checker {
       Machine* machine = world.karpenter().machine(claim.node);
       if (machine == nullptr || !machine->on()) continue;
       for (const PodDevices& holder : machine->kubelet().checkpoint()) {
-        if (holder.pod.substr(0, holder.pod.find('/')) != ns) continue;
+        const std::size_t slash = holder.pod.find('/');
+        if (holder.pod.substr(0, slash) != ns) continue;
+        // Who was deleted by force is nobody's any more, whatever kubelet still has to end.
+        const auto* pod = world.api().find<control::Pod>(Key{ns, holder.pod.substr(slash + 1)});
+        if (pod == nullptr || pod->meta.uid != holder.uid || pod->done()) continue;
         for (const auto& [resource, ids] : holder.ids)
           for (const std::string& id : ids)
             if (const auto name = agent::parse_device_id(id)) sum += part(claim, name->form);

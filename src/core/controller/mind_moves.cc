@@ -188,7 +188,7 @@ bool Controller::Mind::is_shielded(const MoveState& move) const {
   const auto machine = fleet_.find(move.from);
   if (machine == fleet_.end()) return true;
   const control::GpuNode* gpus = machine->second.gpus;
-  if (gpus == nullptr || machine->second.node == nullptr || !gpus->status.cut ||
+  if (gpus == nullptr || machine->second.node == nullptr ||
       gpus->status.observed_generation != gpus->meta.generation)
     return false;
   for (const Seat& seat : machine->second.seats) {
