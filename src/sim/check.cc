@@ -111,6 +111,7 @@ void Checks::listen() {
   };
   record_before_ = world_.controller().on_record;
   world_.controller().on_record = [this](const controller::Record& record) {
+    if (record.what == controller::What::Buy) told_[record.about.name] = world_.controller().told();
     for (const auto& checker : checkers_) checker->noted(record);
     if (record_before_) record_before_(record);
   };
@@ -145,6 +146,11 @@ void Checks::fault(const FaultDone& done) {
     default: break;
   }
   if (world_.karpenter().machine(done.where) != nullptr) troubles_.shake(done.where, now);
+}
+
+const market::Market& Checks::prices_of(const std::string& claim) const {
+  const auto told = told_.find(claim);
+  return told == told_.end() || told->second == nullptr ? *world_.prices().feed() : *told->second;
 }
 
 bool Checks::streams_are_wrong() const { return world_.now() < late_until_ + 30 * kSecond; }

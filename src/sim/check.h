@@ -132,6 +132,9 @@ class Checks {
   Instant calm_since() const { return calm_since_; }
   /// The controller's streams are, or were until a moment ago, late or broken off.
   bool streams_are_wrong() const;
+  /// The prices that the controller was told when it decided on that claim; the feed's, if it did
+  /// not.
+  const market::Market& prices_of(const std::string& claim) const;
   /// What the controller sees may be that old.
   std::int64_t controller_sees_ms() const;
   void breach(Promise promise, std::string sentence);
@@ -165,6 +168,7 @@ class Checks {
   Instant late_until_ = 0;  ///< the controller's streams are wrong
   Troubles troubles_;
   Instant calm_since_ = 0;
+  std::map<std::string, std::shared_ptr<const market::Market>> told_;  ///< by claim name
   std::vector<Verdict> verdicts_;
   std::set<std::string> said_;
 };

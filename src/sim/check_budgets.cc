@@ -34,7 +34,6 @@ class Budgets : public Checker {
     if (record.what != controller::What::Buy) return;
     const auto* policy = checks_.world().api().find<SlicePolicy>(record.policy);
     if (policy == nullptr) return;
-    told_[record.about.name] = checks_.world().controller().told();
     for (const auto& [ns, budget] : policy->budgets)
       held_[{record.about.name, ns}] = held(*policy, ns);
   }
@@ -101,7 +100,8 @@ class Budgets : public Checker {
     Share sum;
     std::map<std::string, std::int64_t> asked;  // by resource
     for (const control::Pod& pod : checks_.world().api().all<control::Pod>())
-      if (pod.meta.ns == ns && pod.node.empty() && pod.meta.deleted == 0 && is_for(claim, pod) &&
+      if (pod.meta.ns == ns && pod.node.empty() && pod.meta.deleted == 0 &&
+          control::is_bought_for(claim.meta.annotations, pod.meta.uid) &&
           counted.insert(pod.meta.uid).second)
         for (const cluster::GpuRequest& request : pod.shape.gpu)
           asked[cluster::resource_name(request)] += request.count;
@@ -111,16 +111,8 @@ class Budgets : public Checker {
     return sum;
   }
 
-  static bool is_for(const NodeClaim& claim, const control::Pod& pod) {
-    const std::vector<std::string> uids = control::bought_for(claim.meta.annotations);
-    return std::find(uids.begin(), uids.end(), pod.meta.uid) != uids.end();
-  }
-
   Share part(const NodeClaim& claim, const std::string& text) const {
-    const auto told = told_.find(claim.meta.name);
-    const market::Market& feed = told == told_.end() || told->second == nullptr
-                                     ? *checks_.world().prices().feed()
-                                     : *told->second;
+    const market::Market& feed = checks_.prices_of(claim.meta.name);
     const market::InstanceType* type = feed.type_named(claim.type);
     if (type == nullptr) return {};
     const gpu::Model& model = feed.model_of(*type);
@@ -136,8 +128,6 @@ class Budgets : public Checker {
   }
 
   std::map<std::pair<std::string, std::string>, Share> held_;  ///< by claim and namespace
-  /// Prices that each claim was decided by.
-  std::map<std::string, std::shared_ptr<const market::Market>> told_;
 };
 
 }  // namespace

@@ -16,8 +16,6 @@ class Purchases : public Checker {
 
   void noted(const controller::Record& record) override {
     if (record.what == controller::What::Failed) failed_.insert(record.about.name);
-    if (record.what == controller::What::Buy)
-      told_[record.about.name] = checks_.world().controller().told();
   }
 
   void changed(const Change& change) override {
@@ -50,8 +48,7 @@ class Purchases : public Checker {
         if (other.meta.name == claim.meta.name || other.meta.deleted != 0 || other.initialized ||
             is_spoiled(other))
           continue;
-        const std::vector<std::string> theirs = control::bought_for(other.meta.annotations);
-        if (std::find(theirs.begin(), theirs.end(), uid) == theirs.end()) continue;
+        if (!control::is_bought_for(other.meta.annotations, uid)) continue;
         checks_.breach(Promise::BuysOnce, claim.meta.name + " is bought for pod " + uid +
                                               " while " + other.meta.name +
                                               ", bought for it, is coming");
@@ -74,10 +71,7 @@ class Purchases : public Checker {
   /// the cheapest that the claim allows. What is being deleted does not count.
   void limits(const NodeClaim& claim, const control::SlicePolicy& policy) {
     const ApiServer& api = checks_.world().api();
-    const auto told = told_.find(claim.meta.name);
-    const market::Market& market = told == told_.end() || told->second == nullptr
-                                       ? *checks_.world().prices().feed()
-                                       : *told->second;
+    const market::Market& market = checks_.prices_of(claim.meta.name);
     MicroUsdPerHour rate;
     std::int64_t gpus = 0;
     int unlaunched = 0;
@@ -106,10 +100,9 @@ class Purchases : public Checker {
                                           std::to_string(*policy.buys.limit_gpus));
   }
 
-  std::map<std::string, std::int64_t> bought_;                         ///< by pod uid
-  std::set<std::string> failed_;                                       ///< nodes
-  std::map<std::string, std::shared_ptr<const market::Market>> told_;  ///< by claim name
-  std::set<std::string> counted_;                                      ///< uids of claims
+  std::map<std::string, std::int64_t> bought_;  ///< by pod uid
+  std::set<std::string> failed_;                ///< nodes
+  std::set<std::string> counted_;               ///< uids of claims
 };
 
 /// The bill, worked out anew from launches, ends and prices.

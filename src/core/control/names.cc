@@ -50,4 +50,9 @@ std::vector<std::string> bought_for(const Labels& annotations) {
   return uids;
 }
 
+bool is_bought_for(const Labels& annotations, const std::string& uid) {
+  const std::vector<std::string> uids = bought_for(annotations);
+  return std::find(uids.begin(), uids.end(), uid) != uids.end();
+}
+
 }  // namespace kerf::control

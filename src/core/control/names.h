@@ -42,5 +42,6 @@ std::string natural_resource(const gpu::Model& model, const gpu::Form& form);
 
 /// Uids of the pods that a claim was bought for.
 std::vector<std::string> bought_for(const Labels& annotations);
+bool is_bought_for(const Labels& annotations, const std::string& uid);
 
 }  // namespace kerf::control

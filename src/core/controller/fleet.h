@@ -76,6 +76,8 @@ struct Machine {
   bool has_seat(const std::string& id) const {
     return std::any_of(seats.begin(), seats.end(), [&](const Seat& seat) { return seat.id == id; });
   }
+  /// Nothing new is put on it.
+  bool closed() const { return going || unusable || leaving; }
   bool coming() const { return node == nullptr || !in_service; }
 };
 

@@ -70,6 +70,32 @@ std::vector<DeviceAt> devices_of(const Machine& machine,
   return devices;
 }
 
+namespace {
+
+/// What stands on its GPUs, less what seats hold, and what DaemonSets hold.
+void add_slices(const Machine& machine, cluster::Node& node) {
+  const auto held = [&](const DeviceAt& at) {
+    return std::any_of(machine.seats.begin(), machine.seats.end(), [&](const Seat& seat) {
+      return std::find(seat.devices.begin(), seat.devices.end(), at) != seat.devices.end();
+    });
+  };
+  for (const Standing& slice : machine.slices) {
+    if (slice.at.gpu >= node.gpus.size() || held(slice.at)) continue;
+    cluster::Slice as{slice.at.form, slice.at.start, slice.state, slice.published, cluster::kNone};
+    if (as.state == SliceState::Creating) as.state = SliceState::Free;
+    if (as.state == SliceState::Used) as.state = SliceState::Retiring;
+    node.gpus[slice.at.gpu].slices.push_back(as);
+  }
+  // A DaemonSet's devices are not there for others, and nothing that is counted as a pod.
+  for (const Seat& seat : machine.seats)
+    for (const DeviceAt& at : seat.devices)
+      if (seat.daemon && at.gpu < node.gpus.size())
+        node.gpus[at.gpu].slices.push_back(
+            {at.form, at.start, SliceState::Retiring, false, cluster::kNone});
+}
+
+}  // namespace
+
 cluster::Node as_node(const Machine& machine) {
   cluster::Node node;
   node.name = machine.name;
@@ -79,32 +105,10 @@ cluster::Node as_node(const Machine& machine) {
   node.price = machine.price;
   node.allocatable = machine.allocatable;
   node.mode = machine.mode;
-  node.closed =
-      machine.going || machine.unusable || machine.leaving || machine.making_room || !machine.sound;
+  node.closed = machine.closed() || machine.making_room || !machine.sound;
   node.gpus.resize(static_cast<std::size_t>(machine.instance->gpu_count));
-  // What is in use there contradicts itself: nothing is decided on it, it only counts.
-  static const std::vector<Standing> kNoSlices;
-  static const std::vector<Seat> kNoSeats;
-  const std::vector<Standing>& slices = machine.sound ? machine.slices : kNoSlices;
-  const std::vector<Seat>& seats = machine.sound ? machine.seats : kNoSeats;
-  const auto held = [&](const DeviceAt& at) {
-    return std::any_of(seats.begin(), seats.end(), [&](const Seat& seat) {
-      return std::find(seat.devices.begin(), seat.devices.end(), at) != seat.devices.end();
-    });
-  };
-  for (const Standing& slice : slices) {
-    if (slice.at.gpu >= node.gpus.size() || held(slice.at)) continue;
-    cluster::Slice as{slice.at.form, slice.at.start, slice.state, slice.published, cluster::kNone};
-    if (as.state == SliceState::Creating) as.state = SliceState::Free;
-    if (as.state == SliceState::Used) as.state = SliceState::Retiring;
-    node.gpus[slice.at.gpu].slices.push_back(as);
-  }
-  // A DaemonSet's devices are not there for others, and nothing that is counted as a pod.
-  for (const Seat& seat : seats)
-    for (const DeviceAt& at : seat.devices)
-      if (seat.daemon && at.gpu < node.gpus.size())
-        node.gpus[at.gpu].slices.push_back(
-            {at.form, at.start, SliceState::Retiring, false, cluster::kNone});
+  // Where what is in use contradicts itself nothing is decided: the machine only counts.
+  if (machine.sound) add_slices(machine, node);
   if (machine.node != nullptr) {
     node.labels = machine.node->meta.labels;
     node.labels.emplace("kubernetes.io/hostname", machine.node->meta.name);

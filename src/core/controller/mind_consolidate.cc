@@ -146,8 +146,7 @@ void Controller::Mind::open_slot(const SlicePolicy& policy, const Problem& probl
   const std::string& machine = problem.standing.nodes[proposal.slot_node].name;
   const auto there = fleet_.find(machine);
   if (is_anybody_moving(policies_[policy.meta.name]) || pod == nullptr || !is_pending(*pod) ||
-      reservations_.contains(id) || there == fleet_.end() || there->second.going ||
-      there->second.unusable || there->second.leaving)
+      reservations_.contains(id) || there == fleet_.end() || there->second.closed())
     return;
   opened_.insert(pod->meta.uid);
   reserve(policy, problem, proposal.pending, machine, proposal.slot);
@@ -195,9 +194,7 @@ bool Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
   }
   for (const Planned& move : planned) {
     const auto to = fleet_.find(move.machine);
-    if (!move.machine.empty() &&
-        (to == fleet_.end() || to->second.going || to->second.unusable || to->second.leaving))
-      return false;
+    if (!move.machine.empty() && (to == fleet_.end() || to->second.closed())) return false;
   }
   if (!within_limits(policy, *problem.market, buys)) return false;
   // What is planned in terms of a problem whose pods are those that move.

@@ -204,9 +204,7 @@ GpuNodeSpec Controller::Mind::target(const Machine& machine) {
     }
     for (const cluster::Slice& made : change.create) {
       const DeviceAt at{g, made.form, made.start};
-      // A replica that is free may be as good as one that is made.
-      if (std::find(seated.begin(), seated.end(), at) == seated.end() &&
-          find(spec, g, control::form_text(*machine.model, made.form), made.start) == nullptr)
+      if (std::find(seated.begin(), seated.end(), at) == seated.end())
         want(made.form, made.start, "", false);
     }
     std::sort(wanted.begin(), wanted.end(), [](const WantedSlice& a, const WantedSlice& b) {

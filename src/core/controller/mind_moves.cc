@@ -30,12 +30,12 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
   if (!transaction.opens.empty() && !reservations_.contains(transaction.opens)) {
     const Pod* served = pod_of(transaction.opens);
     if (served != nullptr && !served->node.empty() &&
-        machine_of(*served) == transaction.moves.front().from)
+        machine_of(*served) == transaction.moves.front().from) {
       transaction.opens.clear();  // it has come
-  }
-  if (!transaction.opens.empty() && !reservations_.contains(transaction.opens)) {
-    give_up(policy, transaction, "nobody waits for the room any more");
-    return false;
+    } else {
+      give_up(policy, transaction, "nobody waits for the room any more");
+      return false;
+    }
   }
   bool done = true;
   for (std::size_t m = 0; m < transaction.moves.size(); ++m) {
@@ -139,14 +139,14 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
 
 /// Its place is held by pods that move away first.
 bool Controller::Mind::waits_for_room(const Reservation& kept) const {
-  const auto to = fleet_.find(kept.machine);
-  if (to == fleet_.end() || to->second.has_seat(kept.id)) return false;
   for (const auto& [name, mind] : policies_)
     for (const Transaction& transaction : mind.transactions) {
       const std::vector<MoveState>& moves = transaction.moves;
       const auto own = std::find_if(moves.begin(), moves.end(),
                                     [&](const MoveState& move) { return move.heir == kept.id; });
       if (own == moves.end() && transaction.opens != kept.id) continue;
+      const auto to = fleet_.find(kept.machine);
+      if (to == fleet_.end() || to->second.has_seat(kept.id)) return false;
       return std::any_of(moves.begin(), own, [&](const MoveState& move) {
         return move.phase != Phase::Done && move.from == kept.machine;
       });
@@ -160,8 +160,7 @@ void Controller::Mind::let_come(Reservation& heir) const {
 }
 
 /// Every device that is reserved stands under its name, parked, so that nobody else can be bound to
-/// it, and nothing on the machine
-/// is being changed: placement and capacity in hand.
+/// it, and nothing on the machine is being changed: placement and capacity in hand.
 bool Controller::Mind::stands(const Reservation& reservation) const {
   const auto at = fleet_.find(reservation.machine);
   if (at == fleet_.end()) return false;

@@ -54,7 +54,7 @@ std::uint64_t Controller::Mind::fingerprint(const std::string& policy) const {
   for (const auto& [name, machine] : fleet_) {
     if (machine.policy != policy) continue;
     hasher.add(name);
-    hasher.add(machine.going || machine.unusable || machine.leaving || !machine.sound);
+    hasher.add(machine.closed() || !machine.sound);
     hasher.add(machine.coming());
     hasher.add(machine.price.micro);
     for (const Standing& slice : machine.slices) {
@@ -271,9 +271,7 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
     if (!still_wanted(placed.pod)) continue;
     const std::string& machine = problem.standing.nodes[placed.place.node].name;
     const auto there = fleet_.find(machine);
-    if (there == fleet_.end() || there->second.going || there->second.unusable ||
-        there->second.leaving)
-      continue;
+    if (there == fleet_.end() || there->second.closed()) continue;
     reserve(policy, problem, placed.pod, machine, placed.place.devices);
     const Pod* pod = pod_of(problem.ids[placed.pod]);
     if (pod == nullptr) continue;

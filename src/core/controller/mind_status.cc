@@ -23,10 +23,8 @@ bool counts(const Pod& pod) {
 }  // namespace
 
 bool Controller::Mind::is_bought_for(const Pod& pod) const {
-  for (const auto& [key, claim] : store_.all<control::NodeClaim>()) {
-    const std::vector<std::string> uids = control::bought_for(claim.meta.annotations);
-    if (std::find(uids.begin(), uids.end(), pod.meta.uid) != uids.end()) return true;
-  }
+  for (const auto& [key, claim] : store_.all<control::NodeClaim>())
+    if (control::is_bought_for(claim.meta.annotations, pod.meta.uid)) return true;
   return false;
 }
 

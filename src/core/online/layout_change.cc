@@ -107,7 +107,12 @@ SliceChange change_for(const SliceTable& slices, const cluster::Gpu& gpu,
   if (!missing.empty() && is_replica(missing.front().form)) {
     const gpu::Form form = missing.front().form;
     missing.clear();
-    for (std::uint8_t i = 0; i < form.replicas; ++i) missing.push_back({form, i});
+    for (std::uint8_t i = 0; i < form.replicas; ++i) {
+      const Slice made{form, i};
+      if (std::none_of(gpu.slices.begin(), gpu.slices.end(),
+                       [&](const Slice& slice) { return same(slice, made); }))
+        missing.push_back(made);
+    }
   }
   sort(missing);
   change.create = std::move(missing);
