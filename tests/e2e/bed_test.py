@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""Proves the bed: a real Kubernetes comes up, runs pods on real nodes, and leaves nothing behind.
+
+    python3 tests/e2e/bed_test.py [Class.test...]
+
+KERF_E2E_CYCLES: how often a whole bed is started and stopped in a row (default: 10).
+
+The tests run in namespaces of their own, too, in which they see their own processes, mounts and sockets
+only: so "nothing left behind" means nothing at all, whatever else this machine is doing.
+"""
+import sys
+
+sys.dont_write_bytecode = True
+
+from cluster_tests import Again, Nodes, Together, Walk  # noqa: E402, F401
+from gpu_tests import Gpus  # noqa: E402, F401
+from kerf_bed.testing import main  # noqa: E402
+from leftover_tests import Checker, Interrupted  # noqa: E402, F401
+
+if __name__ == "__main__":
+    sys.exit(main())
