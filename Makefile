@@ -48,8 +48,11 @@ build: setup
 	@if [ -x build/release/kerf ]; then cp -f build/release/kerf build/kerf.new && mv -f build/kerf.new build/kerf; fi
 
 test: build
+	$(call say,parts of a real Kubernetes for tests/e2e (about 8 minutes if it is the first time))
+	@tests/e2e/build </dev/null >/dev/null || [ $$? = 3 ]
 	$(call say,test)
 	@ctest --preset release --output-on-failure -j2 </dev/null
+	@tests/e2e/build --go </dev/null >/dev/null 2>&1 || echo 'e2e SKIPPED: needs Go >= 1.26'
 
 demo: build
 	@if [ ! -x tools/demo ]; then echo 'There is no tools/demo.'; exit 1; fi
@@ -67,6 +70,8 @@ bench: build
 	@build/release/bench/kerf_consolidate_bench build/bench </dev/null
 	$(call say,bench: cost of a decision as the cluster grows)
 	@build/release/bench/kerf_scale_bench build/bench </dev/null
+	$(call say,bench: cost of a call on the simulated driver)
+	@build/release/bench/kerf_fake_driver_bench build/bench </dev/null
 
 plots:
 	@tools/plot

@@ -14,6 +14,9 @@
 #   TEST_DEPS    modules that *_test.cc, and the *_testing.h and .cc that tests share, may use beside
 #                DEPS; cycles are fine, a test is a program
 #   PROGRAM      name of the executable whose main is <DIR>/main.cc
+#   DYNAMIC      the program loads a library at run time, so libc and libdl stay dynamic
+#   SHARED       name of a shared library (lib/lib<name>.so.1) made of this module and its DEPS, which
+#                need POSITION_INDEPENDENT_CODE; it exports what <DIR>/exports.map says
 #
 # After the last module: kerf_finish_modules().
 # Also here: kerf_test() for tests outside src/, kerf_fuzz_target() for fuzz/.
@@ -32,7 +35,7 @@ foreach(symbol once getspecific setspecific create join equal self detach cancel
 endforeach()
 
 function(kerf_module)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "PURE" "NAME;DIR;PROGRAM"
+  cmake_parse_arguments(PARSE_ARGV 0 arg "PURE;DYNAMIC" "NAME;DIR;PROGRAM;SHARED"
                         "DEPS;HEADER_DEPS;SYSTEM_LIBS;SOURCES;TEST_DEPS")
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_DIR)
     message(FATAL_ERROR "kerf_module(${ARGV}): NAME and DIR are needed; "
@@ -87,10 +90,22 @@ function(kerf_module)
     target_link_libraries(${target} INTERFACE kerf_options ${deps})
   endif()
 
+  if(arg_SHARED)
+    add_library(${arg_SHARED} SHARED $<TARGET_OBJECTS:${target}>)
+    target_link_libraries(${arg_SHARED} PRIVATE kerf_options ${deps} ${arg_SYSTEM_LIBS})
+    target_link_options(${arg_SHARED} PRIVATE
+      -static-libstdc++ -static-libgcc -Wl,--version-script=${folder}/exports.map)
+    set_target_properties(${arg_SHARED} PROPERTIES
+      SOVERSION 1 LINKER_LANGUAGE CXX LINK_DEPENDS ${folder}/exports.map
+      LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+  endif()
+
   if(arg_PROGRAM AND main_source)
     add_executable(${arg_PROGRAM} ${main_source})
     target_link_libraries(${arg_PROGRAM} PRIVATE ${target})
-    if(KERF_STATIC)
+    if(KERF_STATIC AND arg_DYNAMIC)
+      target_link_options(${arg_PROGRAM} PRIVATE -static-libstdc++ -static-libgcc)
+    elseif(KERF_STATIC)
       target_link_options(${arg_PROGRAM} PRIVATE -static ${KERF_STATIC_THREADS})
     endif()
   endif()

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace kerf {
 
@@ -23,6 +24,21 @@ class Hasher {
     for (const char c : text) add(static_cast<std::uint64_t>(static_cast<unsigned char>(c)));
   }
   void add(const char* text) { add(std::string_view(text)); }
+  template <class T>
+    requires std::is_enum_v<T>
+  void add(T value) {
+    add(static_cast<std::uint64_t>(value));
+  }
+  template <class... T>
+  void all(const T&... values) {
+    (add(values), ...);
+  }
+  /// The length, and whatever `add_one(value)` adds of each.
+  template <class T, class Add>
+  void list(const T& values, Add add_one) {
+    add(static_cast<std::uint64_t>(values.size()));
+    for (const auto& value : values) add_one(value);
+  }
   std::uint64_t value() const { return state_; }
 
  private:

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "cli/temporary_folder_testing.h"
+#include "base/temporary_folder_testing.h"
 
 namespace kerf::cli {
 namespace {

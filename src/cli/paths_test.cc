@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "cli/temporary_folder_testing.h"
+#include "base/temporary_folder_testing.h"
 
 namespace kerf::cli {
 namespace {

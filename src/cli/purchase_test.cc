@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/temporary_folder_testing.h"
+#include "base/temporary_folder_testing.h"
 
 namespace kerf::cli {
 namespace {

@@ -1,9 +1,10 @@
 // Names of faults, presets, operations and return codes as files of faults write them.
 #include <algorithm>
 #include <array>
-#include <utility>
+#include <iterator>
 
 #include "sim/faults.h"
+#include "simgpu/names.h"
 
 namespace kerf::sim {
 namespace {
@@ -48,32 +49,24 @@ constexpr std::array<const char*, static_cast<std::size_t>(FaultKind::kCount)> k
     "change-node-class",
 };
 
-constexpr std::pair<const char*, simgpu::Operation> kOperations[] = {
-    {"device-by-index", simgpu::Operation::DeviceByIndex},
-    {"get-mig-mode", simgpu::Operation::GetMigMode},
-    {"list-gpu-instances", simgpu::Operation::ListGpuInstances},
-    {"create-gpu-instance", simgpu::Operation::CreateGpuInstance},
-    {"destroy-gpu-instance", simgpu::Operation::DestroyGpuInstance},
-    {"create-compute-instance", simgpu::Operation::CreateComputeInstance},
-    {"destroy-compute-instance", simgpu::Operation::DestroyComputeInstance},
-    {"list-compute-instances", simgpu::Operation::ListComputeInstances},
-    {"running-processes", simgpu::Operation::RunningProcesses},
+/// What makes a difference to an agent; the driver has more.
+constexpr simgpu::Operation kOperations[] = {
+    simgpu::Operation::DeviceByIndex,          simgpu::Operation::GetMigMode,
+    simgpu::Operation::ListGpuInstances,       simgpu::Operation::CreateGpuInstance,
+    simgpu::Operation::DestroyGpuInstance,     simgpu::Operation::CreateComputeInstance,
+    simgpu::Operation::DestroyComputeInstance, simgpu::Operation::ListComputeInstances,
+    simgpu::Operation::RunningProcesses,
 };
 
-constexpr std::pair<const char*, simgpu::Return> kReturns[] = {
-    {"unknown", simgpu::Return::Unknown},
-    {"in-use", simgpu::Return::InUse},
-    {"insufficient-resources", simgpu::Return::InsufficientResources},
-    {"timeout", simgpu::Return::Timeout},
-    {"gpu-is-lost", simgpu::Return::GpuIsLost},
-    {"invalid-argument", simgpu::Return::InvalidArgument},
+constexpr simgpu::Return kReturns[] = {
+    simgpu::Return::Unknown, simgpu::Return::InUse,     simgpu::Return::InsufficientResources,
+    simgpu::Return::Timeout, simgpu::Return::GpuIsLost, simgpu::Return::InvalidArgument,
 };
 
 template <class T, std::size_t N>
-std::optional<T> named(const std::pair<const char*, T> (&table)[N], std::string_view name) {
-  for (const auto& [text, value] : table)
-    if (name == text) return value;
-  return std::nullopt;
+std::optional<T> one_of(const T (&allowed)[N], std::optional<T> value) {
+  if (!value || std::ranges::find(allowed, *value) == std::end(allowed)) return std::nullopt;
+  return value;
 }
 
 }  // namespace
@@ -87,10 +80,12 @@ std::optional<FaultKind> fault_named(std::string_view name) {
 }
 
 std::optional<simgpu::Operation> operation_named(std::string_view name) {
-  return named(kOperations, name);
+  return one_of(kOperations, simgpu::operation_named(name));
 }
 
-std::optional<simgpu::Return> return_named(std::string_view name) { return named(kReturns, name); }
+std::optional<simgpu::Return> return_named(std::string_view name) {
+  return one_of(kReturns, simgpu::return_named(name));
+}
 
 std::optional<WatchFaults> watch_faults(std::string_view preset) {
   const bool all = preset == "all";

@@ -70,8 +70,11 @@ Answer<ComputeInstanceProfileInfo> Driver::compute_instance_profile_info(GpuInst
   const auto profiles = compute_profiles(call.profile().compute_slices);
   const ComputeProfile* p = find(profiles, profile);
   if (p == nullptr) return call.stop<Info>(Return::NotSupported);
+  const BoardProfile& whole = call.profile();
   return call.end(Info{p->profile, p->slices, static_cast<int>(p->starts.size()),
-                       multiprocessors(call.board(), call.profile(), p->slices)});
+                       multiprocessors(call.board(), whole, p->slices), whole.engines.copy,
+                       whole.engines.decoders, whole.engines.encoders, whole.engines.jpeg,
+                       whole.engines.ofa, compute_instance_name(whole, p->slices)});
 }
 
 Answer<std::vector<Placement>> Driver::compute_instance_possible_placements(

@@ -2,10 +2,10 @@
 #include "simgpu/driver.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "simgpu/boards.h"
 #include "simgpu/call.h"
 #include "simgpu/drawn.h"
-#include "simgpu/hasher.h"
 #include "simgpu/placement.h"
 
 namespace kerf::simgpu {
@@ -26,6 +26,13 @@ Latencies::Latencies() {
   of(Operation::WaitEvents) = {0, 0};
   of(Operation::ResetGpu) = {2000, 8000};
   of(Operation::ReloadDriver) = {5000, 20000};
+}
+
+Latencies Latencies::none() {
+  Latencies none;
+  none.ranges.fill({0, 0});
+  none.slow_mig_device = none.slow_by_uuid = {0, 0};
+  return none;
 }
 
 Driver::Driver(const Config& config) : config_(config) {
@@ -83,12 +90,7 @@ Answer<std::string> Driver::device_name(Device device) {
   if (!call.on_device(device)) return call.stop<std::string>();
   std::string name(call.board().name);
   if (call.compute != nullptr) {
-    const BoardProfile& profile = call.profile();
-    name += " MIG ";
-    for (const ComputeProfile& c : compute_profiles(profile.compute_slices))
-      if (c.profile == call.compute->profile && c.slices < profile.compute_slices)
-        name += std::to_string(c.slices) + "c.";
-    name += profile.name;
+    name += " MIG " + compute_instance_name(call.profile(), call.compute->placement.size);
   }
   return call.end(name);
 }
@@ -110,6 +112,11 @@ Answer<bool> Driver::is_mig_device(Device device) {
   Call call(*this, Operation::DeviceInfo, device.value);
   if (!call.on_device(device)) return call.stop<bool>();
   return call.end(call.compute != nullptr);
+}
+
+Device Driver::handle_of(int gpu) const {
+  KERF_ASSERT(gpu >= 0 && static_cast<std::size_t>(gpu) < state_.gpus.size(), "a GPU's index");
+  return {make_handle(HandleKind::Gpu, state_.gpus[static_cast<std::size_t>(gpu)].serial)};
 }
 
 std::uint64_t Driver::hash() const {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "simgpu/state.h"
 #include "simgpu/types.h"
 
@@ -23,6 +24,8 @@ struct Latencies {
   LatencyRange slow_by_uuid{1000, 10000};
 
   Latencies();
+  /// Every call at once.
+  static Latencies none();
   LatencyRange& of(Operation op) { return ranges[static_cast<std::size_t>(op)]; }
   const LatencyRange& of(Operation op) const { return ranges[static_cast<std::size_t>(op)]; }
   bool operator==(const Latencies&) const = default;
@@ -58,6 +61,10 @@ class Driver {
  public:
   /// Asserts that every board is known.
   explicit Driver(const Config& config);
+
+  /// A driver as it stood when its configuration and state were saved. InvalidArgument, with what
+  /// is wrong, if no driver can have been in that state: it may come from a file.
+  static Result<Driver> restore(Config config, State state);
 
   // --- Devices ---------------------------------------------------------------------------------
 
@@ -163,8 +170,8 @@ class Driver {
 
   /// A process starts on a MIG device, or on a GPU, by UUID: with MIG on, that one cannot compute
   /// there but holds the GPU open, so instances cannot be created. False: no such device, the GPU
-  /// is lost, or the pid runs there already.
-  bool process_start(std::string_view uuid, std::uint32_t pid);
+  /// is lost, or the pid runs there already. `memory_mib` is the whole process's, wherever it runs.
+  bool process_start(std::string_view uuid, std::uint32_t pid, std::int64_t memory_mib = 0);
   /// From wherever it runs. False: no such process.
   bool process_exit(std::uint32_t pid);
   /// Services that keep the GPU open (persistenced, dcgm ...): they block mode changes and resets.
@@ -198,6 +205,9 @@ class Driver {
                  int gpu = -1);
   void clear_faults() { state_.faults.clear(); }
 
+  /// The handle that device_by_index() would give, without a call; asserts that the index is one.
+  Device handle_of(int gpu) const;
+
   // --- The value -------------------------------------------------------------------------------
 
   const Config& config() const { return config_; }
@@ -209,6 +219,7 @@ class Driver {
 
  private:
   friend class Call;
+  Driver() = default;
 
   /// All handles and instances die; modes become those of a driver that has just been loaded.
   void load();

@@ -196,7 +196,7 @@ TEST(Driver, HasTheSameHashInEveryBuild) {
   EXPECT_TRUE(driver.process_start(slice.info.mig_uuid, 5));
   driver.inject_xid(0, 31);
   driver.fail_next(Operation::GetMigMode, Return::Unknown);
-  EXPECT_EQ(hash(driver.state()), 2953510417009649204u);
+  EXPECT_EQ(hash(driver.state()), 17513559297131742293u);
 }
 
 TEST(Driver, IsCopiedWithAllThatItKnows) {

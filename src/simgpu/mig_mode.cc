@@ -71,6 +71,7 @@ void Driver::reboot() {
     gpu.pids.clear();
     if (gpu.back_at_reboot) gpu.lost = gpu.back_at_reboot = false;
   }
+  state_.memory.clear();
   load();
 }
 

@@ -85,6 +85,11 @@ std::vector<ComputeProfile> compute_profiles(std::uint8_t compute_slices) {
   }
 }
 
+std::string compute_instance_name(const BoardProfile& whole, std::uint8_t slices) {
+  const std::string name(whole.name);
+  return slices < whole.compute_slices ? std::to_string(slices) + "c." + name : name;
+}
+
 int multiprocessors(const Board& board, const BoardProfile& whole, std::uint8_t slices) {
   if (slices == whole.compute_slices) return whole.multiprocessors;
   for (const BoardProfile& p : board.profiles)

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "simgpu/boards.h"
@@ -54,6 +55,8 @@ struct ComputeProfile {
 /// 1c x3, 2c x1, 3c; 4g 1c x4, 2c x2, 4c; 7g 1c x7, 2c x3, 3c x2, 4c, 7c. The special enums
 /// (1_SLICE_REV1, 7_SLICE_NVL) and 6 and 8 slices were not seen on these boards.
 std::vector<ComputeProfile> compute_profiles(std::uint8_t compute_slices);
+/// "1c.3g.20gb"; one that takes all slices has the name of its GPU instance.
+std::string compute_instance_name(const BoardProfile& whole, std::uint8_t slices);
 /// SMs of a compute instance of so many slices: all of its GPU instance's, else those of the plain
 /// profile of as many slices. 0: not recorded.
 int multiprocessors(const Board& board, const BoardProfile& whole, std::uint8_t slices);

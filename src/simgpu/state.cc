@@ -1,6 +1,6 @@
 // The hash of the machine's state, field by field.
 #include "simgpu/state.h"
-#include "simgpu/hasher.h"
+#include "base/hash.h"
 
 namespace kerf::simgpu {
 
@@ -48,12 +48,13 @@ void add(Hasher& h, const Fault& v) {
 }  // namespace
 
 std::uint64_t hash(const State& state) {
-  const auto& [gpus, serials, uuids, changes, newest_event, events, faults, slow] = state;
+  const auto& [gpus, serials, uuids, changes, newest_event, events, faults, memory, slow] = state;
   Hasher h;
   h.list(gpus, [&](const GpuState& g) { add(h, g); });
   h.all(serials, uuids, changes, newest_event);
   h.list(events, [&](const Event& e) { add(h, e); });
   h.list(faults, [&](const Fault& f) { add(h, f); });
+  h.list(memory, [&](const ProcessMemory& m) { h.all(m.pid, m.mib); });
   h.add(slow);
   return h.value();
 }

@@ -56,6 +56,13 @@ struct Fault {
   bool operator==(const Fault&) const = default;
 };
 
+/// What a process uses, if somebody said so at its start.
+struct ProcessMemory {
+  std::uint32_t pid = 0;
+  std::int64_t mib = 0;
+  bool operator==(const ProcessMemory&) const = default;
+};
+
 struct State {
   std::vector<GpuState> gpus;  ///< by index
   std::uint64_t serials = 0;   ///< given out so far
@@ -64,6 +71,7 @@ struct State {
   std::uint64_t newest_event = 0;
   std::vector<Event> events;  ///< oldest first, at most 256
   std::vector<Fault> faults;
+  std::vector<ProcessMemory> memory;  ///< by pid
   bool slow = false;
   bool operator==(const State&) const = default;
 };

@@ -113,6 +113,12 @@ struct ComputeInstanceProfileInfo {
   int slice_count = 0;
   int instance_count = 0;
   int multiprocessor_count = 0;  ///< 0: not recorded
+  int copy_engines = -1;
+  int decoders = -1;
+  int encoders = -1;
+  int jpeg = -1;
+  int ofa = -1;
+  std::string name;  ///< "1c.3g.20gb"; one that takes all slices "3g.20gb"
   bool operator==(const ComputeInstanceProfileInfo&) const = default;
 };
 
@@ -149,6 +155,7 @@ struct Process {
   std::uint32_t pid = 0;
   std::uint32_t gpu_instance = kNoInstance;
   std::uint32_t compute_instance = kNoInstance;
+  std::int64_t memory_mib = 0;  ///< used by it; 0 if nobody said
   auto operator<=>(const Process&) const = default;
 };
 

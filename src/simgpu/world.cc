@@ -19,6 +19,17 @@ bool insert(std::vector<std::uint32_t>& pids, std::uint32_t pid) {
   return true;
 }
 
+std::int64_t memory_of(const State& state, std::uint32_t pid) {
+  const auto at = std::ranges::lower_bound(state.memory, pid, {}, &ProcessMemory::pid);
+  return at != state.memory.end() && at->pid == pid ? at->mib : 0;
+}
+
+void set_memory(State& state, std::uint32_t pid, std::int64_t mib) {
+  auto at = std::ranges::lower_bound(state.memory, pid, {}, &ProcessMemory::pid);
+  if (at == state.memory.end() || at->pid != pid) at = state.memory.insert(at, {pid, 0});
+  at->mib = mib;
+}
+
 GpuState& gpu_at(State& state, int gpu) {
   KERF_ASSERT(gpu >= 0 && static_cast<std::size_t>(gpu) < state.gpus.size(), "a GPU's index");
   return state.gpus[static_cast<std::size_t>(gpu)];
@@ -31,11 +42,13 @@ Answer<std::vector<Process>> Driver::running_processes(Device device) {
   if (!call.on_device(device)) return call.stop<std::vector<Process>>();
   std::vector<Process> found;
   if (call.compute == nullptr)
-    for (const std::uint32_t pid : call.gpu->pids) found.push_back({pid});
+    for (const std::uint32_t pid : call.gpu->pids)
+      found.push_back({pid, kNoInstance, kNoInstance, memory_of(state_, pid)});
   for (const GpuInstanceState& gi : call.gpu->instances)
     for (const ComputeInstanceState& ci : gi.compute_instances)
       if (call.compute == nullptr || call.compute == &ci)
-        for (const std::uint32_t pid : ci.pids) found.push_back({pid, gi.id, ci.id});
+        for (const std::uint32_t pid : ci.pids)
+          found.push_back({pid, gi.id, ci.id, memory_of(state_, pid)});
   std::ranges::sort(found);
   return call.end(found);
 }
@@ -51,18 +64,24 @@ Answer<std::vector<Event>> Driver::wait_events(std::uint64_t& cursor) {
   return call.end(found);
 }
 
-bool Driver::process_start(std::string_view uuid, std::uint32_t pid) {
+bool Driver::process_start(std::string_view uuid, std::uint32_t pid, std::int64_t memory_mib) {
+  const auto start = [&](bool lost, std::vector<std::uint32_t>& pids) {
+    if (lost || !insert(pids, pid)) return false;
+    if (memory_mib > 0) set_memory(state_, pid, memory_mib);
+    return true;
+  };
   for (GpuState& gpu : state_.gpus) {
-    if (gpu.uuid == uuid) return !gpu.lost && insert(gpu.pids, pid);
+    if (gpu.uuid == uuid) return start(gpu.lost, gpu.pids);
     for (GpuInstanceState& gi : gpu.instances)
       for (ComputeInstanceState& ci : gi.compute_instances)
-        if (ci.uuid == uuid) return !gpu.lost && insert(ci.pids, pid);
+        if (ci.uuid == uuid) return start(gpu.lost, ci.pids);
   }
   return false;
 }
 
 bool Driver::process_exit(std::uint32_t pid) {
   std::size_t ended = 0;
+  std::erase_if(state_.memory, [pid](const ProcessMemory& m) { return m.pid == pid; });
   for (GpuState& gpu : state_.gpus) {
     ended += std::erase(gpu.pids, pid);
     for (GpuInstanceState& gi : gpu.instances)

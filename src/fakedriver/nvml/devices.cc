@@ -1,0 +1,259 @@
+// GPUs and MIG devices: handles, names, numbers, memory, processes.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "fakedriver/identity.h"
+#include "fakedriver/memory.h"
+#include "fakedriver/nvml/calls.h"
+#include "simgpu/boards.h"
+
+namespace abi = kerf::nvmlabi;
+namespace simgpu = kerf::simgpu;
+namespace nvml = kerf::fakedriver::nvml;
+using nvml::device;
+
+namespace {
+
+using simgpu::Driver;
+
+/// A GPU of the machine, also for a MIG device: its index in `gpus`.
+simgpu::Answer<int> gpu_index(Driver& d, simgpu::Device of) {
+  // The minor number is asked for because it is checked, and fails, like every question of a
+  // device.
+  const auto minor = d.minor_number(of);
+  if (!minor.ok()) return {minor.code, 0, minor.latency_ms};
+  const auto& gpus = d.state().gpus;
+  const auto at = std::ranges::find(gpus, minor.value, &simgpu::GpuState::minor);
+  return {{}, static_cast<int>(at - gpus.begin()), minor.latency_ms};
+}
+
+/// fill(index of the GPU, board)
+template <class Fill>
+abi::Return about_board(abi::Device of, Fill fill) {
+  std::string board;
+  return nvml::read(
+      [&](Driver& d) {
+        const auto index = gpu_index(d, device(of));
+        if (index.ok()) board = d.config().gpus[static_cast<std::size_t>(index.value)].board;
+        return index;
+      },
+      [&](int index) { return fill(index, kerf::fakedriver::identity_of(board)); });
+}
+
+struct Use {
+  std::int64_t total_mib = 0;
+  std::int64_t used_mib = 0;
+};
+simgpu::Answer<Use> memory_use(Driver& d, simgpu::Device of) {
+  auto total = d.memory_mib(of);
+  if (!total.ok()) return {total.code, {}, total.latency_ms};
+  const auto [board, profile] = kerf::fakedriver::whereabouts(d, of);
+  total.value = profile != nullptr ? kerf::fakedriver::memory_mib(*board, *profile)
+                                   : kerf::fakedriver::memory_mib(*board);
+  const auto running = d.running_processes(of);
+  if (!running.ok()) return {running.code, {}, total.latency_ms};
+  Use use{total.value, 0};
+  for (const simgpu::Process& process : running.value) use.used_mib += process.memory_mib;
+  use.used_mib = std::min(use.used_mib, use.total_mib);
+  return {{}, use, total.latency_ms};
+}
+
+template <class Info, class Fill>
+abi::Return processes(abi::Device of, unsigned* count, Info* infos, Fill fill) {
+  if (count == nullptr) return abi::kInvalidArgument;
+  return nvml::read([&](Driver& d) { return d.running_processes(device(of)); },
+                    [&](const std::vector<simgpu::Process>& found) {
+                      return nvml::copy_list(found, infos, count, fill);
+                    });
+}
+unsigned long long memory_of(const simgpu::Process& process) {
+  return process.memory_mib > 0 ? nvml::bytes(process.memory_mib) : abi::kValueNotAvailable;
+}
+/// No graphics and no MPS processes: the machine has compute processes only.
+abi::Return no_processes(abi::Device of, unsigned* count) {
+  if (count == nullptr) return abi::kInvalidArgument;
+  return nvml::read([&](Driver& d) { return d.is_mig_device(device(of)); },
+                    [&](bool) { *count = 0; });
+}
+
+}  // namespace
+
+KERF_NVML nvmlDeviceGetCount_v2(unsigned* count) {
+  if (count == nullptr) return abi::kInvalidArgument;
+  return nvml::read([](Driver& d) { return d.device_count(); },
+                    [&](int found) { *count = static_cast<unsigned>(found); });
+}
+KERF_NVML nvmlDeviceGetCount(unsigned* count) { return nvmlDeviceGetCount_v2(count); }
+
+KERF_NVML nvmlDeviceGetHandleByIndex_v2(unsigned index, abi::Device* found) {
+  if (found == nullptr || index > 0x7fffffffU) return abi::kInvalidArgument;
+  return nvml::read([&](Driver& d) { return d.device_by_index(static_cast<int>(index)); },
+                    [&](simgpu::Device handle) { *found = device(handle); });
+}
+KERF_NVML nvmlDeviceGetHandleByIndex(unsigned index, abi::Device* found) {
+  return nvmlDeviceGetHandleByIndex_v2(index, found);
+}
+KERF_NVML nvmlDeviceGetHandleByUUID(const char* uuid, abi::Device* found) {
+  if (uuid == nullptr || found == nullptr) return abi::kInvalidArgument;
+  return nvml::read([&](Driver& d) { return d.device_by_uuid(uuid); },
+                    [&](simgpu::Device handle) { *found = device(handle); });
+}
+KERF_NVML nvmlDeviceGetHandleByPciBusId_v2(const char* address, abi::Device* found) {
+  if (address == nullptr || found == nullptr) return abi::kInvalidArgument;
+  return nvml::read(
+      [&](Driver& d) -> simgpu::Answer<simgpu::Device> {
+        const int index = kerf::fakedriver::index_at(address);
+        if (index < 0 || static_cast<std::size_t>(index) >= d.state().gpus.size())
+          return {simgpu::Return::NotFound, {}, 0};
+        return d.device_by_index(index);
+      },
+      [&](simgpu::Device handle) { *found = device(handle); });
+}
+KERF_NVML nvmlDeviceGetHandleByPciBusId(const char* address, abi::Device* found) {
+  return nvmlDeviceGetHandleByPciBusId_v2(address, found);
+}
+
+KERF_NVML nvmlDeviceGetName(abi::Device of, char* name, unsigned length) {
+  if (name == nullptr) return abi::kInvalidArgument;
+  return nvml::read([&](Driver& d) { return d.device_name(device(of)); },
+                    [&](const std::string& text) { return nvml::copy_text(text, name, length); });
+}
+KERF_NVML nvmlDeviceGetUUID(abi::Device of, char* uuid, unsigned length) {
+  if (uuid == nullptr) return abi::kInvalidArgument;
+  return nvml::read([&](Driver& d) { return d.uuid(device(of)); },
+                    [&](const std::string& text) { return nvml::copy_text(text, uuid, length); });
+}
+KERF_NVML nvmlDeviceGetMinorNumber(abi::Device of, unsigned* minor) {
+  if (minor == nullptr) return abi::kInvalidArgument;
+  return nvml::read([&](Driver& d) { return d.minor_number(device(of)); },
+                    [&](int found) { *minor = static_cast<unsigned>(found); });
+}
+KERF_NVML nvmlDeviceGetIndex(abi::Device of, unsigned* index) {
+  if (index == nullptr) return abi::kInvalidArgument;
+  return nvml::read(
+      [&](Driver& d) {
+        auto found = gpu_index(d, device(of));
+        if (!found.ok()) return found;
+        // Of a MIG device, its index among those of its GPU.
+        const auto uuid = d.uuid(device(of));
+        for (const auto& gi : d.state().gpus[static_cast<std::size_t>(found.value)].instances)
+          for (const auto& ci : gi.compute_instances)
+            if (uuid.ok() && ci.uuid == uuid.value) found.value = ci.mig_index;
+        return found;
+      },
+      [&](int found) { *index = static_cast<unsigned>(found); });
+}
+
+KERF_NVML nvmlDeviceGetPciInfo_v3(abi::Device of, abi::PciInfo* info) {
+  if (info == nullptr) return abi::kInvalidArgument;
+  return about_board(of, [&](int index, const auto& board) {
+    *info = {};
+    info->bus = 0x10U + static_cast<unsigned>(index);
+    info->pci_device_id = board.pci_device_id;
+    info->pci_subsystem_id = 0x000010de;
+    nvml::copy_text(kerf::fakedriver::pci_address(index), info->bus_id_legacy,
+                    sizeof info->bus_id_legacy);
+    nvml::copy_text(kerf::fakedriver::nvml_bus_id(index), info->bus_id, sizeof info->bus_id);
+  });
+}
+/// The older struct ends before the long bus id.
+KERF_NVML nvmlDeviceGetPciInfo_v2(abi::Device of, void* info) {
+  if (info == nullptr) return abi::kInvalidArgument;
+  abi::PciInfo whole;
+  const abi::Return code = nvmlDeviceGetPciInfo_v3(of, &whole);
+  if (code == abi::kSuccess) std::memcpy(info, &whole, offsetof(abi::PciInfo, bus_id));
+  return code;
+}
+KERF_NVML nvmlDeviceGetPciInfo(abi::Device of, void* info) {
+  return nvmlDeviceGetPciInfo_v2(of, info);
+}
+
+KERF_NVML nvmlDeviceGetCudaComputeCapability(abi::Device of, int* major, int* minor) {
+  if (major == nullptr || minor == nullptr) return abi::kInvalidArgument;
+  return about_board(of, [&](int, const auto& board) {
+    *major = board.compute_major;
+    *minor = board.compute_minor;
+  });
+}
+KERF_NVML nvmlDeviceGetArchitecture(abi::Device of, unsigned* architecture) {
+  if (architecture == nullptr) return abi::kInvalidArgument;
+  return about_board(of, [&](int, const auto& board) { *architecture = board.architecture; });
+}
+KERF_NVML nvmlDeviceGetBrand(abi::Device of, unsigned* brand) {
+  if (brand == nullptr) return abi::kInvalidArgument;
+  return about_board(of, [&](int, const auto&) { *brand = 14; });  // NVML_BRAND_NVIDIA
+}
+
+KERF_NVML nvmlDeviceGetMemoryInfo(abi::Device of, abi::Memory* memory) {
+  if (memory == nullptr) return abi::kInvalidArgument;
+  return nvml::read([&](Driver& d) { return memory_use(d, device(of)); },
+                    [&](const Use& use) {
+                      *memory = {nvml::bytes(use.total_mib),
+                                 nvml::bytes(use.total_mib - use.used_mib),
+                                 nvml::bytes(use.used_mib)};
+                    });
+}
+KERF_NVML nvmlDeviceGetMemoryInfo_v2(abi::Device of, abi::Memory_v2* memory) {
+  if (memory == nullptr) return abi::kInvalidArgument;
+  if (memory->version != abi::struct_version<abi::Memory_v2>(2))
+    return abi::kArgumentVersionMismatch;
+  return nvml::read([&](Driver& d) { return memory_use(d, device(of)); },
+                    [&](const Use& use) {
+                      memory->total = nvml::bytes(use.total_mib);
+                      memory->reserved = 0;
+                      memory->free = nvml::bytes(use.total_mib - use.used_mib);
+                      memory->used = nvml::bytes(use.used_mib);
+                    });
+}
+
+KERF_NVML nvmlDeviceGetComputeRunningProcesses_v3(abi::Device of, unsigned* count,
+                                                  abi::ProcessInfo* infos) {
+  return processes(of, count, infos, [](const simgpu::Process& p) {
+    return abi::ProcessInfo{p.pid, memory_of(p), p.gpu_instance, p.compute_instance};
+  });
+}
+KERF_NVML nvmlDeviceGetComputeRunningProcesses_v2(abi::Device of, unsigned* count,
+                                                  abi::ProcessInfo* infos) {
+  return nvmlDeviceGetComputeRunningProcesses_v3(of, count, infos);
+}
+KERF_NVML nvmlDeviceGetComputeRunningProcesses(abi::Device of, unsigned* count,
+                                               abi::ProcessInfo_v1* infos) {
+  return processes(of, count, infos, [](const simgpu::Process& p) {
+    return abi::ProcessInfo_v1{p.pid, memory_of(p)};
+  });
+}
+KERF_NVML nvmlDeviceGetGraphicsRunningProcesses(abi::Device of, unsigned* count, void*) {
+  return no_processes(of, count);
+}
+KERF_NVML nvmlDeviceGetGraphicsRunningProcesses_v2(abi::Device of, unsigned* count, void*) {
+  return no_processes(of, count);
+}
+KERF_NVML nvmlDeviceGetGraphicsRunningProcesses_v3(abi::Device of, unsigned* count, void*) {
+  return no_processes(of, count);
+}
+KERF_NVML nvmlDeviceGetMPSComputeRunningProcesses(abi::Device of, unsigned* count, void*) {
+  return no_processes(of, count);
+}
+KERF_NVML nvmlDeviceGetMPSComputeRunningProcesses_v2(abi::Device of, unsigned* count, void*) {
+  return no_processes(of, count);
+}
+KERF_NVML nvmlDeviceGetMPSComputeRunningProcesses_v3(abi::Device of, unsigned* count, void*) {
+  return no_processes(of, count);
+}
+
+KERF_NVML nvmlDeviceGetPersistenceMode(abi::Device of, unsigned* mode) {
+  if (mode == nullptr) return abi::kInvalidArgument;
+  return about_board(of, [&](int, const auto&) { *mode = abi::kEnabled; });
+}
+KERF_NVML nvmlDeviceGetComputeMode(abi::Device of, unsigned* mode) {
+  if (mode == nullptr) return abi::kInvalidArgument;
+  return about_board(of, [&](int, const auto&) { *mode = 0; });  // NVML_COMPUTEMODE_DEFAULT
+}
+/// Every GPU has a PCI switch of its own.
+KERF_NVML nvmlDeviceGetTopologyCommonAncestor(abi::Device a, abi::Device b, unsigned* level) {
+  if (level == nullptr) return abi::kInvalidArgument;
+  return about_board(a, [&](int first, const auto&) {
+    return about_board(b, [&](int second, const auto&) { *level = first == second ? 0U : 40U; });
+  });
+}
