@@ -1,0 +1,175 @@
+// Driver: starting, the roster of GPUs, and initialising again when handles have died.
+#include "shell/nvml/driver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/quote.h"
+
+namespace kerf::nvml {
+namespace {
+
+constexpr std::uint32_t kRenewEvery = 64;
+/// GPUs that were ever seen: a bound, should a driver name other ones each time.
+constexpr std::size_t kRosterMax = 4 * std::size_t{Session::kGpusMax};
+
+/// 1, 2, 4 ... 64, 128, 192 ...: often at first, then now and then.
+bool is_turn(std::uint32_t n) { return n != 0 && ((n & (n - 1)) == 0 || n % kRenewEvery == 0); }
+
+}  // namespace
+
+Driver::Driver(Options options, const gpu::Catalogue& catalogue)
+    : options_(std::move(options)), catalogue_(catalogue) {}
+
+Driver::~Driver() = default;
+
+bool Driver::started() const { return session_ != nullptr && session_->ready(); }
+
+Result<void> Driver::start() {
+  if (!session_) {
+    start_code_ = static_cast<Code>(nvmlabi::kLibraryNotFound);
+    KERF_TRY(auto library, Library::load(options_.library));
+    session_ = std::make_unique<Session>(std::move(library));
+  }
+  if (started() && !session_->broken()) return {};
+  start_code_ = initialise();
+  if (start_code_ == Code::Success) return {};
+  std::string what =
+      fmt::format("NVIDIA's driver does not start: NVML says {}", agent::to_string(start_code_));
+  if (start_code_ == Code::DriverNotLoaded)
+    what += "; is the kernel module loaded (lsmod, dmesg), and does nvidia-smi work?";
+  if (start_code_ == Code::NoPermission)
+    what += "; this user may not open /dev/nvidiactl, or this container does not have it";
+  return fail(ErrorCode::Unavailable, std::move(what));
+}
+
+Code Driver::initialise() {
+  keep_events();
+  const Code code = session_->init();
+  if (code != Code::Success) return code;
+  const Code listed = enlist();
+  if (listed != Code::Success) {
+    session_->shutdown();
+    return listed;
+  }
+  watch();
+  return Code::Success;
+}
+
+Code Driver::enlist() {
+  const auto count = session_->gpu_count();
+  if (!count.ok()) return count.code;
+  const bool first = roster_.empty();
+  for (Member& member : roster_) member.index.reset();
+  std::vector<std::uint32_t> mute;
+  for (std::uint32_t i = 0; i < count.value; ++i) {
+    const auto device = session_->gpu(i);
+    const auto uuid =
+        device.ok() ? session_->uuid(device.value) : Answer<std::string>{device.code, {}};
+    if (!uuid.ok() && !is_lost(uuid.code)) return uuid.code;
+    if (uuid.ok() || first) place(i, uuid.value);
+    else mute.push_back(i);
+  }
+  // One that does not tell its UUID is the one that stood there and was not found; a new one only
+  // if none is missing.
+  const bool complete =
+      std::ranges::all_of(roster_, [](const Member& member) { return member.index.has_value(); });
+  for (const std::uint32_t i : mute) {
+    if (i < roster_.size() && !roster_[i].index) roster_[i].index = i;
+    else if (complete) place(i, "");
+  }
+  return Code::Success;
+}
+
+void Driver::place(std::uint32_t index, const std::string& uuid) {
+  for (Member& member : roster_)
+    if (!uuid.empty() && member.seen.uuid == uuid) {
+      member.index = index;
+      return;
+    }
+  // A GPU that was mute when it was first seen, and now has a name.
+  if (index < roster_.size() && roster_[index].seen.uuid.empty() && !roster_[index].index) {
+    roster_[index].index = index;
+    roster_[index].seen.uuid = uuid;
+    return;
+  }
+  if (roster_.size() >= kRosterMax) return;
+  Member member;
+  member.index = index;
+  member.seen.uuid = uuid;
+  member.seen.lost = uuid.empty();
+  roster_.push_back(std::move(member));
+}
+
+Code Driver::renew_if_due() {
+  if (!started()) {
+    static_cast<void>(start());
+    return start_code_;
+  }
+  const bool any_lost =
+      std::ranges::any_of(roster_, [](const Member& member) { return member.seen.lost; });
+  looks_lost_ = any_lost ? looks_lost_ + 1 : 0;
+  if (!session_->broken() && !is_turn(looks_lost_)) return Code::Success;
+  return initialise();
+}
+
+/// INVALID_ARGUMENT, NOT_FOUND: that GPU is not there where it was, or has another handle than when
+/// its events were asked for.
+Answer<Device> Driver::find(std::uint32_t gpu) {
+  if (!roster_[gpu].index) return {Code::GpuIsLost, {}};
+  const auto found = session_->gpu(*roster_[gpu].index);
+  if (!found.ok()) return found;
+  const auto uuid = session_->uuid(found.value);
+  if (!uuid.ok()) return {uuid.code, {}};
+  const bool moved = std::ranges::any_of(watched_, [&](const auto& watched) {
+    return watched.second == gpu && watched.first != found.value.raw;
+  });
+  if (moved || uuid.value != roster_[gpu].seen.uuid) return {Code::NotFound, {}};
+  return found;
+}
+
+Answer<Device> Driver::device(std::uint32_t gpu) {
+  if (!started()) return {Code::Uninitialized, {}};
+  if (gpu >= roster_.size()) return {Code::InvalidArgument, {}};
+  Answer<Device> found = find(gpu);
+  if (found.code != Code::NotFound && found.code != Code::InvalidArgument) return found;
+  // The driver counts otherwise than it did, or was loaded anew.
+  outdate();
+  const Code code = enlist();
+  watch();
+  if (code != Code::Success) return {code, {}};
+  found = find(gpu);
+  if (found.code == Code::NotFound || found.code == Code::InvalidArgument)
+    found.code = Code::GpuIsLost;
+  if (!found.ok()) found.value = {};
+  return found;
+}
+
+Answer<GpuInstance> Driver::instance(std::uint32_t gpu, std::uint32_t gi) {
+  const auto found = device(gpu);
+  if (!found.ok()) return {found.code, {}};
+  return session_->gpu_instance(found.value, gi);
+}
+
+ModeChange Driver::set_mig_mode(std::uint32_t gpu, bool enable) {
+  ModeChange change;
+  const auto found = device(gpu);
+  if (!found.ok()) {
+    change.code = change.activation = change.read_back = found.code;
+    return change;
+  }
+  const auto asked = session_->set_mig_mode(found.value, enable);
+  change.code = asked.code;
+  change.activation = asked.value;
+  // "May unbind or reset the device": whatever was answered, old handles are not to be trusted.
+  outdate();
+  watch();
+  const auto again = device(gpu);
+  const auto mode = again.ok() ? session_->mig_mode(again.value) : Answer<MigMode>{again.code, {}};
+  change.read_back = mode.code;
+  change.mode = mode.value;
+  return change;
+}
+
+}  // namespace kerf::nvml

@@ -1,0 +1,63 @@
+// Driver: the operations that change instances, each on what was looked at just before.
+#include "shell/nvml/driver.h"
+
+namespace kerf::nvml {
+
+Code Driver::perform(const agent::CreateInstance& op) {
+  const auto found = device(op.gpu);
+  if (!found.ok()) return found.code;
+  const Placement at{op.start, op.size};
+  const auto made = session_->create(found.value, op.profile, at);
+  if (!made.ok()) return made.code;
+  const auto info = session_->info(made.value);
+  // It may be there and right; the Look that follows a failure finds out.
+  if (!info.ok()) return info.code;
+  if (info.value.profile == op.profile && info.value.placement == at) return Code::Success;
+  session_->destroy(made.value);  // nobody can hold it: it has no compute instance
+  return Code::InvalidState;
+}
+
+Code Driver::perform(const agent::CreateCompute& op) {
+  const auto found = instance(op.gpu, op.gi);
+  if (!found.ok()) return found.code;
+  for (std::uint32_t i = 0; i < Session::kProfileEnums; ++i) {
+    const auto profile = session_->compute_profile(found.value, i);
+    if (profile.code == Code::InvalidArgument) break;
+    if (profile.code == Code::NotSupported) continue;
+    if (!profile.ok()) return profile.code;
+    if (profile.value.slices != op.slices) continue;
+    const auto made = session_->create_compute(found.value, profile.value.id);
+    if (!made.ok()) return made.code;
+    const auto info = session_->info(made.value);
+    if (!info.ok()) return info.code;
+    return info.value.profile == profile.value.id ? Code::Success : Code::InvalidState;
+  }
+  return Code::NotSupported;
+}
+
+Code Driver::perform(const agent::DestroyCompute& op) {
+  const auto found = instance(op.gpu, op.gi);
+  if (!found.ok()) return found.code;
+  const auto compute = session_->compute(found.value, op.ci);
+  if (!compute.ok()) return compute.code;
+  const auto info = session_->info(compute.value);
+  if (!info.ok()) return info.code;
+  const auto uuid = session_->uuid(info.value.device);
+  if (!uuid.ok()) return uuid.code;
+  // Ids are used again: this is another one, and may have a holder.
+  if (info.value.id != op.ci || uuid.value != op.uuid) return Code::NotFound;
+  return session_->destroy(compute.value);
+}
+
+Code Driver::perform(const agent::DestroyInstance& op) {
+  const auto found = instance(op.gpu, op.gi);
+  if (!found.ok()) return found.code;
+  const auto info = session_->info(found.value);
+  if (!info.ok()) return info.code;
+  if (info.value.id != op.gi || info.value.profile != op.profile ||
+      info.value.placement.start != op.start)
+    return Code::NotFound;
+  return session_->destroy(found.value);
+}
+
+}  // namespace kerf::nvml
