@@ -93,8 +93,11 @@ function(kerf_module)
   if(arg_SHARED)
     add_library(${arg_SHARED} SHARED $<TARGET_OBJECTS:${target}>)
     target_link_libraries(${arg_SHARED} PRIVATE kerf_options ${deps} ${arg_SYSTEM_LIBS})
+    # Never unloaded: programs that load and close it again and again would lose a C++ runtime each
+    # time.
     target_link_options(${arg_SHARED} PRIVATE
-      -static-libstdc++ -static-libgcc -Wl,--version-script=${folder}/exports.map)
+      -static-libstdc++ -static-libgcc -Wl,-z,nodelete
+      -Wl,--version-script=${folder}/exports.map)
     set_target_properties(${arg_SHARED} PROPERTIES
       SOVERSION 1 LINKER_LANGUAGE CXX LINK_DEPENDS ${folder}/exports.map
       LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)

@@ -40,8 +40,8 @@ class InventoryTable {
 std::string mib(std::int64_t value) { return with_thousands(value) + " MiB"; }
 
 std::string mode_text(const InventoryGpu& gpu) {
-  if (!*gpu.mig_capable) return "this GPU has none";
-  const std::string now = gpu.mode ? "on" : "off";
+  if (!gpu.mig_capable.value_or(false)) return "this GPU has none";
+  std::string now = gpu.mode ? "on" : "off";
   if (gpu.mode == gpu.mode_pending) return now;
   return fmt::format("{}, and {} after the next reset of the GPU", now,
                      gpu.mode_pending ? "on" : "off");

@@ -117,8 +117,9 @@ Code Driver::renew_if_due() {
 /// INVALID_ARGUMENT, NOT_FOUND: that GPU is not there where it was, or has another handle than when
 /// its events were asked for.
 Answer<Device> Driver::find(std::uint32_t gpu) {
-  if (!roster_[gpu].index) return {Code::GpuIsLost, {}};
-  const auto found = session_->gpu(*roster_[gpu].index);
+  const std::optional<std::uint32_t> index = roster_[gpu].index;
+  if (!index) return {Code::GpuIsLost, {}};
+  const auto found = session_->gpu(*index);
   if (!found.ok()) return found;
   const auto uuid = session_->uuid(found.value);
   if (!uuid.ok()) return {uuid.code, {}};

@@ -60,8 +60,9 @@ void Driver::watch() {
   watched_.clear();
   std::vector<Device> devices;
   for (std::uint32_t i = 0; i < roster_.size(); ++i) {
-    if (!roster_[i].index) continue;
-    const auto found = session_->gpu(*roster_[i].index);
+    const std::optional<std::uint32_t> index = roster_[i].index;
+    if (!index) continue;
+    const auto found = session_->gpu(*index);
     if (!found.ok()) continue;
     devices.push_back(found.value);
     watched_.emplace_back(found.value.raw, i);

@@ -90,7 +90,8 @@ void find_health(Symbols symbols, Functions& f) {
 }  // namespace
 
 Result<std::unique_ptr<Library>> Library::load(const std::string& path) {
-  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  // Never unloaded: such a library may have threads, and things to do at the program's end.
+  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
     const char* why = ::dlerror();
     return fail(ErrorCode::NotFound,

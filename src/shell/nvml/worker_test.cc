@@ -172,10 +172,10 @@ TEST(Worker, TriesADriverAgainAtEachLook) {
 
 TEST(WorkerDeathTest, DriverIsForItsOwnThreadOnly) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
+  ::setenv("KERF_STUB_GPUS", "a", 1);
   EXPECT_DEATH(
       {
-        TestMachine machine({"T4"});
-        Driver driver(fake_library(), codec::builtin_catalogue());
+        Driver driver({KERF_SCRIPTED_NVML}, codec::builtin_catalogue());
         static_cast<void>(driver.start());
         std::thread([&] { driver.look(); }).join();
       },
