@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/assert.h"
+#include "fakedriver/identity.h"
 #include "fakedriver/record.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -16,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     KERF_ASSERT(!driver.error().message().empty(), "an error says what is wrong");
     return 0;
   }
+  KERF_ASSERT(fakedriver::driver_of(driver->config().driver_major) != nullptr, "a known driver");
   for (int gpu = 0; gpu < static_cast<int>(driver->state().gpus.size()); ++gpu) {
     const simgpu::Device device = driver->handle_of(gpu);
     driver->set_mig_mode(device, true);

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Runs every `$ kerf ...` command that the documentation shows and compares what it prints.
+"""Runs every `$ kerf ...` and `$ kerf-fake-driver ...` that the documentation shows and compares what
+it prints.
 
 In README.md and docs/**/*.md, a ```console block holds commands (lines that start with "$ ") each
 followed by the output it must have, standard output and standard error together. A line "..." stands
-for any lines. Commands of other programs are left alone. KERF is the program; --update writes today's
-output into the blocks that have no "..." line.
+for any lines. Commands of other programs are left alone. KERF and KERF_FAKE are the programs; without
+KERF_FAKE it is the kerf-fake-driver beside kerf, and its commands are left alone where there is none.
+Each page has a simulated machine of its own. `kerf-fake-driver enter` runs only where it may mount.
+--update writes today's output into the blocks that have no "..." line.
 """
 import difflib
 import os
@@ -13,6 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -29,13 +33,40 @@ def commands(block):
     return found
 
 
-def run(kerf, command):
-    words = shlex.split(command)
-    environment = dict(os.environ, LC_ALL="C.UTF-8", NO_COLOR="1")
-    done = subprocess.run([kerf] + words[1:], cwd=ROOT, env=environment, text=True, timeout=300,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
-    return done.stdout.rstrip("\n").split("\n")
+class Programs:
+    """The programs whose commands are run, by name, and what was left out."""
+
+    def __init__(self):
+        kerf = pathlib.Path(os.environ.get("KERF", ROOT / "build" / "kerf")).absolute()
+        fake = os.environ.get("KERF_FAKE")
+        self.paths = {"kerf": str(kerf)}
+        if fake or (kerf.parent / "kerf-fake-driver").exists():
+            self.paths["kerf-fake-driver"] = os.path.abspath(fake or kerf.parent / "kerf-fake-driver")
+        self.may_mount = os.geteuid() == 0 and subprocess.run(
+            ["unshare", "--mount", "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+        self.ran, self.left_out = 0, []
+
+    def runs(self, command):
+        """Is it one of ours? One that cannot be run here is noted."""
+        name, _, rest = command.partition(" ")
+        if name not in ("kerf", "kerf-fake-driver"):
+            return False
+        if name not in self.paths:
+            self.left_out.append(f"$ {command} (kerf-fake-driver is not built)")
+        elif name == "kerf-fake-driver" and rest.split()[:1] == ["enter"] and not self.may_mount:
+            self.left_out.append(f"$ {command} (only root may mount)")
+        else:
+            self.ran += 1
+            return True
+        return False
+
+    def run(self, command, machine):
+        words = shlex.split(command)
+        environment = dict(os.environ, LC_ALL="C.UTF-8", NO_COLOR="1", KERF_FAKE_DRIVER=machine)
+        done = subprocess.run([self.paths[words[0]]] + words[1:], cwd=ROOT, env=environment, text=True,
+                              timeout=300, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False)
+        return done.stdout.rstrip("\n").split("\n")
 
 
 def matches(expected, actual):
@@ -56,21 +87,21 @@ def strip_blank_end(lines):
     return lines
 
 
-def check(kerf, path, update):
+def check(programs, path, update, machine):
+    """How many commands of the page print something else."""
     text = path.read_text(encoding="utf-8")
-    ran, wrong = 0, 0
+    wrong = 0
 
     def replace(match):
-        nonlocal ran, wrong
+        nonlocal wrong
         out = []
         for command, expected in commands(match.group(1)):
             expected = strip_blank_end(expected)
             out.append("$ " + command)
-            if not command.startswith("kerf "):
+            if not programs.runs(command):
                 out += expected
                 continue
-            ran += 1
-            actual = strip_blank_end(run(kerf, command))
+            actual = strip_blank_end(programs.run(command, machine))
             if matches(expected, actual):
                 out += expected
             elif update and "..." not in expected:
@@ -85,20 +116,21 @@ def check(kerf, path, update):
     new = BLOCK.sub(replace, text)
     if update and new != text:
         path.write_text(new, encoding="utf-8")
-    return ran, wrong
+    return wrong
 
 
 def main():
-    kerf = os.path.abspath(os.environ.get("KERF", ROOT / "build" / "kerf"))
+    programs = Programs()
     update = "--update" in sys.argv[1:]
     pages = [ROOT / "README.md"] + sorted((ROOT / "docs").rglob("*.md"))
-    ran = wrong = 0
+    wrong = 0
     for page in pages:
-        page_ran, page_wrong = check(kerf, page, update)
-        ran += page_ran
-        wrong += page_wrong
-    print(f"{ran} commands of {len(pages)} pages run, {wrong} print something else")
-    if ran == 0:
+        with tempfile.TemporaryDirectory(prefix="kerf-docs-") as folder:
+            wrong += check(programs, page, update, folder + "/machine")
+    for command in programs.left_out:
+        print(f"left out: {command}")
+    print(f"{programs.ran} commands of {len(pages)} pages run, {wrong} print something else")
+    if programs.ran == 0:
         print("expected at least one `$ kerf` command in a ```console block")
         return 1
     return 1 if wrong else 0

@@ -121,8 +121,13 @@ class Usage(Kerfd):
             (("agent", "--inventry"), "\"--inventry\" is no option"),
             (("agent", "--inventory", "x"), "\"x\" is no option"),
             (("agent", "--inventory", "-o", "yaml"), "\"yaml\" is none of table, json"),
-            (("agent", "--inventory", "-o"), "See kerfd agent --help"),
-            (("agent", "--inventory", "--nvml-library="), "See kerfd agent --help"),
+            (("agent", "--inventory", "-o"), "-o needs a value: -o table or -o json"),
+            (("agent", "-o", "--inventory"), "-o needs a value"),
+            (("agent", "--inventory", "-o", "json", "--output=table"), "-o (--output) is given twice"),
+            (("agent", "--inventory=maybe"), "--inventory takes no value: \"--inventory=maybe\""),
+            (("agent", "--inventory", "--nvml-library="), "--nvml-library needs a value"),
+            (("agent", "--inventory", "--nvml-library", ""), "--nvml-library needs a value"),
+            (("agent", "--inventory", "--nvml-library"), "--nvml-library needs a value"),
         ]:
             out, err = self.expect(2, *words, says=says)
             self.assertEqual(out, "", words)
@@ -132,6 +137,8 @@ class Usage(Kerfd):
         self.expect(2, "agent", "--inventory", "--nvml-library", "/nowhere/libnvidia-ml.so.1",
                     says=["/nowhere/libnvidia-ml.so.1", "is the driver installed"])
         self.expect(2, "agent", "--inventory", "--nvml-library", KERFD, says="cannot load")
+        self.expect(2, "agent", "--inventory", "--nvml-library", "/etc/passwd",
+                    says=["\"/etc/passwd\"", "it is no library"])
         self.expect(2, "agent", "--inventory", "--nvml-library", NVML,
                     says=["DRIVER_NOT_LOADED", "is the kernel module loaded"])
 
@@ -141,6 +148,25 @@ class Usage(Kerfd):
             with open("/dev/full", "wb") as full:
                 self.expect(2, "agent", "--inventory", "--nvml-library", NVML, stdout=full,
                             says="cannot write to standard output")
+
+
+    def test_closed_standard_files(self):
+        """A file that the library opens must not get the number of one that is closed."""
+        self.cut_machine()
+        state = Path(self.folder, "state")
+        before = state.read_bytes()
+        for closed, code in [(">&-", 2), ("<&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 2)]:
+            script = f'exec "$0" agent --inventory --nvml-library "$1" {closed}'
+            done = subprocess.run(["sh", "-c", script, KERFD, NVML], timeout=60, check=False,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE,
+                                  env={"PATH": os.environ["PATH"], "KERF_FAKE_DRIVER": self.folder})
+            self.assertEqual(done.returncode, code, closed)
+            self.assertEqual(state.read_bytes(), before, closed)
+            if closed == ">&-":
+                self.assertIn(b"standard output is closed", done.stderr)
+            if code == 0:
+                self.assertIn(b"GPU 1: H100-80", done.stdout)
 
 
 class Table(Kerfd):
@@ -181,10 +207,20 @@ class Table(Kerfd):
         self.assertIn("not known: not all GPU instances were told", out)
 
 
+    def test_compute_instances_that_could_not_be_read(self):
+        self.cut_machine()
+        self.fake("do", "fail", "compute-instance-profile-info", "invalid-argument", "count=1",
+                  "gpu=1")
+        out = self.inventory(code=1)
+        self.assertIn("compute instances not known", out)
+
+
 class Json(Kerfd):
     def documents(self):
         self.cut_machine()
         yield json.loads(self.inventory("-o", "json"))
+        self.fake("do", "fail", "compute-instance-profile-info", "unknown", "count=99")
+        yield json.loads(self.inventory("-o", "json", code=1))
         self.machine("--gpu", "A30", "--gpu", "RTX-PRO-6000", "--gpu", "L4")
         yield json.loads(self.inventory("--output=json"))
         self.machine("--gpu", "A100-40", "--gpu", "H100-80", "--driver", "535")
@@ -221,7 +257,8 @@ class Json(Kerfd):
         self.assertEqual(first["compute_instances"][0]["uuid"], small)
         self.assertEqual(bare["compute_instances"], [])
         self.assertEqual(last["compute_instances"][0]["uuid"], large)
-        self.assertEqual(last["processes"], [{"pid": 100, "compute_instance": 0, "used_mib": 512}])
+        self.assertEqual(last["processes"], [
+            {"pid": 100, "gpu_instance": last["id"], "compute_instance": 0, "used_mib": 512}])
         self.assertEqual([gpu["model"] for gpu in document["gpus"]], ["H100-80", "H100-80", "T4"])
         self.assertIsNone(document["gpus"][2]["mig"])
         profiles = {profile["id"]: profile for profile in gpu["mig"]["profiles"]}

@@ -21,7 +21,7 @@ PROGRAM = BUILD / "kerf-fake-driver"
 LIBRARY = BUILD / "lib/libnvidia-ml.so.1"
 PYTHON = ROOT / "build/python"
 
-sys.path.insert(0, str(PYTHON))
+sys.path[:0] = [str(PYTHON), str(ROOT / "tools")]
 try:
     import pynvml as nv
 except ImportError:
@@ -34,6 +34,8 @@ if os.geteuid() != 0:  # the driver takes changes from root only; a user namespa
         sys.exit(77)
     os.execvp("unshare", ["unshare", "--user", "--map-root-user", sys.executable, *sys.argv])
 ctypes.CDLL(str(LIBRARY))  # so that nv finds this one by its name
+from nvml_clients import instances  # noqa: E402
+from nvml_clients.instances import placement, placements_of  # noqa: E402, F401
 
 # A process of its own on the machine that the environment names.
 OTHER = f"import ctypes, json, os, sys; sys.path.insert(0, {str(PYTHON)!r}); " \
@@ -49,19 +51,6 @@ def other_process(code):
     """Standard output of `code` in another process, read as JSON."""
     return json.loads(subprocess.run([sys.executable, "-c", OTHER + code], timeout=60, check=True,
                                      stdout=subprocess.PIPE).stdout)
-
-
-def placement(start, size):
-    return ctypes.byref(nv.c_nvmlGpuInstancePlacement_t(start, size))
-
-
-def placements_of(count_and_fill):
-    """The list behind one of NVML's pairs of buffer and count, as (start, size)."""
-    count = ctypes.c_uint()
-    count_and_fill(None, ctypes.byref(count))
-    found = (nv.c_nvmlGpuInstancePlacement_t * count.value)()
-    count_and_fill(found, ctypes.byref(count))
-    return [(p.start, p.size) for p in found[:count.value]]
 
 
 def handles_of(kind, room, count_and_fill):
@@ -120,30 +109,11 @@ class Machine(unittest.TestCase):
         self.assertEqual(raised.exception.value, ERROR[code], f"{raised.exception}, not {code}")
 
     def profiles(self, gpu):
-        """name -> info of every profile of the GPU."""
-        found = {}
-        for profile in range(nv.NVML_GPU_INSTANCE_PROFILE_COUNT):
-            try:
-                info = nv.nvmlDeviceGetGpuInstanceProfileInfo(gpu, profile)
-            except nv.NVMLError_NotSupported:
-                continue
-            info.enum = profile
-            found[info.name] = info
-        return found
+        return instances.profiles(gpu)
 
     def placements(self, gpu, profile_id):
-        return placements_of(
-            lambda *to: nv.nvmlDeviceGetGpuInstancePossiblePlacements(gpu, profile_id, *to))
+        return instances.placements(gpu, profile_id)
 
     def make(self, gpu, name, start=None):
         """A GPU instance with one compute instance of all its slices: (gi, ci, MIG device)."""
-        info = self.profiles(gpu)[name]
-        if start is None:
-            gi = nv.nvmlDeviceCreateGpuInstance(gpu, info.id)
-        else:
-            size = dict(self.placements(gpu, info.id))[start]
-            gi = nv.nvmlDeviceCreateGpuInstanceWithPlacement(gpu, info.id, placement(start, size))
-        whole = {1: 0, 2: 1, 3: 2, 4: 3, 7: 4}[info.sliceCount]
-        shape = nv.nvmlGpuInstanceGetComputeInstanceProfileInfo(gi, whole, 0)
-        ci = nv.nvmlGpuInstanceCreateComputeInstance(gi, shape.id)
-        return gi, ci, nv.nvmlComputeInstanceGetInfo(ci).device
+        return instances.make(gpu, instances.profiles(gpu)[name], start)

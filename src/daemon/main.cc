@@ -8,6 +8,10 @@
 
 int main(int argc, char** argv) {
   using kerf::daemon::say;
+  if (!kerf::daemon::open_standard_files()) {
+    say("kerfd: standard output is closed");
+    return kerf::daemon::kBadInput;
+  }
   try {
     return kerf::daemon::run_program(
         std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));

@@ -18,21 +18,51 @@ bool has(const std::vector<std::string>& words, const char* long_name, const cha
   });
 }
 
+/// What CLI11 says in words of its own, or lets pass.
+Result<void> check_words(const std::vector<std::string>& words) {
+  struct WithValue {
+    const char* name;
+    const char* needs;
+  };
+  constexpr WithValue kWithValue[] = {
+      {"-o", "-o needs a value: -o table or -o json"},
+      {"--output", "--output needs a value: --output table or --output json"},
+      {"--nvml-library", "--nvml-library needs a value: --nvml-library PATH"}};
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (word.starts_with("--inventory="))
+      return invalid(fmt::format("--inventory takes no value: {}", kerf::quoted(word)));
+    for (const auto& [name, needs] : kWithValue) {
+      if (word == std::string(name) + '=') return invalid(needs);
+      if (word != name) continue;
+      ++i;
+      if (i == words.size() || words[i].empty() || words[i].starts_with('-')) return invalid(needs);
+      break;
+    }
+  }
+  return {};
+}
+
 Result<Command> parse_agent(std::vector<std::string> words) {
   Command command;
   command.kind = Command::Kind::Agent;
   std::string output = "table";
   std::string library;
   std::vector<std::string> unknown;
+  KERF_CHECK_OK(check_words(words));
   try {
     CLI::App app;
     app.set_help_flag();
     app.allow_extras();
     app.add_flag("--inventory", command.agent.inventory);
-    app.add_option("-o,--output", output)->allow_extra_args(false);
+    CLI::Option* format = app.add_option("-o,--output", output)->allow_extra_args(false);
     CLI::Option* path = app.add_option("--nvml-library", library)->allow_extra_args(false);
+    for (CLI::Option* option : {format, path})
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(std::move(words));
+    if (format->count() > 1) return invalid("-o (--output) is given twice");
+    if (path->count() > 1) return invalid("--nvml-library is given twice");
     if (path->count() > 0) command.agent.nvml_library = library;
     unknown = app.remaining();
   } catch (const CLI::Error& error) {
@@ -42,8 +72,6 @@ Result<Command> parse_agent(std::vector<std::string> words) {
     return invalid(fmt::format("{} is no option of the agent", kerf::quoted(unknown.front())));
   if (output != "table" && output != "json")
     return invalid(fmt::format("--output: {} is none of table, json", kerf::quoted(output)));
-  if (command.agent.nvml_library && command.agent.nvml_library->empty())
-    return invalid("--nvml-library needs a value: --nvml-library PATH");
   command.agent.json = output == "json";
   return command;
 }

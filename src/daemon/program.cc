@@ -1,6 +1,7 @@
 // Which command runs, and what kerfd says about itself.
 #include "daemon/program.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -89,6 +90,16 @@ ExitCode run_agent(const AgentOptions& options) {
 }
 
 }  // namespace
+
+bool open_standard_files() {
+  bool output = true;
+  for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(file, F_GETFD) != -1 || errno != EBADF) continue;
+    output = output && file != STDOUT_FILENO;
+    if (::open("/dev/null", O_RDWR) != file) return false;  // the lowest number that is free
+  }
+  return output;
+}
 
 void say(std::string_view text) { write_all(STDERR_FILENO, fmt::format("{}\n", text)); }
 

@@ -17,6 +17,11 @@ enum ExitCode : int {
 
 ExitCode run_program(const std::vector<std::string>& words);
 
+/// To be called first: opens /dev/null where standard input, output or error is closed. A file that
+/// a library opens would take that number, and what is printed would go into it. False: standard
+/// output was closed, or there is no /dev/null.
+bool open_standard_files();
+
 /// Writes a line to standard error.
 void say(std::string_view text);
 

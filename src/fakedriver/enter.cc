@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "fakedriver/machine.h"
 
@@ -65,31 +67,81 @@ Result<void> show_entries(const fs::path& from, const fs::path& to) {
   return {};
 }
 
-/// `place` shows the entries of `added`, and its own beside them. Built aside, then moved there.
-Result<void> merge(const std::string& added, const std::string& place, const std::string& aside) {
-  KERF_CHECK_OK(system_call(::mount("kerf", aside.c_str(), "tmpfs", 0, "mode=755"),
+/// The machine's device nodes, made anew: its folder may be where nodes cannot be opened (nodev),
+/// as /run is. Where none may be made they are mounted as they are.
+Result<void> make_devices(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(from, error)) {
+    const fs::path at = to / entry.path().filename();
+    if (entry.is_directory(error)) {
+      fs::create_directory(at, error);
+      KERF_CHECK_OK(make_devices(entry, at));
+      continue;
+    }
+    struct stat about = {};
+    if (::stat(entry.path().c_str(), &about) == 0 && S_ISCHR(about.st_mode) &&
+        ::mknod(at.c_str(), about.st_mode, about.st_rdev) == 0) {
+      ::chmod(at.c_str(), 0666);
+      continue;
+    }
+    KERF_CHECK_OK(make_place(entry.path(), at));
+    KERF_CHECK_OK(mount_to(entry.path(), at, MS_BIND));
+  }
+  if (error) return fail(ErrorCode::Unavailable, from.string() + ": " + error.message());
+  return {};
+}
+
+/// A tmpfs that is filled aside and then moved to its place; unmounted again if that fails.
+template <class Fill>
+Result<void> replace(const std::string& place, const std::string& aside, Fill fill) {
+  KERF_CHECK_OK(system_call(::mount("kerf", aside.c_str(), "tmpfs", MS_NOSUID, "mode=755"),
                             "mounting a tmpfs at " + aside));
-  KERF_CHECK_OK(show_entries(added, aside));
-  KERF_CHECK_OK(show_entries(place, aside));
-  return mount_to(aside, place, MS_MOVE);
+  Result<void> done = fill(fs::path(aside));
+  if (done) done = mount_to(aside, place, MS_MOVE);
+  if (!done) ::umount2(aside.c_str(), MNT_DETACH);
+  return done;
+}
+
+/// `place` shows the entries of `added`, and its own beside them.
+Result<void> merge(const std::string& added, const std::string& place, const std::string& aside) {
+  return replace(place, aside, [&](const fs::path& root) -> Result<void> {
+    if (place == "/dev") KERF_CHECK_OK(make_devices(added, root));
+    else KERF_CHECK_OK(show_entries(added, root));
+    return show_entries(place, root);
+  });
 }
 
 /// /proc as links into the real one, with a `modules` beside them.
 Result<void> replace_proc(const std::string& modules, const std::string& aside) {
-  KERF_CHECK_OK(system_call(::mount("kerf", aside.c_str(), "tmpfs", 0, "mode=755"),
-                            "mounting a tmpfs at " + aside));
-  const fs::path root(aside);
-  std::error_code error;
-  fs::create_directory(root / ".proc", error);
-  KERF_CHECK_OK(mount_to("/proc", root / ".proc", MS_BIND | MS_REC));
-  for (const fs::directory_entry& entry : fs::directory_iterator("/proc", error)) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos)
-      fs::create_symlink(".proc/" + name, root / name, error);
+  return replace("/proc", aside, [&](const fs::path& root) -> Result<void> {
+    std::error_code error;
+    fs::create_directory(root / ".proc", error);
+    KERF_CHECK_OK(mount_to("/proc", root / ".proc", MS_BIND | MS_REC));
+    for (const fs::directory_entry& entry : fs::directory_iterator("/proc", error)) {
+      const std::string name = entry.path().filename();
+      if (name.find_first_not_of("0123456789") != std::string::npos)
+        fs::create_symlink(".proc/" + name, root / name, error);
+    }
+    KERF_CHECK_OK(make_place(modules, root / "modules"));
+    return mount_to(modules, root / "modules", MS_BIND);
+  });
+}
+
+/// Does what is mounted here show elsewhere, too?
+bool root_is_shared() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  bool shared = false;
+  for (std::string line; std::getline(mounts, line);) {
+    // ID, parent, device, root, mount point, options, then fields like shared:1, then "-".
+    std::istringstream words(line);
+    std::string word;
+    std::string point;
+    for (int i = 0; i < 5 && words >> word; ++i) point = word;
+    if (point != "/") continue;
+    shared = false;
+    while (words >> word && word != "-") shared = shared || word.starts_with("shared:");
   }
-  KERF_CHECK_OK(make_place(modules, root / "modules"));
-  KERF_CHECK_OK(mount_to(modules, root / "modules", MS_BIND));
-  return mount_to(aside, "/proc", MS_MOVE);
+  return shared;
 }
 
 void put_first(const char* variable, const std::string& folder) {
@@ -121,7 +173,11 @@ Result<void> enter(const Entry& entry) {
   if (entry.own_namespace) {
     KERF_CHECK_OK(system_call(::unshare(CLONE_NEWNS), "a mount namespace"));
     KERF_CHECK_OK(system_call(::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr),
-                              "making mounts private"));
+                              "keeping mounts from this machine's own"));
+  } else if (root_is_shared()) {
+    return invalid(
+        "--in-place: mounts made here would be seen by the whole machine (shared "
+        "propagation); without it the program gets a mount namespace of its own");
   }
   const std::string aside = folder + "/mounts";
   fs::create_directories(aside, error);

@@ -16,7 +16,8 @@ struct Entry {
   /// all that run there.
   bool own_namespace = true;
   /// False: where the kernel has no /proc/modules, there is none in the namespace either. True:
-  /// /proc becomes a folder of links to the real one with that file beside them, which programs
+  /// /proc becomes a folder of links to the real one with that file beside them (and no
+  /// process by its number), which programs
   /// that ask whether the NVIDIA module is loaded need, and container runtimes do not bear.
   bool with_modules = true;
 };

@@ -47,9 +47,9 @@ constexpr DriverIdentity kDrivers[] = {
     {580, "580.82.07", "13.580.82.07", 13000},
 };
 
-constexpr int kFirstBus = 0x10;
+constexpr unsigned kFirstBus = 0x10;
 
-bool read_hex(std::string_view text, int& value) {
+bool read_hex(std::string_view text, unsigned& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
   return error == std::errc{} && end == text.data() + text.size();
 }
@@ -67,32 +67,34 @@ const DriverIdentity* driver_of(int major) {
   return found != std::end(kDrivers) ? found : nullptr;
 }
 
-std::string pci_address(int index) { return fmt::format("0000:{:02x}:00.0", kFirstBus + index); }
-
-std::string nvml_bus_id(int index) {
-  return fmt::format("00000000:{:02X}:00.0", kFirstBus + index);
+std::string pci_address(int index) {
+  return fmt::format("0000:{:02x}:00.0", kFirstBus + static_cast<unsigned>(index));
 }
 
-int index_at(std::string_view address) {
-  // [domain:]bus:device.function; digits in either case, leading zeros as one likes.
+std::string nvml_bus_id(int index) {
+  return fmt::format("00000000:{:02X}:00.0", kFirstBus + static_cast<unsigned>(index));
+}
+
+std::optional<int> index_at(std::string_view address) {
+  unsigned domain = 0;
+  unsigned bus = 0;
+  unsigned device = 0;
+  unsigned function = 0;
+  // From the end: what is left before the last colon, of what is left.
   const std::size_t dot = address.rfind('.');
-  if (dot == std::string_view::npos || address.substr(dot) != ".0") return -1;
-  address = address.substr(0, dot);
-  const std::size_t device_at = address.rfind(':');
-  if (device_at == std::string_view::npos) return -1;
-  const std::string_view head = address.substr(0, device_at);
+  if (dot != std::string_view::npos && !read_hex(address.substr(dot + 1), function)) return {};
+  const std::string_view place = address.substr(0, dot);
+  const std::size_t device_at = place.rfind(':');
+  if (device_at == std::string_view::npos || !read_hex(place.substr(device_at + 1), device))
+    return {};
+  const std::string_view head = place.substr(0, device_at);
   const std::size_t bus_at = head.rfind(':');
-  const std::string_view bus_text =
-      bus_at == std::string_view::npos ? head : head.substr(bus_at + 1);
-  const std::string_view domain_text =
-      bus_at == std::string_view::npos ? std::string_view("0") : head.substr(0, bus_at);
-  int domain = 0;
-  int bus = 0;
-  int device = 0;
-  if (!read_hex(domain_text, domain) || !read_hex(bus_text, bus) ||
-      !read_hex(address.substr(device_at + 1), device))
-    return -1;
-  return domain == 0 && device == 0 && bus >= kFirstBus ? bus - kFirstBus : -1;
+  const bool has_domain = bus_at != std::string_view::npos;
+  if (!has_domain && dot == std::string_view::npos) return {};  // two numbers: which?
+  if (has_domain && !read_hex(head.substr(0, bus_at), domain)) return {};
+  if (!read_hex(has_domain ? head.substr(bus_at + 1) : head, bus)) return {};
+  if (domain != 0 || device != 0 || function != 0 || bus < kFirstBus || bus > 0xff) return -1;
+  return static_cast<int>(bus - kFirstBus);
 }
 
 }  // namespace kerf::fakedriver

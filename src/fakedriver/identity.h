@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,7 +31,9 @@ const DriverIdentity* driver_of(int major);
 std::string pci_address(int index);
 /// The same as NVML writes it: "00000000:10:00.0".
 std::string nvml_bus_id(int index);
-/// The GPU index at an address in any of the spellings that NVML takes; -1: none such.
-int index_at(std::string_view address);
+/// The GPU index at an address: domain:bus:device.function, domain:bus:device or
+/// bus:device.function in hexadecimal, as NVML takes it. -1: no GPU sits there; nullopt: that is no
+/// address.
+std::optional<int> index_at(std::string_view address);
 
 }  // namespace kerf::fakedriver

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "base/result.h"
-#include "fakedriver/capabilities.h"
 #include "simgpu/driver.h"
 
 namespace kerf::fakedriver {
@@ -22,10 +21,10 @@ std::string folder_from_environment();
 
 /// The driver lives in the file `state` of the folder. Every use takes an exclusive lock on it
 /// (flock), so calls of all processes and threads happen one after the other, each whole: a process
-/// that is killed in the middle of a change leaves the state before it. Beside it lie the files
-/// that the real driver's kernel module would show (tree.h).
+/// that is killed at any point leaves the state before its change or after it, and no lock. Beside
+/// it lie the files that the real driver's kernel module would show (tree.h).
 ///
-/// May be used by several threads, and by the child after a fork.
+/// May be used by several threads, and by the child after a fork, whenever that happens.
 class Machine {
  public:
   enum class Access : std::uint8_t {
@@ -33,8 +32,10 @@ class Machine {
     Change  ///< all others
   };
 
-  /// Makes the folder if need be, and the state in it anew: other users of it are on the new
-  /// machine at their next call. InvalidArgument: a board or a driver branch that is not known.
+  /// Makes the folder if need be, and the machine in it anew: other users of it are on the new one
+  /// at their next call, and their old handles are nobody's. A program that was entered (enter.h)
+  /// goes on with the files of the old one. InvalidArgument: a board or a driver branch that is not
+  /// known, or a folder that has something else in it; nothing is touched then.
   static Result<Machine> create(const std::string& folder, const simgpu::Config& config);
   /// NotFound: there is no machine in that folder. InvalidArgument: what is there is none.
   static Result<Machine> open(const std::string& folder);
@@ -49,7 +50,8 @@ class Machine {
   /// kept. An error says that the state could not be read or written; then nothing has changed.
   template <class Use>
   auto with(Access access, Use use) -> Result<std::invoke_result_t<Use, simgpu::Driver&>> {
-    const std::lock_guard one_thread(*mutex_);
+    const std::lock_guard one_thread(mutex());
+    const Unlock unlock{*this};
     KERF_CHECK_OK(begin());
     const bool store = access == Access::Change || !driver().state().faults.empty();
     if constexpr (std::is_void_v<std::invoke_result_t<Use, simgpu::Driver&>>) {
@@ -72,12 +74,17 @@ class Machine {
 
  private:
   struct File;
+  struct Unlock {
+    Machine& machine;
+    ~Unlock() { machine.unlock(); }
+  };
   explicit Machine(std::unique_ptr<File> file);
+  std::mutex& mutex();
   simgpu::Driver& driver();
   Result<void> begin();
   Result<void> end(bool store);
+  void unlock();
 
-  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
   std::unique_ptr<File> file_;
 };
 

@@ -5,11 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <thread>
 
+#include "base/prng.h"
 #include "base/temporary_folder_testing.h"
+#include "fakedriver/capabilities.h"
 #include "fakedriver/tree.h"
 #include "simgpu/driver_testing.h"
 
@@ -60,12 +63,12 @@ TEST(Machine, LosesNoChangeOfThreadsAndProcesses) {
   const TemporaryFolder folder;
   Machine machine = made(folder);
   constexpr std::uint32_t kEach = 200;
+  std::thread other([&] { start_processes(machine, 2000, kEach); });
   const pid_t child = ::fork();
   if (child == 0) {  // with the parent's Machine, whose lock it must not share
     start_processes(machine, 1000, kEach);
     ::_exit(testing::Test::HasFailure() ? 1 : 0);
   }
-  std::thread other([&] { start_processes(machine, 2000, kEach); });
   start_processes(machine, 3000, kEach);
   other.join();
   int status = 0;
@@ -74,24 +77,106 @@ TEST(Machine, LosesNoChangeOfThreadsAndProcesses) {
   EXPECT_EQ(processes(machine), 3 * kEach);
 }
 
-TEST(Machine, StaysWholeWhenAProcessIsKilledInTheMiddle) {
+TEST(Machine, ServesAChildThatIsForkedWhileThreadsAreInCalls) {
   const TemporaryFolder folder;
   Machine machine = made(folder);
-  start_processes(machine, 1, 1);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    (void)machine.change([](Driver& d) {
-      d.process_start(d.state().gpus[1].uuid, 99);
-      ::raise(SIGKILL);  // with the lock, before anything is written
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i)
+    threads.emplace_back([&] {
+      while (!stop)
+        EXPECT_TRUE(machine.change([](Driver& d) { d.set_open_clients(1, 1); }).has_value());
     });
+  for (std::uint32_t pid = 1; pid <= 40; ++pid) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto started =
+          machine.change([pid](Driver& d) { return d.process_start(d.state().gpus[1].uuid, pid); });
+      ::_exit(started.value_or(false) ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(processes(machine), 40U);
+}
+
+TEST(Machine, IsNotLockedByTheChildOfAProcessThatWasKilled) {
+  const TemporaryFolder folder;
+  Machine machine = made(folder);
+  int born[2];
+  ASSERT_EQ(::pipe(born), 0);
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    if (::fork() == 0) {  // lives on until the test ends its side of the pipe
+      ::close(born[1]);
+      char byte = 0;
+      while (::read(born[0], &byte, 1) > 0) {
+      }
+      ::_exit(0);
+    }
+    (void)machine.change([](Driver&) { ::raise(SIGKILL); });
     ::_exit(0);
   }
   int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(::waitpid(parent, &status, 0), parent);
   EXPECT_TRUE(WIFSIGNALED(status));
-  EXPECT_EQ(processes(machine), 1U);
-  start_processes(machine, 2, 1);
-  EXPECT_EQ(processes(machine), 2U);
+  EXPECT_EQ(processes(machine), 0U);
+  ::close(born[0]);
+  ::close(born[1]);
+}
+
+/// Creates and destroys a GPU instance for ever, and tells the pipe of each.
+[[noreturn]] void cut_for_ever(Machine& machine, int told) {
+  for (;;) {
+    (void)machine.change([](Driver& d) {
+      const auto gi = d.create_gpu_instance(d.handle_of(0), 9);
+      d.create_compute_instance(gi.value, 0);
+    });
+    if (::write(told, "c", 1) != 1) ::_exit(1);
+    (void)machine.change([](Driver& d) {
+      const auto gi = d.gpu_instances(d.handle_of(0), 9).value.front();
+      d.destroy_compute_instance(d.compute_instances(gi, 0).value.front());
+      d.destroy_gpu_instance(gi);
+    });
+    if (::write(told, "d", 1) != 1) ::_exit(1);
+  }
+}
+
+TEST(Machine, IsWholeWithItsFilesWheneverAProcessIsKilled) {
+  const TemporaryFolder folder;
+  Machine machine = made(folder);
+  Prng prng(1);
+  for (int round = 0; round < 60; ++round) {
+    int told[2];
+    ASSERT_EQ(::pipe(told), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::close(told[0]);
+      cut_for_ever(machine, told[1]);
+    }
+    ::close(told[1]);
+    char byte = 0;
+    for (std::uint64_t calls = 1 + prng.below(20); calls > 0; --calls)
+      ASSERT_EQ(::read(told[0], &byte, 1), 1);
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ::close(told[0]);
+    const auto now = machine.change([](Driver& d) {
+      const Capabilities standing = capabilities_of(d);
+      for (const auto gi : d.gpu_instances(d.handle_of(0), 9).value) {
+        for (const auto ci : d.compute_instances(gi, 0).value) d.destroy_compute_instance(ci);
+        d.destroy_gpu_instance(gi);
+      }
+      return standing;
+    });
+    ASSERT_TRUE(now.has_value()) << now.error().message();
+    ASSERT_TRUE(now->empty() || now->size() == 2);  // a change is one or none
+    ASSERT_EQ(shown_capabilities(folder.at("m")), Capabilities{});
+  }
 }
 
 TEST(Machine, MadeAnewIsSeenAtTheNextCall) {
@@ -100,6 +185,71 @@ TEST(Machine, MadeAnewIsSeenAtTheNextCall) {
   start_processes(old, 1, 2);
   ASSERT_TRUE(Machine::create(folder.at("m"), config()).has_value());
   EXPECT_EQ(processes(old), 0U);
+}
+
+TEST(Machine, MadeAnewHasNobodysHandlesAndGoesOnCountingEvents) {
+  const TemporaryFolder folder;
+  Machine old = made(folder);
+  simgpu::Device gpu;
+  ASSERT_TRUE(old.change([&](Driver& d) {
+                   gpu = d.handle_of(0);
+                   for (int i = 0; i < 3; ++i) d.inject_xid(0, 31);
+                 })
+                  .has_value());
+  ASSERT_TRUE(Machine::create(folder.at("m"), config()).has_value());
+  EXPECT_EQ(old.read([&](Driver& d) { return d.uuid(gpu).code; }).value(),
+            simgpu::Return::InvalidArgument);
+  std::uint64_t cursor = 3;  // of a client that has heard them all
+  ASSERT_TRUE(old.change([](Driver& d) { d.inject_xid(1, 94); }).has_value());
+  EXPECT_EQ(old.read([&](Driver& d) { return d.wait_events(cursor); }).value().value.size(), 1U);
+}
+
+TEST(Machine, RemovedAndMadeAnewIsTheNewOneForAll) {
+  const TemporaryFolder folder;
+  Machine old = made(folder);
+  start_processes(old, 1, 2);
+  std::filesystem::remove_all(folder.at("m"));
+  EXPECT_EQ(old.read([](Driver&) {}).error().code(), ErrorCode::NotFound);
+  Machine fresh = made(folder);
+  EXPECT_EQ(processes(old), 0U);
+  start_processes(old, 7, 1);
+  EXPECT_EQ(processes(fresh), 1U);
+}
+
+TEST(Machine, IsMadeInNoFolderThatHasSomethingElse) {
+  const TemporaryFolder folder;
+  folder.write("other/proc/precious");
+  folder.write("named/state", "mine");
+  folder.write("victim", "mine");
+  std::filesystem::create_directory(folder.at("linked"));
+  folder.link(folder.at("victim"), "linked/state");
+  for (const char* name : {"other", "named", "linked"}) {
+    const auto machine = Machine::create(folder.at(name), config());
+    ASSERT_FALSE(machine.has_value()) << name;
+    EXPECT_EQ(machine.error().code(), ErrorCode::InvalidArgument);
+    EXPECT_NE(machine.error().message().find("something else"), std::string::npos);
+  }
+  EXPECT_FALSE(Machine::create("/", config()).has_value());
+  EXPECT_TRUE(std::filesystem::exists(folder.at("other/proc/precious")));
+  std::ifstream victim(folder.at("victim"));
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(victim), {}), "mine");
+}
+
+TEST(Machine, OfARelativeFolderIsThatFolderWhereverTheProcessGoes) {
+  const TemporaryFolder folder;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.folder());
+  auto machine = Machine::create("m", config());
+  std::filesystem::current_path("/");
+  ASSERT_TRUE(machine.has_value());
+  ASSERT_TRUE(machine
+                  ->change([](Driver& d) {
+                    d.set_mig_mode(d.handle_of(0), true);
+                    d.create_gpu_instance(d.handle_of(0), 9);
+                  })
+                  .has_value());
+  EXPECT_EQ(shown_capabilities(folder.at("m")).size(), 1U);
+  std::filesystem::current_path(before);
 }
 
 TEST(Machine, UsesUpAFaultInACallThatOnlyReads) {

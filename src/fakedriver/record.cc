@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "fakedriver/identity.h"
+
 namespace kerf::fakedriver {
 
 namespace {
@@ -207,6 +209,8 @@ Result<simgpu::Driver> read_record(std::string_view bytes) {
   simgpu::State state;
   reader(config, state);
   if (!reader.at_end()) return invalid("the state of a simulated driver is cut off or garbled");
+  if (driver_of(config.driver_major) == nullptr)
+    return invalid("a saved driver that cannot be: its branch is not one that is simulated");
   return simgpu::Driver::restore(std::move(config), std::move(state));
 }
 

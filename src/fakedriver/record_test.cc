@@ -64,6 +64,12 @@ TEST(Record, KeepsEveryBoardInEveryWalk) {
   }
 }
 
+TEST(Record, OfADriverBranchThatIsNotSimulatedIsRefused) {
+  simgpu::Config config = full().config();
+  config.driver_major = 571;
+  EXPECT_FALSE(read_record(record_of(Driver(config))).has_value());
+}
+
 TEST(Record, IsRefusedWhenItIsCutOff) {
   const std::string bytes = record_of(full());
   for (std::size_t length = 0; length < bytes.size(); ++length)

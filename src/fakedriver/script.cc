@@ -1,4 +1,4 @@
-// Reading scripts, writing them, and doing what they say.
+// Reading scripts, and writing them.
 #include "fakedriver/script.h"
 
 #include <fmt/format.h>
@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/quote.h"
+#include "fakedriver/overloaded.h"
 #include "simgpu/names.h"
 
 namespace kerf::fakedriver {
@@ -176,31 +177,12 @@ Action read_action(Line& line) {
   return ClearFaults{};
 }
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-Result<void> known_gpu(const simgpu::Driver& driver, int gpu) {
-  const std::size_t gpus = driver.state().gpus.size();
-  if (gpu >= 0 && static_cast<std::size_t>(gpu) < gpus) return {};
-  return invalid(fmt::format("there is no GPU {}; the machine has {}", gpu, gpus));
-}
-
-Result<void> unless_refused(const char* what, simgpu::Return code) {
-  if (code == simgpu::Return::Success) return {};
-  return fail(ErrorCode::Conflict,
-              fmt::format("{}: the driver answers {}", what, simgpu::name(code)));
-}
-
 }  // namespace
 
-Result<std::vector<Action>> read_script(std::string_view text, std::string_view file) {
+Result<std::vector<Step>> read_script(std::string_view text, std::string_view file) {
   if (text.size() > kMostScriptBytes)
     return fail(ErrorCode::TooLarge, fmt::format("{}: a script has at most 1 MiB", file));
-  std::vector<Action> actions;
+  std::vector<Step> steps;
   for (int number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     const std::vector<std::string_view> words = words_of(text.substr(0, end));
@@ -210,9 +192,9 @@ Result<std::vector<Action>> read_script(std::string_view text, std::string_view 
     Action action = read_action(line);
     if (const std::string& wrong = line.finish(); !wrong.empty())
       return invalid(fmt::format("{}:{}: {}", file, number, wrong));
-    actions.push_back(std::move(action));
+    steps.push_back({number, std::move(action)});
   }
-  return actions;
+  return steps;
 }
 
 std::string to_line(const Action& action) {
@@ -243,64 +225,6 @@ std::string to_line(const Action& action) {
           [](const Reload&) { return std::string("reload-driver"); },
           [](const Reboot&) { return std::string("reboot"); },
           [](const Slow& s) { return std::string(s.on ? "slow on" : "slow off"); },
-      },
-      action);
-}
-
-Result<void> apply(const Action& action, simgpu::Driver& driver) {
-  if (const int* gpu = std::visit(
-          [](const auto& a) -> const int* {
-            if constexpr (requires { a.gpu; }) return &a.gpu;
-            else return nullptr;
-          },
-          action);
-      gpu != nullptr && *gpu >= 0)
-    KERF_CHECK_OK(known_gpu(driver, *gpu));
-  const Result<void> fine;
-  return std::visit(
-      Overloaded{
-          [&](const Fail& f) {
-            driver.fail_next(f.operation, f.code, f.count, f.effect, f.gpu);
-            return fine;
-          },
-          [&](const ClearFaults&) {
-            driver.clear_faults();
-            return fine;
-          },
-          [&](const ReportXid& x) {
-            driver.inject_xid(x.gpu, x.xid, x.gi, x.ci);
-            return fine;
-          },
-          [&](const Lose& l) {
-            driver.lose_gpu(l.gpu, l.until_reboot);
-            return fine;
-          },
-          [&](const StartProcess& s) -> Result<void> {
-            if (driver.process_start(s.uuid, s.pid, s.memory_mib)) return {};
-            return invalid(fmt::format(
-                "{} is no device of this machine, or its GPU is lost, or {} runs there already",
-                quoted(s.uuid), s.pid));
-          },
-          [&](const EndProcess& e) -> Result<void> {
-            if (driver.process_exit(e.pid)) return {};
-            return invalid(fmt::format("no process {} runs on this machine's GPUs", e.pid));
-          },
-          [&](const Clients& c) {
-            driver.set_open_clients(c.gpu, c.count);
-            return fine;
-          },
-          [&](const Reset& r) { return unless_refused("reset", driver.reset_gpu(r.gpu).code); },
-          [&](const Reload&) {
-            return unless_refused("reload-driver", driver.reload_driver().code);
-          },
-          [&](const Reboot&) {
-            driver.reboot();
-            return fine;
-          },
-          [&](const Slow& s) {
-            driver.set_slow(s.on);
-            return fine;
-          },
       },
       action);
 }

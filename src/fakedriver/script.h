@@ -80,18 +80,25 @@ struct Slow {
 using Action = std::variant<Fail, ClearFaults, ReportXid, Lose, StartProcess, EndProcess, Clients,
                             Reset, Reload, Reboot, Slow>;
 
+/// An action, and the line of the script that says it.
+struct Step {
+  int line = 0;
+  Action action;
+  bool operator==(const Step&) const = default;
+};
+
 /// No script is longer.
 inline constexpr std::size_t kMostScriptBytes = std::size_t{1} << 20;
 
 /// One action a line, words parted by blanks; empty lines and what follows a `#` do not count. What
 /// an action means is said at simgpu::Driver's function of the same name. InvalidArgument and
 /// TooLarge name the line, the word, and what was expected.
-Result<std::vector<Action>> read_script(std::string_view text, std::string_view file);
+Result<std::vector<Step>> read_script(std::string_view text, std::string_view file);
 /// The line that reads as that action.
 std::string to_line(const Action& action);
 
-/// InvalidArgument: there is no such GPU, device or process. Conflict: the driver refuses (a reset
-/// with processes). The driver is as before then.
+/// InvalidArgument: there is no such GPU, instance, device or process. Conflict: the driver refuses
+/// (a reset with processes), or has had enough (65,536 faults). The driver is as before then.
 Result<void> apply(const Action& action, simgpu::Driver& driver);
 
 }  // namespace kerf::fakedriver

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <optional>
 
 #include "fakedriver/identity.h"
 #include "simgpu/boards.h"
@@ -24,6 +27,10 @@ namespace kerf::fakedriver {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kParts[] = {"/proc", "/sys", "/dev"};
+constexpr const char* kAside = "/.new";
+constexpr const char* kCapabilities = "/proc/driver/nvidia/capabilities";
 
 /// Writes files below a root; remembers the first failure.
 class Tree {
@@ -37,9 +44,10 @@ class Tree {
   }
   void file(const std::string& path, std::string_view content) {
     folder(fs::path(path).parent_path());
+    errno = 0;
     std::ofstream out(root_ + "/" + path, std::ios::binary | std::ios::trunc);
     out << content;
-    if (!out.flush()) note(path, std::make_error_code(std::errc::io_error));
+    if (!out.flush()) note(path, {errno != 0 ? errno : EIO, std::generic_category()});
   }
   void link(const std::string& path, const std::string& target) {
     std::error_code error;
@@ -141,13 +149,12 @@ void write_gpu(Tree& tree, const simgpu::Driver& driver, int index) {
 
 }  // namespace
 
-Result<void> write_tree(const std::string& folder, const simgpu::Driver& driver) {
-  for (const char* part : {"proc", "sys", "dev"}) {
-    std::error_code error;
-    fs::remove_all(folder + "/" + part, error);
-    if (error) return fail(ErrorCode::Unavailable, folder + "/" + part + ": " + error.message());
-  }
-  Tree tree(folder);
+Result<void> prepare_tree(const std::string& folder, const simgpu::Driver& driver) {
+  const std::string aside = folder + kAside;
+  std::error_code error;
+  fs::remove_all(aside, error);
+  if (error) return fail(ErrorCode::Unavailable, aside + ": " + error.message());
+  Tree tree(aside);
   const DriverIdentity& identity = *driver_of(driver.config().driver_major);
   tree.file("proc/modules", modules());
   tree.file("proc/devices", devices());
@@ -168,13 +175,54 @@ Result<void> write_tree(const std::string& folder, const simgpu::Driver& driver)
     tree.device(std::string("dev/") + node);
   for (int i = 0; i < static_cast<int>(driver.config().gpus.size()); ++i)
     write_gpu(tree, driver, i);
-  show_capabilities(folder, {}, capabilities_of(driver));
-  return tree.result();
+  auto written = tree.result();
+  if (!written) fs::remove_all(aside, error);
+  return written;
 }
 
-void show_capabilities(const std::string& folder, const Capabilities& before,
+Result<void> install_tree(const std::string& folder) {
+  const std::string aside = folder + kAside;
+  std::error_code error;
+  for (const char* part : kParts) {
+    fs::remove_all(folder + part, error);
+    if (!error) fs::rename(aside + part, folder + part, error);
+    if (error) return fail(ErrorCode::Unavailable, folder + part + ": " + error.message());
+  }
+  fs::remove(aside, error);
+  return {};
+}
+
+Capabilities shown_capabilities(const std::string& folder) {
+  Capabilities found;
+  std::error_code ignored;
+  const auto numbered = [](const fs::path& path, std::string_view prefix) -> std::optional<int> {
+    const std::string name = path.filename();
+    int number = 0;
+    const char* const end = name.data() + name.size();
+    if (!name.starts_with(prefix)) return std::nullopt;
+    const auto [at, error] = std::from_chars(name.data() + prefix.size(), end, number);
+    return error == std::errc{} && at == end ? std::optional(number) : std::nullopt;
+  };
+  for (const auto& gpu : fs::directory_iterator(folder + kCapabilities, ignored)) {
+    const auto minor = numbered(gpu, "gpu");
+    if (!minor) continue;
+    for (const auto& gi : fs::directory_iterator(gpu.path() / "mig", ignored)) {
+      const auto id = numbered(gi, "gi");
+      if (!id) continue;
+      found.push_back({*minor, static_cast<std::uint32_t>(*id)});
+      for (const auto& ci : fs::directory_iterator(gi, ignored))
+        if (const auto part = numbered(ci, "ci"))
+          found.push_back(
+              {*minor, static_cast<std::uint32_t>(*id), static_cast<std::uint32_t>(*part)});
+    }
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+bool show_capabilities(const std::string& folder, const Capabilities& before,
                        const Capabilities& now) {
-  const std::string root = folder + "/proc/driver/nvidia/capabilities/";
+  const std::string root = folder + kCapabilities + "/";
   Capabilities gone;
   Capabilities made;
   std::ranges::set_difference(before, now, std::back_inserter(gone));
@@ -186,21 +234,23 @@ void show_capabilities(const std::string& folder, const Capabilities& before,
   };
   std::ranges::stable_partition(gone, is_compute);
   std::ranges::stable_partition(made, std::not_fn(is_compute));
+  const auto done = [](int outcome, int fine) { return outcome == 0 || errno == fine; };
+  bool all = true;
   for (const Capability& c : gone) {
     const std::string path = root + capability_path(c);
-    ::unlink((path + "/access").c_str());
-    ::rmdir(path.c_str());
+    all = done(::unlink((path + "/access").c_str()), ENOENT) && all;
+    all = done(::rmdir(path.c_str()), ENOENT) && all;
   }
   for (const Capability& c : made) {
     const std::string path = root + capability_path(c);
-    ::mkdir(path.c_str(), 0755);
+    all = done(::mkdir(path.c_str(), 0755), EEXIST) && all;
     const int file =
         ::open((path + "/access").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file < 0) continue;
     const std::string text = access_text(capability_minor(c));
-    if (::write(file, text.data(), text.size()) < 0) ::unlink((path + "/access").c_str());
-    ::close(file);
+    all = file >= 0 && ::write(file, text.data(), text.size()) > 0 && all;
+    if (file >= 0) ::close(file);
   }
+  return all;
 }
 
 }  // namespace kerf::fakedriver

@@ -9,7 +9,7 @@
 
 namespace kerf::fakedriver {
 
-/// Writes, in place of what was there:
+/// Writes into the folder, aside until install_tree() puts it in the place of what was there:
 ///
 ///   proc/modules, proc/devices       this machine's, with the NVIDIA modules and their majors
 ///   proc/driver/nvidia/              version, params, gpus/<address>/information, capabilities/
@@ -19,10 +19,13 @@ namespace kerf::fakedriver {
 ///
 /// Device nodes are those of /dev/null where the caller may make nodes, else empty files. Programs
 /// that look at fixed paths see them where they are mounted there (enter.h).
-Result<void> write_tree(const std::string& folder, const simgpu::Driver& driver);
+Result<void> prepare_tree(const std::string& folder, const simgpu::Driver& driver);
+Result<void> install_tree(const std::string& folder);
 
-/// Brings capabilities/ from what it shows to what is there now. Never fails: it is a picture.
-void show_capabilities(const std::string& folder, const Capabilities& before,
+/// Which capabilities there are files of.
+Capabilities shown_capabilities(const std::string& folder);
+/// Brings those files from what they show to what is there now. False: the caller may not.
+bool show_capabilities(const std::string& folder, const Capabilities& before,
                        const Capabilities& now);
 
 }  // namespace kerf::fakedriver

@@ -60,6 +60,7 @@ Node json_processes(const std::vector<agent::InventoryProcess>& processes) {
   for (const agent::InventoryProcess& process : processes) {
     Node node = Node::mapping();
     node.set("pid", json_count(process.pid))
+        .set("gpu_instance", known(process.gi, agent::kNoInstance))
         .set("compute_instance", known(process.ci, agent::kNoInstance))
         .set("used_mib", number_or_null(process.used_mib));
     list.push(std::move(node));
@@ -68,14 +69,14 @@ Node json_processes(const std::vector<agent::InventoryProcess>& processes) {
 }
 
 Node json_instance(const agent::InventoryInstance& instance) {
-  Node computes = Node::sequence();
+  Node computes = instance.computes_known ? Node::sequence() : Node::null();
   for (const agent::InventoryCompute& compute : instance.computes) {
     Node node = Node::mapping();
     node.set("id", json_count(compute.id))
         .set("compute_slices", json_count(compute.slices))
         .set("uuid", text_or_null(compute.uuid))
         .set("multiprocessors", known(compute.multiprocessors, 0));
-    computes.push(std::move(node));
+    if (instance.computes_known) computes.push(std::move(node));
   }
   Node node = Node::mapping();
   node.set("id", json_count(instance.gi))

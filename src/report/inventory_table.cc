@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "report/inventory.h"
@@ -99,9 +100,8 @@ void InventoryTable::slices(const InventoryGpu& gpu) {
     const std::string slice = fmt::format("{}@{}", safe(name), one.slots.start);
     std::string text = padded("    " + elided(slice, kSliceWidth - 1, unicode_), kSliceWidth + 4) +
                        padded(fmt::format("GI {}", one.gi), 7);
-    if (one.computes.empty()) {
-      line(text + "no compute instance: no pod can use it");
-    }
+    if (!one.computes_known) line(text + "compute instances not known");
+    else if (one.computes.empty()) line(text + "no compute instance: no pod can use it");
     for (const agent::InventoryCompute& compute : one.computes) {
       text += padded(fmt::format("CI {}", compute.id), 6);
       text += padded(one.computes.size() > 1 ? fmt::format("{}c", compute.slices) : "", 3);
@@ -119,7 +119,9 @@ void InventoryTable::slices(const InventoryGpu& gpu) {
 
 void InventoryTable::gpu(const InventoryGpu& gpu) {
   line("");
-  const std::string model = gpu.model.empty() ? "a model that Kerf does not know" : gpu.model;
+  const std::string model = !gpu.model.empty() ? gpu.model
+                            : gpu.name.empty() ? "model not known"
+                                               : "a model that Kerf does not know";
   for (const std::string& part :
        wrapped(fmt::format("GPU {}: {}, {}", gpu.index, safe(model),
                            gpu.uuid.empty() ? "UUID not known" : safe(gpu.uuid)),
@@ -139,9 +141,14 @@ void InventoryTable::gpu(const InventoryGpu& gpu) {
     fact("layout", gpu.instances_known ? safe(agent::layout_text(gpu))
                                        : "not known: not all GPU instances were told");
   slices(gpu);
-  if (!gpu.processes.empty()) {
-    fact("processes", gpu.mode ? "on the GPU itself, which keeps slices from being made" : "");
-    processes(gpu.processes, kLabel);
+  std::map<std::uint32_t, std::vector<agent::InventoryProcess>> by_instance;
+  for (const agent::InventoryProcess& process : gpu.processes)
+    by_instance[process.gi].push_back(process);
+  for (const auto& [gi, list] : by_instance) {
+    if (gi != agent::kNoInstance)
+      fact("processes", fmt::format("on GI {}, of which the driver told nothing else", gi));
+    else fact("processes", gpu.mode ? "on the GPU itself, which keeps slices from being made" : "");
+    processes(list, kLabel);
   }
   for (const agent::Unanswered& one : gpu.unanswered)
     fact("not told", fmt::format("{}: {}{}", one.question, agent::to_string(one.code),

@@ -61,6 +61,35 @@ TEST(InventoryTable, DoesNotCallALayoutEmptyThatItDoesNotKnow) {
   EXPECT_THAT(codec::write_json(inventory_json(inventory)), HasSubstr("\"layout\": null"));
 }
 
+TEST(InventoryTable, DoesNotCallAnInstanceUselessThatItDoesNotKnow) {
+  agent::Inventory inventory = one_gpu();
+  inventory.gpus[0].instances[1].computes_known = false;
+  const std::string text = inventory_table(inventory, false);
+  EXPECT_THAT(text, HasSubstr("GI 1   compute instances not known\n"));
+  EXPECT_THAT(text, Not(HasSubstr("no pod can use it")));
+  EXPECT_THAT(codec::write_json(inventory_json(inventory)),
+              HasSubstr("\"compute_instances\": null"));
+}
+
+TEST(InventoryTable, SaysWhereAProcessRuns) {
+  agent::Inventory inventory = one_gpu();
+  inventory.gpus[0].processes = {{7, agent::kNoInstance, {}, agent::kNoInstance}, {8, 0, {}, 5}};
+  const std::string text = inventory_table(inventory, false);
+  EXPECT_THAT(text, HasSubstr("on GI 5, of which the driver told nothing else\n"
+                              "              pid 8\n"));
+  EXPECT_THAT(text, HasSubstr("on the GPU itself, which keeps slices from being made\n"
+                              "              pid 7\n"));
+  EXPECT_THAT(codec::write_json(inventory_json(inventory)), HasSubstr("\"gpu_instance\": 5"));
+}
+
+TEST(InventoryTable, KnowsALostGpuFromAModelThatIsNew) {
+  agent::Inventory inventory = one_gpu();
+  inventory.gpus[0].model = "";
+  EXPECT_THAT(inventory_table(inventory, false), HasSubstr("a model that Kerf does not know"));
+  inventory.gpus[0].name = "";
+  EXPECT_THAT(inventory_table(inventory, false), HasSubstr("GPU 0: model not known"));
+}
+
 TEST(InventoryTable, IsSafeAndNarrowWhateverTheDriverSays) {
   agent::Inventory inventory = one_gpu();
   const std::string nasty = std::string(90, 'x') + "\x1b[31m\n\xff" + std::string(90, 'y');

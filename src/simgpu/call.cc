@@ -14,7 +14,11 @@ std::uint64_t make_handle(HandleKind kind, std::uint64_t serial) {
 
 Call& Call::change(Caller caller) {
   ++driver_.state_.changes;
-  changes_ = true;
+  return privileged(caller);
+}
+
+Call& Call::privileged(Caller caller) {
+  privileged_ = true;
   caller_ = caller;
   return *this;
 }
@@ -84,9 +88,9 @@ bool Call::checks(bool found) {
     code_ = Return::InvalidArgument;
   } else if (gpu != nullptr && gpu->lost) {
     code_ = Return::GpuIsLost;
-  } else if (changes_ && gpu != nullptr && !board().mig() && operation_ != Operation::ResetGpu) {
+  } else if (privileged_ && gpu != nullptr && !board().mig() && operation_ != Operation::ResetGpu) {
     code_ = Return::NotSupported;
-  } else if (changes_ && caller_ != Caller::Root) {
+  } else if (privileged_ && caller_ != Caller::Root) {
     code_ = Return::NoPermission;
   }
   return code_ == Return::Success;

@@ -31,6 +31,8 @@ class Call {
   Call& operator=(const Call&) = delete;
 
   Call& change(Caller caller);
+  /// Only root may ask this, though it changes nothing.
+  Call& privileged(Caller caller);
 
   bool on_machine();
   bool on_gpu_index(int index);
@@ -83,7 +85,7 @@ class Call {
   std::uint64_t subject_;
   const LatencyRange* range_ = nullptr;
   Return code_ = Return::Success;
-  bool changes_ = false;
+  bool privileged_ = false;
   Caller caller_ = Caller::Root;
 };
 

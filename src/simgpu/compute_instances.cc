@@ -78,10 +78,10 @@ Answer<ComputeInstanceProfileInfo> Driver::compute_instance_profile_info(GpuInst
 }
 
 Answer<std::vector<Placement>> Driver::compute_instance_possible_placements(
-    GpuInstance instance, std::uint32_t profile_id) {
+    GpuInstance instance, std::uint32_t profile_id, Caller caller) {
   using Placements = std::vector<Placement>;
   Call call(*this, Operation::ComputeInstancePlacements, profile_id);
-  if (!call.on(instance)) return call.stop<Placements>();
+  if (!call.privileged(caller).on(instance)) return call.stop<Placements>();
   const auto profiles = compute_profiles(call.profile().compute_slices);
   const ComputeProfile* p = find(profiles, profile_id);
   if (p == nullptr) return call.stop<Placements>(Return::NotSupported);
@@ -91,9 +91,9 @@ Answer<std::vector<Placement>> Driver::compute_instance_possible_placements(
 }
 
 Answer<int> Driver::compute_instance_remaining_capacity(GpuInstance instance,
-                                                        std::uint32_t profile_id) {
+                                                        std::uint32_t profile_id, Caller caller) {
   Call call(*this, Operation::ComputeInstanceCapacity, profile_id);
-  if (!call.on(instance)) return call.stop<int>();
+  if (!call.privileged(caller).on(instance)) return call.stop<int>();
   const auto profiles = compute_profiles(call.profile().compute_slices);
   const ComputeProfile* p = find(profiles, profile_id);
   if (p == nullptr) return call.stop<int>(Return::NotSupported);
@@ -133,10 +133,11 @@ Answer<ComputeInstance> Driver::create_compute_instance_with_placement(GpuInstan
 }
 
 Answer<std::vector<ComputeInstance>> Driver::compute_instances(GpuInstance instance,
-                                                               std::uint32_t profile_id) {
+                                                               std::uint32_t profile_id,
+                                                               Caller caller) {
   using Instances = std::vector<ComputeInstance>;
   Call call(*this, Operation::ListComputeInstances, profile_id);
-  if (!call.on(instance)) return call.stop<Instances>();
+  if (!call.privileged(caller).on(instance)) return call.stop<Instances>();
   const auto profiles = compute_profiles(call.profile().compute_slices);
   if (find(profiles, profile_id) == nullptr) return call.stop<Instances>(Return::NotSupported);
   Instances found;
@@ -146,9 +147,10 @@ Answer<std::vector<ComputeInstance>> Driver::compute_instances(GpuInstance insta
   return call.end(found);
 }
 
-Answer<ComputeInstance> Driver::compute_instance_by_id(GpuInstance instance, std::uint32_t id) {
+Answer<ComputeInstance> Driver::compute_instance_by_id(GpuInstance instance, std::uint32_t id,
+                                                       Caller caller) {
   Call call(*this, Operation::ComputeInstanceById, id);
-  if (!call.on(instance)) return call.stop<ComputeInstance>();
+  if (!call.privileged(caller).on(instance)) return call.stop<ComputeInstance>();
   for (const ComputeInstanceState& ci : call.instance->compute_instances)
     if (ci.id == id)
       return call.end(ComputeInstance{make_handle(HandleKind::ComputeInstance, ci.serial)});

@@ -108,6 +108,12 @@ Answer<std::int64_t> Driver::memory_mib(Device device) {
                                                         : call.board().memory_mib);
 }
 
+Answer<int> Driver::device_index(Device device) {
+  Call call(*this, Operation::DeviceInfo, device.value);
+  if (!call.on_device(device)) return call.stop<int>();
+  return call.end(call.compute != nullptr ? call.compute->mig_index : call.gpu_index);
+}
+
 Answer<bool> Driver::is_mig_device(Device device) {
   Call call(*this, Operation::DeviceInfo, device.value);
   if (!call.on_device(device)) return call.stop<bool>();

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,6 +81,10 @@ class Driver {
   Answer<int> minor_number(Device device);
   /// MiB in all; of a MIG device, its GPU instance's. 0: not recorded.
   Answer<std::int64_t> memory_mib(Device device);
+  /// MiB that the processes on it use.
+  Answer<std::int64_t> memory_used(Device device);
+  /// What device_by_index() takes; of a MIG device, what mig_device_by_index() takes.
+  Answer<int> device_index(Device device);
   Answer<bool> is_mig_device(Device device);
 
   // --- MIG mode --------------------------------------------------------------------------------
@@ -94,15 +99,22 @@ class Driver {
   Answer<Return> set_mig_mode(Device gpu, bool enable, Caller caller = Caller::Root);
 
   // --- GPU instances (all NotSupported while MIG is off, unless said otherwise) -----------------
+  //
+  // What takes a Caller, here and of compute instances, is root's: NoPermission.
 
   /// `profile` is NVML_GPU_INSTANCE_PROFILE_*: InvalidArgument past the last, NotSupported for one
   /// that the board lacks. Also answered while MIG is off, if the driver is newer than R535.
   Answer<GpuInstanceProfileInfo> gpu_instance_profile_info(Device gpu, std::uint32_t profile);
+  /// The same, asked by the profile's id.
+  Answer<GpuInstanceProfileInfo> gpu_instance_profile_info_by_id(Device gpu,
+                                                                 std::uint32_t profile_id);
   /// In the order listed by the driver, whatever is occupied. While MIG is off as above. Unknown
   /// id: NotSupported, here and in all calls that take one.
-  Answer<std::vector<Placement>> possible_placements(Device gpu, std::uint32_t profile_id);
+  Answer<std::vector<Placement>> possible_placements(Device gpu, std::uint32_t profile_id,
+                                                     Caller caller = Caller::Root);
   /// How many more of this profile alone could be created now, by placement and engines.
-  Answer<int> remaining_capacity(Device gpu, std::uint32_t profile_id);
+  Answer<int> remaining_capacity(Device gpu, std::uint32_t profile_id,
+                                 Caller caller = Caller::Root);
 
   /// The driver chooses the placement (see placement.h). InsufficientResources; InUse if a
   /// process holds the GPU itself.
@@ -114,9 +126,11 @@ class Driver {
                                                          Placement placement,
                                                          Caller caller = Caller::Root);
   /// Of that profile, by id.
-  Answer<std::vector<GpuInstance>> gpu_instances(Device gpu, std::uint32_t profile_id);
+  Answer<std::vector<GpuInstance>> gpu_instances(Device gpu, std::uint32_t profile_id,
+                                                 Caller caller = Caller::Root);
   /// NotFound.
-  Answer<GpuInstance> gpu_instance_by_id(Device gpu, std::uint32_t id);
+  Answer<GpuInstance> gpu_instance_by_id(Device gpu, std::uint32_t id,
+                                         Caller caller = Caller::Root);
   Answer<GpuInstanceInfo> gpu_instance_info(GpuInstance instance);
   /// InUse: it has a compute instance, or a process runs on it.
   Answer<Nothing> destroy_gpu_instance(GpuInstance instance, Caller caller = Caller::Root);
@@ -127,8 +141,10 @@ class Driver {
   Answer<ComputeInstanceProfileInfo> compute_instance_profile_info(GpuInstance instance,
                                                                    std::uint32_t profile);
   Answer<std::vector<Placement>> compute_instance_possible_placements(GpuInstance instance,
-                                                                      std::uint32_t profile_id);
-  Answer<int> compute_instance_remaining_capacity(GpuInstance instance, std::uint32_t profile_id);
+                                                                      std::uint32_t profile_id,
+                                                                      Caller caller = Caller::Root);
+  Answer<int> compute_instance_remaining_capacity(GpuInstance instance, std::uint32_t profile_id,
+                                                  Caller caller = Caller::Root);
   /// At the first free placement in listed order.
   Answer<ComputeInstance> create_compute_instance(GpuInstance instance, std::uint32_t profile_id,
                                                   Caller caller = Caller::Root);
@@ -137,8 +153,10 @@ class Driver {
                                                                  Placement placement,
                                                                  Caller caller = Caller::Root);
   Answer<std::vector<ComputeInstance>> compute_instances(GpuInstance instance,
-                                                         std::uint32_t profile_id);
-  Answer<ComputeInstance> compute_instance_by_id(GpuInstance instance, std::uint32_t id);
+                                                         std::uint32_t profile_id,
+                                                         Caller caller = Caller::Root);
+  Answer<ComputeInstance> compute_instance_by_id(GpuInstance instance, std::uint32_t id,
+                                                 Caller caller = Caller::Root);
   Answer<ComputeInstanceInfo> compute_instance_info(ComputeInstance instance);
   /// InUse: a process runs on it.
   Answer<Nothing> destroy_compute_instance(ComputeInstance instance, Caller caller = Caller::Root);
@@ -157,14 +175,19 @@ class Driver {
 
   // --- Processes and health --------------------------------------------------------------------
 
-  /// By pid. Of a GPU: all on it, those on instances too; of a MIG device: its own.
-  Answer<std::vector<Process>> running_processes(Device device);
+  /// By pid. Of a GPU: all on it, those on instances too (which a User is not told of); of a MIG
+  /// device: its own.
+  Answer<std::vector<Process>> running_processes(Device device, Caller caller = Caller::Root);
 
   /// The sequence of the newest event: where a client that registers now begins.
   std::uint64_t newest_event() const { return state_.newest_event; }
   /// Events after `cursor`, oldest first; moves the cursor past them. Timeout: none yet; waiting is
   /// the host's. Each client has a cursor of its own. Only the last 256 events are kept.
   Answer<std::vector<Event>> wait_events(std::uint64_t& cursor);
+  /// The oldest event after `cursor` that is wanted; its sequence is the cursor for the next one. A
+  /// User is told of what concerns a whole GPU only, where MIG is on.
+  Answer<Event> next_event(std::uint64_t cursor, const std::function<bool(const Event&)>& wanted,
+                           Caller caller = Caller::Root);
 
   // --- The world: what happens to the machine. GPUs by index; none of this is NVML. --------------
 

@@ -234,7 +234,11 @@ TEST(Driver, IsNotChangedByReading) {
     driver.uuid(slice.info.device);
     driver.attributes(slice.info.device);
     driver.running_processes(device);
+    driver.memory_used(device);
+    driver.device_index(slice.info.device);
+    driver.gpu_instance_profile_info_by_id(device, 19);
     driver.wait_events(cursor);
+    driver.next_event(cursor, [](const Event&) { return true; });
   }
   EXPECT_TRUE(driver == before);
   EXPECT_EQ(driver.uuid(slice.info.device), driver.uuid(slice.info.device));

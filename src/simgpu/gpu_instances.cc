@@ -19,6 +19,13 @@ bool profiles_known(const Call& call, int driver_major) {
   return call.board().mig() && (call.gpu->mig.current || driver_major > 535);
 }
 
+GpuInstanceProfileInfo info_of(const BoardProfile& p) {
+  return {
+      p.id,           std::string(p.name), p.compute_slices,   p.max_instances, p.multiprocessors,
+      p.engines.copy, p.engines.decoders,  p.engines.encoders, p.engines.jpeg,  p.engines.ofa,
+      p.memory_mib};
+}
+
 GpuInstance create(State& state, const Call& call, const BoardProfile& profile,
                    std::uint8_t start) {
   GpuInstanceState made;
@@ -42,15 +49,25 @@ Answer<GpuInstanceProfileInfo> Driver::gpu_instance_profile_info(Device gpu,
   if (!profiles_known(call, config_.driver_major)) return call.stop<Info>(Return::NotSupported);
   const BoardProfile* p = call.board().by_enum(profile);
   if (p == nullptr) return call.stop<Info>(Return::NotSupported);
-  return call.end(Info{p->id, std::string(p->name), p->compute_slices, p->max_instances,
-                       p->multiprocessors, p->engines.copy, p->engines.decoders,
-                       p->engines.encoders, p->engines.jpeg, p->engines.ofa, p->memory_mib});
+  return call.end(info_of(*p));
 }
 
-Answer<std::vector<Placement>> Driver::possible_placements(Device gpu, std::uint32_t profile_id) {
+Answer<GpuInstanceProfileInfo> Driver::gpu_instance_profile_info_by_id(Device gpu,
+                                                                       std::uint32_t profile_id) {
+  using Info = GpuInstanceProfileInfo;
+  Call call(*this, Operation::GpuInstanceProfileInfo, profile_id);
+  if (!call.on_gpu(gpu)) return call.stop<Info>();
+  const BoardProfile* p = call.board().by_id(profile_id);
+  if (p == nullptr || !profiles_known(call, config_.driver_major))
+    return call.stop<Info>(Return::NotSupported);
+  return call.end(info_of(*p));
+}
+
+Answer<std::vector<Placement>> Driver::possible_placements(Device gpu, std::uint32_t profile_id,
+                                                           Caller caller) {
   using Placements = std::vector<Placement>;
   Call call(*this, Operation::PossiblePlacements, profile_id);
-  if (!call.on_gpu(gpu)) return call.stop<Placements>();
+  if (!call.privileged(caller).on_gpu(gpu)) return call.stop<Placements>();
   const BoardProfile* profile = call.board().by_id(profile_id);
   if (profile == nullptr || !profiles_known(call, config_.driver_major))
     return call.stop<Placements>(Return::NotSupported);
@@ -59,9 +76,9 @@ Answer<std::vector<Placement>> Driver::possible_placements(Device gpu, std::uint
   return call.end(placements);
 }
 
-Answer<int> Driver::remaining_capacity(Device gpu, std::uint32_t profile_id) {
+Answer<int> Driver::remaining_capacity(Device gpu, std::uint32_t profile_id, Caller caller) {
   Call call(*this, Operation::RemainingCapacity, profile_id);
-  if (!call.on_mig_gpu(gpu)) return call.stop<int>();
+  if (!call.privileged(caller).on_mig_gpu(gpu)) return call.stop<int>();
   const BoardProfile* profile = call.board().by_id(profile_id);
   if (profile == nullptr) return call.stop<int>(Return::NotSupported);
   // Placements of one profile do not overlap each other, so filling in any order counts right.
@@ -102,10 +119,11 @@ Answer<GpuInstance> Driver::create_gpu_instance_with_placement(Device gpu, std::
   return call.end(create(state_, call, *profile, placement.start));
 }
 
-Answer<std::vector<GpuInstance>> Driver::gpu_instances(Device gpu, std::uint32_t profile_id) {
+Answer<std::vector<GpuInstance>> Driver::gpu_instances(Device gpu, std::uint32_t profile_id,
+                                                       Caller caller) {
   using Instances = std::vector<GpuInstance>;
   Call call(*this, Operation::ListGpuInstances, profile_id);
-  if (!call.on_mig_gpu(gpu)) return call.stop<Instances>();
+  if (!call.privileged(caller).on_mig_gpu(gpu)) return call.stop<Instances>();
   const BoardProfile* profile = call.board().by_id(profile_id);
   if (profile == nullptr) return call.stop<Instances>(Return::NotSupported);
   Instances found;
@@ -115,9 +133,9 @@ Answer<std::vector<GpuInstance>> Driver::gpu_instances(Device gpu, std::uint32_t
   return call.end(found);
 }
 
-Answer<GpuInstance> Driver::gpu_instance_by_id(Device gpu, std::uint32_t id) {
+Answer<GpuInstance> Driver::gpu_instance_by_id(Device gpu, std::uint32_t id, Caller caller) {
   Call call(*this, Operation::GpuInstanceById, id);
-  if (!call.on_mig_gpu(gpu)) return call.stop<GpuInstance>();
+  if (!call.privileged(caller).on_mig_gpu(gpu)) return call.stop<GpuInstance>();
   for (const GpuInstanceState& gi : call.gpu->instances)
     if (gi.id == id) return call.end(GpuInstance{make_handle(HandleKind::GpuInstance, gi.serial)});
   return call.stop<GpuInstance>(Return::NotFound);

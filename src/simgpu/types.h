@@ -65,7 +65,8 @@ struct ComputeInstance {  ///< nvmlComputeInstance_t
   auto operator<=>(const ComputeInstance&) const = default;
 };
 
-/// Who calls. Changes by a User answer NoPermission; reading is free.
+/// Who calls. Changes by a User answer NoPermission, and so do the questions that NVML keeps for
+/// root; what concerns instances that are not theirs is left out of other answers.
 enum class Caller : std::uint8_t { Root, User };
 
 struct MigMode {

@@ -30,6 +30,21 @@ void set_memory(State& state, std::uint32_t pid, std::int64_t mib) {
   at->mib = mib;
 }
 
+/// Who runs on the device that the call found, by pid.
+std::vector<Process> on_device(const State& state, const Call& call) {
+  std::vector<Process> found;
+  if (call.compute == nullptr)
+    for (const std::uint32_t pid : call.gpu->pids)
+      found.push_back({pid, kNoInstance, kNoInstance, memory_of(state, pid)});
+  for (const GpuInstanceState& gi : call.gpu->instances)
+    for (const ComputeInstanceState& ci : gi.compute_instances)
+      if (call.compute == nullptr || call.compute == &ci)
+        for (const std::uint32_t pid : ci.pids)
+          found.push_back({pid, gi.id, ci.id, memory_of(state, pid)});
+  std::ranges::sort(found);
+  return found;
+}
+
 GpuState& gpu_at(State& state, int gpu) {
   KERF_ASSERT(gpu >= 0 && static_cast<std::size_t>(gpu) < state.gpus.size(), "a GPU's index");
   return state.gpus[static_cast<std::size_t>(gpu)];
@@ -37,20 +52,21 @@ GpuState& gpu_at(State& state, int gpu) {
 
 }  // namespace
 
-Answer<std::vector<Process>> Driver::running_processes(Device device) {
+Answer<std::vector<Process>> Driver::running_processes(Device device, Caller caller) {
   Call call(*this, Operation::RunningProcesses, device.value);
   if (!call.on_device(device)) return call.stop<std::vector<Process>>();
-  std::vector<Process> found;
-  if (call.compute == nullptr)
-    for (const std::uint32_t pid : call.gpu->pids)
-      found.push_back({pid, kNoInstance, kNoInstance, memory_of(state_, pid)});
-  for (const GpuInstanceState& gi : call.gpu->instances)
-    for (const ComputeInstanceState& ci : gi.compute_instances)
-      if (call.compute == nullptr || call.compute == &ci)
-        for (const std::uint32_t pid : ci.pids)
-          found.push_back({pid, gi.id, ci.id, memory_of(state_, pid)});
-  std::ranges::sort(found);
+  std::vector<Process> found = on_device(state_, call);
+  if (call.compute == nullptr && caller != Caller::Root)
+    std::erase_if(found, [](const Process& p) { return p.gpu_instance != kNoInstance; });
   return call.end(found);
+}
+
+Answer<std::int64_t> Driver::memory_used(Device device) {
+  Call call(*this, Operation::DeviceInfo, device.value);
+  if (!call.on_device(device)) return call.stop<std::int64_t>();
+  std::int64_t used = 0;
+  for (const Process& process : on_device(state_, call)) used += process.memory_mib;
+  return call.end(used);
 }
 
 Answer<std::vector<Event>> Driver::wait_events(std::uint64_t& cursor) {
@@ -62,6 +78,18 @@ Answer<std::vector<Event>> Driver::wait_events(std::uint64_t& cursor) {
   if (found.empty()) return call.stop<std::vector<Event>>(Return::Timeout);
   cursor = found.back().sequence;
   return call.end(found);
+}
+
+Answer<Event> Driver::next_event(std::uint64_t cursor,
+                                 const std::function<bool(const Event&)>& wanted, Caller caller) {
+  Call call(*this, Operation::WaitEvents);
+  if (!call.on_machine()) return call.stop<Event>();
+  for (const Event& event : state_.events) {
+    const bool hidden = caller != Caller::Root && event.gpu_instance != kNoInstance &&
+                        gpu_at(state_, event.gpu).mig.current;
+    if (event.sequence > cursor && !hidden && wanted(event)) return call.end(event);
+  }
+  return call.stop<Event>(Return::Timeout);
 }
 
 bool Driver::process_start(std::string_view uuid, std::uint32_t pid, std::int64_t memory_mib) {

@@ -17,6 +17,7 @@ namespace {
 kerf::Prng dice{1};
 unsigned sane_percent = 50;
 unsigned failure_in = 8;
+unsigned list_below = 8;  ///< a sane count of a list; a Look of long lists never ends well
 
 bool sane() { return dice.below(100) < sane_percent; }
 
@@ -57,7 +58,7 @@ Handle handle() {
 template <class Entry, class Fill>
 void list(Entry* entries, unsigned* count, Fill fill) {
   const unsigned room = entries == nullptr ? 0 : *count;
-  const unsigned claimed = number(8);
+  const unsigned claimed = number(list_below);
   for (unsigned i = 0; i < room && i < claimed && i < 4096; ++i) entries[i] = fill();
   *count = claimed;
 }
@@ -80,6 +81,7 @@ HOSTILE nvmlInit_v2() {
   sane_percent = 30 + static_cast<unsigned>(dice.below(71));
   if (dice.below(2) == 0) sane_percent = 98 + static_cast<unsigned>(dice.below(3));
   failure_in = 8U << dice.below(10);
+  list_below = dice.below(2) == 0 ? 2 : 8;
   return abi::kSuccess;
 }
 HOSTILE nvmlShutdown() { return code(); }

@@ -1,4 +1,5 @@
 """NVIDIA's device plugin on simulated machines, with a stand-in for the kubelet."""
+import re
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,7 @@ CLIENT = "device plugin"
 PROTO = "vendor/k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1/api.proto"
 COMMON = ["/dev/nvidia-modeset", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidiactl"]
 CRITICAL_XID, APPLICATION_XID = 48, 13  # the plugin takes the latter for a mistake of the program
+KNOCKS = (31, 43, 45, 68, 109)  # other mistakes of programs
 
 
 def resource_of(profile):
@@ -46,6 +48,14 @@ class Running:
 
     def said(self):
         return (self.folder / "log").read_text(errors="replace")
+
+    def skipped(self, xid, wanted=0, seconds=0):
+        """How many times a resource heard that XID and let it pass; waits until that is `wanted`."""
+        line = re.compile(rf"Skipping event .*EventData:{xid} ")
+        end = time.monotonic() + seconds
+        while (found := len(line.findall(self.said()))) < wanted and time.monotonic() < end:
+            time.sleep(0.05)
+        return found
 
     def __enter__(self):
         return self
@@ -96,48 +106,74 @@ class DevicePlugins:
                                   (sorted(envs["NVIDIA_VISIBLE_DEVICES"].split(",")), set(paths)),
                                   f"Allocate of two {name}")
 
-    def health(self, row, machine, running, name, sick, xid_words):
-        """An application's XID changes nothing; a critical one makes `sick` unhealthy, and only it."""
-        plugin = running.plugins.get(name)
-        if plugin is None:
-            return
-        machine.do("xid", APPLICATION_XID, *xid_words)
-        told = None
-        for _ in range(20):  # until the plugin listens: it says nowhere from when on
-            machine.do("xid", CRITICAL_XID, *xid_words)
-            told = plugin.next_list(0.5)
-            if told:
-                break
+    def health(self, row, machine, running, devices, sick, other):
+        """An application's XID of `sick` or `other` changes nothing; a critical one makes `sick`
+        unhealthy, and only it. `devices` are all that the plugin offers."""
+        offered = {device["resource"] for device in devices}
+        if offered != set(running.plugins):
+            return  # which was reported
+        listeners = {gpu: len({d["resource"] for d in devices if d["gpu"] == gpu})
+                     for gpu in (sick["gpu"], other["gpu"])}
+        # The plugin says nowhere from when on it listens. Each knock is another XID, until every
+        # resource of the GPU has logged the same one.
+        knocks = iter(KNOCKS)
+        for device in {device["gpu"]: device for device in (sick, other)}.values():
+            heard, wanted = None, listeners[device["gpu"]]
+            while heard != wanted and (xid := next(knocks, None)):
+                machine.do("xid", xid, *device["words"])
+                heard = running.skipped(xid, wanted, 5)
+            if not self.report.check(row, wanted, heard, f"resources that listen to {device['words']}"):
+                return
+
+        def ignores(device):
+            """All resources of its GPU hear an application's XID of the device and let it pass: they
+            have seen to all that came before it."""
+            wanted = running.skipped(APPLICATION_XID) + listeners[device["gpu"]]
+            machine.do("xid", APPLICATION_XID, *device["words"])
+            self.report.check(row, wanted, running.skipped(APPLICATION_XID, wanted, 20),
+                              f"XID {APPLICATION_XID} on {device['uuid']} is heard and skipped")
+
+        def lists():
+            told = {name: plugin.next_list(0.1) for name, plugin in running.plugins.items()}
+            return {name: health for name, health in told.items() if health}
+
+        ignores(sick)
+        self.report.check(row, {}, lists(), f"lists after XID {APPLICATION_XID}")
+        machine.do("xid", CRITICAL_XID, *sick["words"])
+        told = running.plugins[sick["resource"]].next_list(20)
         health = sorted(device for device, state in (told or {}).items() if state == "Unhealthy")
-        self.report.check(row, [sick], health, f"XID {CRITICAL_XID} on a {name}")
-        others = {other: running.plugins[other].next_list(0.1)
-                  for other in running.plugins if other != name}
-        self.report.check(row, {}, {o: told for o, told in others.items() if told},
-                          f"resources beside {name} after the XID")
+        self.report.check(row, [sick["uuid"]], health,
+                          f"XID {CRITICAL_XID} on a {sick['resource']}")
+        ignores(sick)
+        ignores(other)
+        self.report.check(row, {}, lists(),
+                          f"more lists, after XID {APPLICATION_XID} on {other['uuid']}")
 
     def mixed(self, gpus, layouts, sick):
         """`sick`: the profile, once on its GPU, whose device gets an XID; None: the GPU without MIG."""
         row = (CLIENT, " ".join(gpus), "strategy mixed")
         with Machine(self.build, *gpus) as machine:
             devices = machine.lay_out(layouts)
-            uuids = machine.gpu_uuids()
+            for device in devices:
+                gpu, gi, ci = (device[name] for name in ("gpu", "gi", "ci"))
+                device.update(resource=resource_of(device["profile"]), paths=paths_of(device),
+                              words=[f"gpu={gpu}", f"gi={gi}", f"ci={ci}"])
+            for gpu, (layout, uuid) in enumerate(zip(layouts, machine.gpu_uuids())):
+                if layout is None:
+                    devices.append({"gpu": gpu, "profile": None, "uuid": uuid,
+                                    "resource": "nvidia.com/gpu", "words": [f"gpu={gpu}"],
+                                    "paths": sorted([*COMMON, f"/dev/nvidia{gpu}"])})
             expected = {}
             for device in devices:
-                expected.setdefault(resource_of(device["profile"]), {})[device["uuid"]] = \
-                    paths_of(device)
-            for gpu, layout in enumerate(layouts):
-                if layout is None:
-                    expected.setdefault("nvidia.com/gpu", {})[uuids[gpu]] = \
-                        sorted([*COMMON, f"/dev/nvidia{gpu}"])
+                expected.setdefault(device["resource"], {})[device["uuid"]] = device["paths"]
+            # Of several of a resource on one GPU the plugin marks only the last: take lone ones.
+            lone = [d for d in devices
+                    if sum((d["gpu"], d["profile"]) == (o["gpu"], o["profile"]) for o in devices) == 1]
+            ill = next(device for device in lone if device["profile"] == sick)
+            other = next(device for device in lone if device is not ill)
             with self.start(machine, "mixed", len(expected)) as running:
                 self.resources(row, running, expected)
-                if sick is None:
-                    gpu = layouts.index(None)
-                    self.health(row, machine, running, "nvidia.com/gpu", uuids[gpu], [f"gpu={gpu}"])
-                    return
-                device = next(d for d in devices if d["profile"] == sick)
-                self.health(row, machine, running, resource_of(sick), device["uuid"],
-                            [f"gpu={device['gpu']}", f"gi={device['gi']}", f"ci={device['ci']}"])
+                self.health(row, machine, running, devices, ill, other)
 
     def single(self, board, profile, starts):
         row = (CLIENT, f"{board}:2", "strategy single")

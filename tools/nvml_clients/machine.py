@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pynvml as nv
 
-WHOLE = {1: 0, 2: 1, 3: 2, 4: 3, 7: 4}  # compute slices -> NVML_COMPUTE_INSTANCE_PROFILE_*
+from . import instances
 
 
 class Machine:
@@ -70,7 +70,7 @@ class Machine:
         try:
             for gpu, layout in enumerate(layouts):
                 handle = nv.nvmlDeviceGetHandleByIndex(gpu)
-                known = self._profiles(handle)
+                known = instances.profiles(handle)
                 self._clear(handle, known)
                 if layout is None:
                     nv.nvmlDeviceSetMigMode(handle, nv.NVML_DEVICE_MIG_DISABLE)
@@ -83,23 +83,12 @@ class Machine:
         return made
 
     @staticmethod
-    def _profiles(handle):
-        known = {}
-        for profile in range(nv.NVML_GPU_INSTANCE_PROFILE_COUNT):
-            try:
-                info = nv.nvmlDeviceGetGpuInstanceProfileInfo(handle, profile)
-                known[info.name] = info
-            except nv.NVMLError_NotSupported:
-                pass
-        return known
-
-    @staticmethod
     def _clear(handle, known):
         for info in known.values():
-            instances = (nv.c_nvmlGpuInstance_t * info.instanceCount)()
+            found = (nv.c_nvmlGpuInstance_t * info.instanceCount)()
             count = ctypes.c_uint()
-            nv.nvmlDeviceGetGpuInstances(handle, info.id, instances, ctypes.byref(count))
-            for gi in instances[:count.value]:
+            nv.nvmlDeviceGetGpuInstances(handle, info.id, found, ctypes.byref(count))
+            for gi in found[:count.value]:
                 for ci in range(8):  # their ids
                     try:
                         nv.nvmlComputeInstanceDestroy(nv.nvmlGpuInstanceGetComputeInstanceById(gi, ci))
@@ -109,17 +98,9 @@ class Machine:
 
     @staticmethod
     def _make(handle, info, start):
-        count = ctypes.c_uint()
-        nv.nvmlDeviceGetGpuInstancePossiblePlacements(handle, info.id, None, ctypes.byref(count))
-        places = (nv.c_nvmlGpuInstancePlacement_t * count.value)()
-        nv.nvmlDeviceGetGpuInstancePossiblePlacements(handle, info.id, places, ctypes.byref(count))
-        place = next(place for place in places if place.start == start)
-        gi = nv.nvmlDeviceCreateGpuInstanceWithPlacement(handle, info.id, ctypes.byref(place))
-        shape = nv.nvmlGpuInstanceGetComputeInstanceProfileInfo(gi, WHOLE[info.sliceCount], 0)
-        ci = nv.nvmlGpuInstanceCreateComputeInstance(gi, shape.id)
-        whole, part = nv.nvmlGpuInstanceGetInfo(gi), nv.nvmlComputeInstanceGetInfo(ci)
-        return {"uuid": nv.nvmlDeviceGetUUID(part.device), "gi": whole.id, "ci": part.id,
-                "index": nv.nvmlDeviceGetIndex(part.device)}
+        gi, ci, device = instances.make(handle, info, start)
+        return {"uuid": nv.nvmlDeviceGetUUID(device), "gi": nv.nvmlGpuInstanceGetInfo(gi).id,
+                "ci": nv.nvmlComputeInstanceGetInfo(ci).id, "index": nv.nvmlDeviceGetIndex(device)}
 
     def gpu_uuids(self):
         nv.nvmlInit()

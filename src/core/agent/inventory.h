@@ -38,6 +38,7 @@ struct InventoryProcess {
   std::uint32_t pid = 0;
   std::uint32_t ci = kNoInstance;
   std::optional<std::int64_t> used_mib;
+  std::uint32_t gi = kNoInstance;  ///< kNoInstance: on the GPU itself
   bool operator==(const InventoryProcess&) const = default;
 };
 
@@ -56,12 +57,13 @@ struct InventoryInstance {
   SlotRange slots;
   std::optional<std::int64_t> memory_mib;  ///< unknown without a compute instance
   std::optional<std::int64_t> used_mib;
-  std::vector<InventoryCompute> computes;  ///< by id; none: no pod can use it
+  std::vector<InventoryCompute> computes;  ///< by id; none, and known: no pod can use it
   std::vector<InventoryProcess> processes;
+  bool computes_known = true;  ///< false: not all of them were told, and `computes` is empty
   bool operator==(const InventoryInstance&) const = default;
 };
 
-/// A question that was not answered.
+/// A question that was not answered; each with each code once.
 struct Unanswered {
   std::string question;  ///< "GPU instances"
   Code code = Code::Unknown;
@@ -85,7 +87,7 @@ struct InventoryGpu {
   std::vector<InventoryProfile> profiles;    ///< as the driver or the table orders them
   bool instances_known = false;              ///< MIG is on, and every instance was told
   std::vector<InventoryInstance> instances;  ///< by start
-  std::vector<InventoryProcess> processes;   ///< on the GPU itself
+  std::vector<InventoryProcess> processes;   ///< on the GPU itself, or on a GI that was not told
   std::vector<Unanswered> unanswered;
   bool operator==(const InventoryGpu&) const = default;
 };

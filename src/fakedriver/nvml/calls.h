@@ -9,10 +9,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <type_traits>
 
 #include "fakedriver/machine.h"
+#include "fakedriver/wait.h"
 #include "nvmlabi/nvml_abi.h"
 #include "simgpu/driver.h"
 
@@ -25,9 +25,13 @@ using nvmlabi::Return;
 
 /// The machine, while at least one nvmlInit() is open; nullptr: uninitialised.
 std::shared_ptr<Machine> machine();
-/// nvmlInit() and nvmlShutdown(): counted. DriverNotLoaded where there is no machine.
+/// nvmlInit() and nvmlShutdown(): counted. DriverNotLoaded where there is no machine, NoPermission
+/// where it may not be used.
 Return open_machine();
 Return close_machine();
+/// At the last nvmlShutdown().
+void end_event_sets();
+std::mutex& event_sets_mutex();
 /// Says once in the life of the process, on standard error, why the machine cannot be used.
 void complain(const Error& error);
 
@@ -51,10 +55,9 @@ inline nvmlabi::Device device(simgpu::Device d) { return pointer<nvmlabi::Device
 inline simgpu::GpuInstance instance(nvmlabi::GpuInstance i) { return {number(i)}; }
 inline simgpu::ComputeInstance instance(nvmlabi::ComputeInstance i) { return {number(i)}; }
 
-/// To the microsecond: the last stretch, which the kernel's timers would overrun, is spent waking.
-inline void wait_until(std::chrono::steady_clock::time_point until) {
-  std::this_thread::sleep_until(until - std::chrono::microseconds(150));
-  while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+/// What a call answers that cannot be made with its arguments. Not initialised goes before that.
+inline Return refuse(Return code = nvmlabi::kInvalidArgument) {
+  return machine() == nullptr ? nvmlabi::kUninitialized : code;
 }
 
 /// One call: `use(driver)` gives the engine's Answer, `fill(value)` hands it over (answering a code
@@ -83,13 +86,6 @@ template <class Use, class Fill>
 Return read(Use use, Fill fill) {
   return call(Machine::Access::Read, use, fill);
 }
-/// Questions that only root may ask (nvml.h: "Requires privileged user").
-template <class Use, class Fill>
-Return privileged_read(Use use, Fill fill) {
-  if (machine() == nullptr) return nvmlabi::kUninitialized;
-  if (caller() != simgpu::Caller::Root) return nvmlabi::kNoPermission;
-  return read(use, fill);
-}
 template <class Use, class Fill>
 Return change(Use use, Fill fill) {
   return call(Machine::Access::Change, use, fill);
@@ -107,12 +103,13 @@ inline Return copy_text(std::string_view text, char* to, unsigned size) {
   return nvmlabi::kSuccess;
 }
 
-/// A list whose length the caller may ask for first: with too little room (or none) `count` becomes
-/// the length and the answer is InsufficientSize.
+/// A list whose length the caller may ask for first: with too little room `count` becomes the
+/// length and the answer is InsufficientSize. Room that is nowhere is an InvalidArgument.
 template <class From, class To, class Convert>
 Return copy_list(const From& from, To* to, unsigned* count, Convert convert) {
   const auto length = static_cast<unsigned>(from.size());
-  const unsigned room = to != nullptr ? *count : 0;
+  const unsigned room = *count;
+  if (to == nullptr && room > 0) return nvmlabi::kInvalidArgument;
   *count = length;
   if (room < length) return nvmlabi::kInsufficientSize;
   std::ranges::transform(from, to, convert);

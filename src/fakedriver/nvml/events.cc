@@ -1,6 +1,5 @@
 // Events: sets of GPUs to listen to, and waiting for one.
 #include <atomic>
-#include <deque>
 #include <map>
 
 #include "fakedriver/nvml/calls.h"
@@ -16,14 +15,18 @@ constexpr unsigned long long kSupported = abi::kEventXidCriticalError | abi::kEv
 /// How often a waiting client looks. The driver of another process cannot wake us.
 constexpr std::chrono::milliseconds kLook{5};
 
+struct Listening {
+  unsigned long long types = 0;
+  std::uint64_t after = 0;  ///< the newest event when XIDs were registered for
+};
 struct Set {
-  std::map<std::uint64_t, unsigned long long> listens;  ///< GPU handle -> kinds
-  std::uint64_t cursor = 0;                             ///< the last event taken from the driver
-  std::deque<simgpu::Event> waiting;
+  std::map<std::uint64_t, Listening> gpus;  ///< by handle
+  std::uint64_t cursor = 0;                 ///< the last event that was delivered
   std::atomic<bool> freed = false;
 };
 
-/// Sets are the process's own; a handle is a number that is never used twice.
+/// Sets are the process's own; a handle is a number that is never used twice. The mutex guards what
+/// is in them too, and is taken after the machine's lock.
 struct Sets {
   std::mutex mutex;
   std::map<std::uint64_t, std::shared_ptr<Set>> by_handle;
@@ -40,48 +43,57 @@ std::shared_ptr<Set> find(abi::EventSet handle) {
   return at != all.by_handle.end() ? at->second : nullptr;
 }
 
-/// The next event that the set listens to; Timeout if there is none now.
+/// The next event that the set listens to. Without one, GpuIsLost if a GPU of the set is, else
+/// Timeout.
 simgpu::Answer<abi::EventData> next(Driver& d, Set& set) {
-  const auto fetched = d.wait_events(set.cursor);
-  if (!fetched.ok() && fetched.code != simgpu::Return::Timeout) return {fetched.code, {}, 0};
-  for (const simgpu::Event& event : fetched.value) set.waiting.push_back(event);
-  while (!set.waiting.empty()) {
-    const simgpu::Event event = set.waiting.front();
-    set.waiting.pop_front();
-    // By the GPU's handle of now: after a reset nobody listens to the old one.
-    const auto handle = d.handle_of(event.gpu);
-    const auto listens = set.listens.find(handle.value);
-    if (listens == set.listens.end() || (listens->second & abi::kEventXidCriticalError) == 0)
-      continue;
+  const auto gpus = static_cast<int>(d.state().gpus.size());
+  const auto found = d.next_event(
+      set.cursor,
+      [&](const simgpu::Event& event) {
+        if (event.gpu >= gpus) return false;
+        // By the GPU's handle of now: after a reset nobody listens to the old one.
+        const auto at = set.gpus.find(d.handle_of(event.gpu).value);
+        return at != set.gpus.end() && (at->second.types & abi::kEventXidCriticalError) != 0 &&
+               event.sequence > at->second.after;
+      },
+      nvml::caller());
+  if (found.ok()) {
+    const simgpu::Event& event = found.value;
+    set.cursor = event.sequence;
     return {{},
-            abi::EventData{nvml::device(handle), abi::kEventXidCriticalError, event.xid,
-                           event.gpu_instance, event.compute_instance},
-            0};
+            {nvml::device(d.handle_of(event.gpu)), abi::kEventXidCriticalError, event.xid,
+             event.gpu_instance, event.compute_instance},
+            found.latency_ms};
   }
-  return {simgpu::Return::Timeout, {}, 0};
+  for (int gpu = 0; found.code == simgpu::Return::Timeout && gpu < gpus; ++gpu)
+    if (d.state().gpus[static_cast<std::size_t>(gpu)].lost &&
+        set.gpus.contains(d.handle_of(gpu).value))
+      return {simgpu::Return::GpuIsLost, {}, found.latency_ms};
+  return {found.code, {}, found.latency_ms};
 }
 
 }  // namespace
 
+std::mutex& kerf::fakedriver::nvml::event_sets_mutex() { return sets().mutex; }
+
+void kerf::fakedriver::nvml::end_event_sets() {
+  Sets& all = sets();
+  const std::lock_guard lock(all.mutex);
+  for (const auto& [handle, set] : all.by_handle) set->freed = true;
+  all.by_handle.clear();
+}
+
 KERF_NVML nvmlEventSetCreate(abi::EventSet* made) {
-  if (made == nullptr) return abi::kInvalidArgument;
-  return nvml::read(
-      [](Driver& d) {
-        return simgpu::Answer<std::uint64_t>{{}, d.newest_event(), 0};
-      },
-      [&](std::uint64_t newest) {
-        auto set = std::make_shared<Set>();
-        set->cursor = newest;
-        Sets& all = sets();
-        const std::lock_guard lock(all.mutex);
-        all.by_handle.emplace(++all.last, std::move(set));
-        *made = nvml::pointer<abi::EventSet>(all.last);
-      });
+  if (made == nullptr || nvml::machine() == nullptr) return nvml::refuse();
+  Sets& all = sets();
+  const std::lock_guard lock(all.mutex);
+  all.by_handle.emplace(++all.last, std::make_shared<Set>());
+  *made = nvml::pointer<abi::EventSet>(all.last);
+  return abi::kSuccess;
 }
 KERF_NVML nvmlEventSetFree(abi::EventSet handle) {
-  if (nvml::machine() == nullptr) return abi::kUninitialized;
   const std::shared_ptr<Set> set = find(handle);
-  if (set == nullptr) return abi::kInvalidArgument;
+  if (set == nullptr) return nvml::refuse();
   set->freed = true;
   Sets& all = sets();
   const std::lock_guard lock(all.mutex);
@@ -89,7 +101,7 @@ KERF_NVML nvmlEventSetFree(abi::EventSet handle) {
   return abi::kSuccess;
 }
 KERF_NVML nvmlDeviceGetSupportedEventTypes(abi::Device of, unsigned long long* types) {
-  if (types == nullptr) return abi::kInvalidArgument;
+  if (types == nullptr) return nvml::refuse();
   return nvml::read([&](Driver& d) { return d.is_mig_device(nvml::device(of)); },
                     [&](bool mig) {
                       if (mig) return abi::kInvalidArgument;  // events are the GPU's
@@ -99,21 +111,27 @@ KERF_NVML nvmlDeviceGetSupportedEventTypes(abi::Device of, unsigned long long* t
 }
 KERF_NVML nvmlDeviceRegisterEvents(abi::Device of, unsigned long long types, abi::EventSet handle) {
   const std::shared_ptr<Set> set = find(handle);
-  return nvml::read([&](Driver& d) { return d.is_mig_device(nvml::device(of)); },
-                    [&](bool mig) {
-                      if (set == nullptr || mig) return abi::kInvalidArgument;
-                      // What the GPU cannot report is registered for none the less (nvml.h).
-                      const std::lock_guard lock(sets().mutex);
-                      set->listens[nvml::number(of)] |= types;
-                      return abi::kSuccess;
-                    });
+  if (set == nullptr || types == 0) return nvml::refuse();
+  std::uint64_t newest = 0;
+  return nvml::read(
+      [&](Driver& d) {
+        newest = d.newest_event();
+        return d.is_mig_device(nvml::device(of));
+      },
+      [&](bool mig) {
+        if (mig) return abi::kInvalidArgument;
+        if ((types & ~kSupported) != 0) return abi::kNotSupported;  // then none is registered
+        const std::lock_guard lock(sets().mutex);
+        Listening& listening = set->gpus[nvml::number(of)];
+        if ((types & ~listening.types & abi::kEventXidCriticalError) != 0) listening.after = newest;
+        listening.types |= types;
+        return abi::kSuccess;
+      });
 }
 
 KERF_NVML nvmlEventSetWait_v2(abi::EventSet handle, abi::EventData* data, unsigned timeout_ms) {
-  if (data == nullptr) return abi::kInvalidArgument;
-  if (nvml::machine() == nullptr) return abi::kUninitialized;
   const std::shared_ptr<Set> set = find(handle);
-  if (set == nullptr) return abi::kInvalidArgument;
+  if (data == nullptr || set == nullptr) return nvml::refuse();
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   for (;;) {
     const abi::Return code = nvml::read(
@@ -130,7 +148,7 @@ KERF_NVML nvmlEventSetWait_v2(abi::EventSet handle, abi::EventData* data, unsign
 }
 /// The older one leaves the ids of instances as they are.
 KERF_NVML nvmlEventSetWait(abi::EventSet handle, abi::EventData* data, unsigned timeout_ms) {
-  if (data == nullptr) return abi::kInvalidArgument;
+  if (data == nullptr) return nvml::refuse();
   abi::EventData event;
   const abi::Return code = nvmlEventSetWait_v2(handle, &event, timeout_ms);
   if (code == abi::kSuccess) std::memcpy(data, &event, offsetof(abi::EventData, gpu_instance_id));

@@ -1,7 +1,10 @@
 // Starting and ending, the library's versions, and the texts of errors.
 #include "fakedriver/nvml/calls.h"
 
+#include <pthread.h>
+
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 
 #include "fakedriver/identity.h"
@@ -15,9 +18,32 @@ struct Library {
   int users = 0;
   std::shared_ptr<Machine> machine;
 };
+Library& library();
+
+/// A child gets our mutexes as they are, and not the threads that would unlock them: so no thread
+/// may hold them at a fork. The machine's are taken before (its handlers are registered later, so
+/// they run earlier): no machine is opened, used or closed while this file's mutex is held.
+void before_fork() {
+  library().mutex.lock();
+  event_sets_mutex().lock();
+}
+void after_fork() {
+  event_sets_mutex().unlock();
+  library().mutex.unlock();
+}
+
 Library& library() {
-  static auto* const kLibrary = new Library;  // never ends: a thread may still be in a call
+  // Never ends: a thread may still be in a call.
+  static auto* const kLibrary = [] {
+    ::pthread_atfork(before_fork, after_fork, after_fork);
+    return new Library;
+  }();
   return *kLibrary;
+}
+
+/// False: there may be a machine, but this user is kept from it.
+bool may_be_used(const std::string& folder) {
+  return ::euidaccess((folder + "/state").c_str(), R_OK | W_OK) == 0 || errno != EACCES;
 }
 
 const DriverIdentity& identity(simgpu::Driver& driver) {
@@ -50,24 +76,34 @@ void complain(const Error& error) {
 
 Return open_machine() {
   Library& at = library();
-  const std::lock_guard lock(at.mutex);
-  if (at.machine == nullptr) {
-    auto opened = Machine::open(folder_from_environment());
-    if (!opened) {
-      complain(opened.error());
-      return nvmlabi::kDriverNotLoaded;
-    }
-    at.machine = std::make_shared<Machine>(std::move(*opened));
+  const auto join = [&](std::shared_ptr<Machine>& made) {
+    const std::lock_guard lock(at.mutex);
+    if (at.machine == nullptr) at.machine.swap(made);
+    if (at.machine != nullptr) ++at.users;
+    return at.machine != nullptr;
+  };
+  std::shared_ptr<Machine> made;
+  if (join(made)) return nvmlabi::kSuccess;
+  const std::string folder = folder_from_environment();
+  auto opened = Machine::open(folder);
+  if (!opened) {
+    complain(opened.error());
+    return may_be_used(folder) ? nvmlabi::kDriverNotLoaded : nvmlabi::kNoPermission;
   }
-  ++at.users;
+  made = std::make_shared<Machine>(std::move(*opened));
+  join(made);  // unless another thread was faster: then ours is closed again
   return nvmlabi::kSuccess;
 }
 
 Return close_machine() {
   Library& at = library();
+  std::shared_ptr<Machine> last;
   const std::lock_guard lock(at.mutex);
   if (at.users == 0) return nvmlabi::kUninitialized;
-  if (--at.users == 0) at.machine.reset();
+  if (--at.users == 0) {
+    last.swap(at.machine);
+    end_event_sets();
+  }
   return nvmlabi::kSuccess;
 }
 
@@ -82,21 +118,24 @@ KERF_NVML nvmlInitWithFlags(unsigned) { return nvml::open_machine(); }
 KERF_NVML nvmlShutdown() { return nvml::close_machine(); }
 
 KERF_NVML nvmlSystemGetDriverVersion(char* version, unsigned length) {
+  if (version == nullptr) return nvml::refuse();
   return nvml::about_driver(
       [&](const auto& d) { return nvml::copy_text(d.driver, version, length); });
 }
 KERF_NVML nvmlSystemGetNVMLVersion(char* version, unsigned length) {
+  if (version == nullptr) return nvml::refuse();
   return nvml::about_driver(
       [&](const auto& d) { return nvml::copy_text(d.nvml, version, length); });
 }
 KERF_NVML nvmlSystemGetCudaDriverVersion_v2(int* version) {
-  if (version == nullptr) return abi::kInvalidArgument;
+  if (version == nullptr) return nvml::refuse();
   return nvml::about_driver([&](const auto& d) { *version = d.cuda; });
 }
 KERF_NVML nvmlSystemGetCudaDriverVersion(int* version) {
   return nvmlSystemGetCudaDriverVersion_v2(version);
 }
 KERF_NVML nvmlSystemGetProcessName(unsigned pid, char* name, unsigned length) {
+  if (name == nullptr || length == 0) return nvml::refuse();
   return nvml::read(
       [&](kerf::simgpu::Driver& d) {
         kerf::simgpu::Answer<std::string> answer{kerf::simgpu::Return::NotFound, {}, 0};
@@ -111,7 +150,9 @@ KERF_NVML nvmlSystemGetProcessName(unsigned pid, char* name, unsigned length) {
         }
         return answer;
       },
-      [&](const std::string& text) { return nvml::copy_text(text, name, length); });
+      [&](const std::string& text) {  // cropped to fit
+        return nvml::copy_text(std::string_view(text).substr(0, length - 1), name, length);
+      });
 }
 
 /// NVML's texts.

@@ -2,6 +2,7 @@
 #include "fakedriver/tool/commands.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -73,22 +74,36 @@ Result<void> init(const Options& options) {
   return {};
 }
 
+/// In one change of the machine; what stands before a line that fails has happened.
 Result<void> script(const Options& options, const std::string& text, const std::string& name) {
-  KERF_TRY(const auto actions, read_script(text, name));
+  KERF_TRY(const auto steps, read_script(text, name));
+  if (steps.empty()) return invalid(name + ": there is no action in it; --help has some");
   KERF_TRY(auto machine, Machine::open(options.folder));
-  for (const Action& action : actions) {
-    KERF_TRY(auto done, machine.change([&](simgpu::Driver& d) { return apply(action, d); }));
-    if (!done) return tl::unexpected(std::move(done.error()).within(to_line(action)));
-  }
-  return {};
+  KERF_TRY(auto done, machine.change([&](simgpu::Driver& driver) -> Result<void> {
+    for (const Step& step : steps) {
+      auto happened = apply(step.action, driver);
+      if (happened) continue;
+      const bool first = &step == &steps.front();
+      return tl::unexpected(
+          std::move(happened.error())
+              .within(fmt::format("{}:{}: {}{}", name, step.line, to_line(step.action),
+                                  first ? "" : " (the lines before have happened)")));
+    }
+    return {};
+  }));
+  return done;
 }
 
 Result<std::string> read_file(const std::string& path) {
   if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::error_code error;
+  if (fs::is_directory(path, error))
+    return invalid(path + ": a folder, expected a file of actions, one a line");
   std::ifstream in(path, std::ios::binary);
   if (!in) return fail(ErrorCode::NotFound, path + ": cannot be read");
   std::string text(kMostScriptBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) return fail(ErrorCode::Unavailable, path + ": cannot be read");
   text.resize(static_cast<std::size_t>(in.gcount()));
   return text;
 }
@@ -107,12 +122,14 @@ Result<std::string> library_folder() {
 
 Result<void> enter_machine(const Options& options) {
   KERF_TRY(const auto library, library_folder());
-  // nvidia-smi is this program under another name.
+  // nvidia-smi is this program under another name; made aside, as others may be entering.
   std::error_code error;
   const fs::path bin = fs::path(options.folder) / "bin";
+  const fs::path aside = bin / fmt::format(".{}", ::getpid());
   fs::create_directories(bin, error);
-  fs::remove(bin / "nvidia-smi", error);
-  fs::create_symlink(fs::read_symlink("/proc/self/exe", error), bin / "nvidia-smi", error);
+  if (!error) fs::create_symlink(fs::read_symlink("/proc/self/exe", error), aside, error);
+  if (!error) fs::rename(aside, bin / "nvidia-smi", error);
+  if (error) return fail(ErrorCode::Unavailable, bin.string() + ": " + error.message());
   return enter({options.folder, library, options.words, !options.in_place, !options.keep_proc});
 }
 

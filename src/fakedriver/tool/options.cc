@@ -61,6 +61,11 @@ void add_commands(CLI::App& app, Options& options, Raw& raw) {
       ->check(CLI::IsMember({535, 550, 570, 580}))
       ->capture_default_str();
   init->add_option("--seed", options.config.seed, "of UUIDs, ids and latencies")
+      ->check([](const std::string& text) {
+        const bool whole = !text.empty() && text.size() < 20 &&
+                           text.find_first_not_of("0123456789") == std::string::npos;
+        return whole ? std::string() : "--seed: expected a whole number from 0";
+      })
       ->capture_default_str();
   init->add_option("--latency", raw.latency, "recorded: calls take as long as real ones; or none")
       ->check(CLI::IsMember({"recorded", "none"}))
@@ -81,7 +86,7 @@ void add_commands(CLI::App& app, Options& options, Raw& raw) {
   enter->add_flag("--in-place", options.in_place,
                   "mount in this mount namespace, which is one of its own already");
   enter->add_flag("--keep-proc", options.keep_proc,
-                  "leave /proc as it is where the kernel has no /proc/modules");
+                  "where the kernel has no modules: leave /proc as it is");
   app.add_subcommand("boards", "list the boards that can be simulated");
   app.add_subcommand("operations", "list the operations that can be made to fail");
 }

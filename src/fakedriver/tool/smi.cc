@@ -21,6 +21,11 @@ std::string list(const simgpu::Driver& driver) {
   for (std::size_t i = 0; i < driver.state().gpus.size(); ++i) {
     const simgpu::GpuState& gpu = driver.state().gpus[i];
     const simgpu::Board& board = *simgpu::find_board(driver.config().gpus[i].board);
+    if (gpu.lost) {
+      text += fmt::format("Unable to determine the device handle for GPU{}: {}: GPU is lost\n", i,
+                          nvml_bus_id(static_cast<int>(i)));
+      continue;
+    }
     text += fmt::format("GPU {}: {} (UUID: {})\n", i, board.name, gpu.uuid);
     for (int index = 0; index < 32; ++index)
       for (const simgpu::GpuInstanceState& gi : gpu.instances)
@@ -104,7 +109,7 @@ int smi(const std::vector<std::string>& words) {
   if (resets) return reset(*machine, ids);
   const auto text = machine->read([](simgpu::Driver& driver) { return list(driver); });
   if (!text) return say("nvidia-smi (simulated): " + text.error().message() + "\n", 9);
-  return say(*text, 0);
+  return say(*text, text->find("GPU is lost") == std::string::npos ? 0 : 15);
 }
 
 }  // namespace kerf::fakedriver::tool

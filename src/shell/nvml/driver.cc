@@ -35,8 +35,9 @@ Result<void> Driver::start() {
   if (started() && !session_->broken()) return {};
   start_code_ = initialise();
   if (start_code_ == Code::Success) return {};
-  std::string what =
-      fmt::format("NVIDIA's driver does not start: NVML says {}", agent::to_string(start_code_));
+  std::string what = fmt::format("NVIDIA's driver {}: NVML says {}",
+                                 counted_ ? "does not start" : "does not tell which GPUs there are",
+                                 agent::to_string(start_code_));
   if (start_code_ == Code::DriverNotLoaded)
     what += "; is the kernel module loaded (lsmod, dmesg), and does nvidia-smi work?";
   if (start_code_ == Code::NoPermission)
@@ -46,9 +47,11 @@ Result<void> Driver::start() {
 
 Code Driver::initialise() {
   keep_events();
+  counted_ = true;
   const Code code = session_->init();
   if (code != Code::Success) return code;
   const Code listed = enlist();
+  counted_ = listed == Code::Success;
   if (listed != Code::Success) {
     session_->shutdown();
     return listed;
@@ -60,46 +63,48 @@ Code Driver::initialise() {
 Code Driver::enlist() {
   const auto count = session_->gpu_count();
   if (!count.ok()) return count.code;
-  const bool first = roster_.empty();
-  for (Member& member : roster_) member.index.reset();
+  std::vector<Member> roster = roster_;  // what fails half-way leaves all as it was
+  const bool first = roster.empty();
+  for (Member& member : roster) member.index.reset();
   std::vector<std::uint32_t> mute;
   for (std::uint32_t i = 0; i < count.value; ++i) {
     const auto device = session_->gpu(i);
     const auto uuid =
         device.ok() ? session_->uuid(device.value) : Answer<std::string>{device.code, {}};
-    if (!uuid.ok() && !is_lost(uuid.code)) return uuid.code;
-    if (uuid.ok() || first) place(i, uuid.value);
+    // Any other failure is that GPU's own, and the others go on without it.
+    if (uuid.code == Code::Uninitialized || uuid.code == Code::DriverNotLoaded) return uuid.code;
+    if (uuid.ok() || first) place(roster, i, uuid.value);
     else mute.push_back(i);
   }
   // One that does not tell its UUID is the one that stood there and was not found; a new one only
   // if none is missing.
   const bool complete =
-      std::ranges::all_of(roster_, [](const Member& member) { return member.index.has_value(); });
+      std::ranges::all_of(roster, [](const Member& member) { return member.index.has_value(); });
   for (const std::uint32_t i : mute) {
-    if (i < roster_.size() && !roster_[i].index) roster_[i].index = i;
-    else if (complete) place(i, "");
+    if (i < roster.size() && !roster[i].index) roster[i].index = i;
+    else if (complete) place(roster, i, "");
   }
+  roster_ = std::move(roster);
   return Code::Success;
 }
 
-void Driver::place(std::uint32_t index, const std::string& uuid) {
-  for (Member& member : roster_)
+void Driver::place(std::vector<Member>& roster, std::uint32_t index, const std::string& uuid) {
+  for (Member& member : roster)
     if (!uuid.empty() && member.seen.uuid == uuid) {
       member.index = index;
       return;
     }
   // A GPU that was mute when it was first seen, and now has a name.
-  if (index < roster_.size() && roster_[index].seen.uuid.empty() && !roster_[index].index) {
-    roster_[index].index = index;
-    roster_[index].seen.uuid = uuid;
+  if (index < roster.size() && roster[index].seen.uuid.empty() && !roster[index].index) {
+    roster[index].index = index;
+    roster[index].seen.uuid = uuid;
     return;
   }
-  if (roster_.size() >= kRosterMax) return;
+  if (roster.size() >= kRosterMax) return;
   Member member;
   member.index = index;
   member.seen.uuid = uuid;
-  member.seen.lost = uuid.empty();
-  roster_.push_back(std::move(member));
+  roster.push_back(std::move(member));
 }
 
 Code Driver::renew_if_due() {

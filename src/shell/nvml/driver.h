@@ -64,7 +64,8 @@ class Driver {
   Driver& operator=(const Driver&) = delete;
 
   /// Loads the library if it is not loaded, initialises NVML, lists the GPUs, watches for events.
-  /// An error says what to do; it may be tried again at any time. look() does it by itself.
+  /// A GPU that does not answer is listed all the same: it is asked again with each operation. An
+  /// error says what to do; it may be tried again at any time. look() does it by itself.
   Result<void> start();
   bool started() const;
 
@@ -77,7 +78,8 @@ class Driver {
   Code perform(const agent::CreateCompute& op);
   Code perform(const agent::DestroyCompute& op);
   Code perform(const agent::DestroyInstance& op);
-  /// Lost GPUs are left out. `known` is false if one of the others could not be asked.
+  /// GPUs that the last Look told as lost are left out. `known` is false if one of the others could
+  /// not be asked.
   agent::Holders processes();
 
   /// Does not wait.
@@ -113,7 +115,7 @@ class Driver {
 
   Code initialise();
   Code enlist();
-  void place(std::uint32_t index, const std::string& uuid);
+  static void place(std::vector<Member>& roster, std::uint32_t index, const std::string& uuid);
   Answer<Device> find(std::uint32_t gpu);
   Code renew_if_due();
   /// Handles are dead from here on; what was heard before is kept.
@@ -121,7 +123,8 @@ class Driver {
   void keep_events();
   void watch();
   std::vector<agent::Xid> fallen();
-  std::optional<agent::Xid> translate(const XidEvent& event) const;
+  /// nullopt: of no GPU that was asked for.
+  std::optional<agent::Xid> hear(const XidEvent& event);
 
   Code see(std::uint32_t gpu, agent::SeenGpu& seen);
   Code see_instances(Device device, agent::SeenGpu& seen);
@@ -131,6 +134,14 @@ class Driver {
   Code learn(Device device, const std::string& uuid, Kinds*& kinds);
   Code learn_compute(GpuInstance instance, std::uint16_t profile, Kinds& kinds,
                      const std::vector<ComputeProfile>*& out);
+  /// A kind to list instances by. One that only Kerf's table has may stand all the same: what is
+  /// told of kinds may lack it.
+  struct Asked {
+    std::uint16_t id = 0;
+    bool told = false;  ///< by the driver
+  };
+  std::vector<Asked> kinds_to_list(const Kinds& kinds, const std::string& model) const;
+  Answer<std::vector<GpuInstance>> list_of(Device device, const Asked& kind);
   Answer<GpuInstance> instance(std::uint32_t gpu, std::uint32_t gi);
 
   agent::InventoryGpu describe(std::uint32_t gpu);
@@ -146,13 +157,14 @@ class Driver {
   const gpu::Catalogue& catalogue_;
   std::unique_ptr<Session> session_;
   Code start_code_ = Code::Uninitialized;  ///< of the last start()
+  bool counted_ = true;                    ///< false: NVML was initialised, and told no GPUs
   std::vector<Member> roster_;
   std::map<std::string, Kinds> kinds_;  ///< by UUID
   Generation kinds_generation_ = 0;
   std::uint32_t looks_lost_ = 0;                                    ///< Looks since a GPU is lost
   std::vector<std::pair<nvmlabi::Device, std::uint32_t>> watched_;  ///< and the GPU's index
   std::vector<agent::Xid> kept_;   ///< heard before the watch was made anew
-  bool watch_is_whole_ = false;    ///< no GPU that is not lost refused to be watched
+  bool watch_is_whole_ = false;    ///< every GPU that is there is watched, or has no events
   std::uint32_t polls_blind_ = 0;  ///< calls of news() since then, while it is not whole
 };
 

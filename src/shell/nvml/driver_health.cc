@@ -28,7 +28,8 @@ agent::Holders Driver::processes() {
     const auto found = device(i);
     const auto list = found.ok() ? session_->processes(found.value)
                                  : Answer<std::vector<RunningProcess>>{found.code, {}};
-    if (is_lost(list.code)) continue;
+    // Nobody knows yet of one that is lost only now: what runs on it is not known.
+    if (is_lost(list.code) && roster_[i].seen.lost) continue;
     holders.known = list.ok();
     for (const RunningProcess& process : list.value)
       holders.processes.push_back({i, process.gi, process.pid});
@@ -50,7 +51,7 @@ void Driver::keep_events() {
   for (int i = 0; i < kEventsAtOnce && session_->watching(); ++i) {
     const auto event = session_->next_event(0);
     if (!event.ok()) return;
-    const auto xid = event.value.is_xid ? translate(event.value) : std::nullopt;
+    const auto xid = event.value.is_xid ? hear(event.value) : std::nullopt;
     if (xid && kept_.size() < kEventsKept) kept_.push_back(*xid);
   }
 }
@@ -58,18 +59,22 @@ void Driver::keep_events() {
 void Driver::watch() {
   keep_events();
   watched_.clear();
+  bool all_found = true;
   std::vector<Device> devices;
   for (std::uint32_t i = 0; i < roster_.size(); ++i) {
     const std::optional<std::uint32_t> index = roster_[i].index;
     if (!index) continue;
     const auto found = session_->gpu(*index);
-    if (!found.ok()) continue;
+    if (!found.ok()) {
+      all_found = false;
+      continue;
+    }
     devices.push_back(found.value);
     watched_.emplace_back(found.value.raw, i);
   }
   const std::vector<Code> codes = session_->watch(devices);
   watch_is_whole_ =
-      std::ranges::all_of(codes, [](Code code) { return code == Code::Success || is_lost(code); });
+      all_found && std::ranges::all_of(codes, [](Code code) { return code == Code::Success; });
   if (watch_is_whole_) polls_blind_ = 0;
 }
 
@@ -92,7 +97,7 @@ News Driver::news() {
       break;
     }
     if (!event.value.is_xid) continue;
-    if (const auto xid = translate(event.value)) news.xids.push_back(*xid);
+    if (const auto xid = hear(event.value)) news.xids.push_back(*xid);
     else news.code = Code::NotFound;  // of no GPU that was asked for: whose is it?
   }
   if (!watch_is_whole_ && is_turn(++polls_blind_)) {
@@ -102,9 +107,12 @@ News Driver::news() {
   return news;
 }
 
-std::optional<agent::Xid> Driver::translate(const XidEvent& event) const {
-  for (const auto& [raw, gpu] : watched_)
-    if (raw == event.raw) return agent::Xid{gpu, event.gi, event.xid};
+std::optional<agent::Xid> Driver::hear(const XidEvent& event) {
+  for (const auto& [raw, gpu] : watched_) {
+    if (raw != event.raw) continue;
+    if (event.xid == kFallenOffTheBus) roster_[gpu].fell = true;
+    return agent::Xid{gpu, event.gi, event.xid};
+  }
   return std::nullopt;
 }
 

@@ -67,6 +67,8 @@ TEST(Processes, OfALostGpuAreLeftOut) {
     d.lose_gpu(0);
     return 0;
   });
+  EXPECT_FALSE(rig.driver.processes().known) << "no Look has told that it is lost";
+  EXPECT_TRUE(rig.driver.look().gpus.at(0).lost);
   const agent::Holders holders = rig.driver.processes();
   EXPECT_TRUE(holders.known);
   EXPECT_THAT(holders.processes, ElementsAre(agent::Process{1, kNoInstance, 7}));
@@ -167,6 +169,20 @@ TEST(News, IsWatchedForAgainAfterAnyFailure) {
     std::size_t heard = 0;
     for (int i = 0; i < 3; ++i) heard += rig.driver.news().xids.size();
     EXPECT_EQ(heard, 1U);
+  }
+}
+
+TEST(News, IsWatchedForAgainWhereAGpuCouldNotBeWatched) {
+  for (const simgpu::Return code : {simgpu::Return::Unknown, simgpu::Return::GpuIsLost}) {
+    Rig rig({"H100-80", "H100-80"});
+    rig.machine.change([&](simgpu::Driver& d) {
+      d.fail_next(simgpu::Operation::WaitEvents, simgpu::Return::Unknown);
+      d.fail_next(simgpu::Operation::DeviceByIndex, code, 3, simgpu::Effect::Nothing, 1);
+      return 0;
+    });
+    for (int i = 0; i < 8; ++i) rig.driver.news();
+    rig.machine.change([](simgpu::Driver& d) { return d.inject_xid(1, 94), 0; });
+    EXPECT_EQ(rig.driver.news().xids.size(), 1U);
   }
 }
 

@@ -16,7 +16,11 @@ using agent::InventoryProfile;
 /// Whether there is an answer; if not, the GPU's inventory says to which question.
 template <class T>
 bool answered(const Answer<T>& answer, const char* question, InventoryGpu& gpu) {
-  if (!answer.ok()) gpu.unanswered.push_back({question, answer.code});
+  if (!answer.ok()) {
+    const agent::Unanswered one{question, answer.code};
+    if (std::ranges::find(gpu.unanswered, one) == gpu.unanswered.end())
+      gpu.unanswered.push_back(one);
+  }
   if (is_lost(answer.code)) gpu.lost = true;
   return answer.ok();
 }
@@ -39,7 +43,7 @@ InventoryProfile profile_of(const GpuProfile& raw) {
 }
 
 agent::InventoryProcess process_of(const RunningProcess& raw) {
-  agent::InventoryProcess process{raw.pid, raw.ci, std::nullopt};
+  agent::InventoryProcess process{raw.pid, raw.ci, std::nullopt, raw.gi};
   if (raw.used_mib) process.used_mib = static_cast<std::int64_t>(*raw.used_mib);
   return process;
 }
@@ -64,9 +68,9 @@ Result<agent::Inventory> Driver::inventory() {
 agent::InventoryGpu Driver::describe(std::uint32_t index) {
   InventoryGpu gpu;
   gpu.index = index;
+  const auto found = device(index);
   gpu.uuid = roster_[index].seen.uuid;
   gpu.model = roster_[index].seen.model;
-  const auto found = device(index);
   if (!answered(found, "the GPU", gpu)) return gpu;
   describe_board(found.value, gpu);
   const auto mode = session_->mig_mode(found.value);
@@ -116,7 +120,6 @@ void Driver::describe_profiles(Device device, InventoryGpu& gpu) {
 void Driver::describe_placements(Device device, const gpu::Model* model, InventoryGpu& gpu) {
   const std::vector<InventoryProfile> table =
       model == nullptr ? std::vector<InventoryProfile>() : agent::profiles_of(*model);
-  Answer<int> worst;
   for (InventoryProfile& profile : gpu.profiles) {
     const auto told = session_->placements(device, profile.id);
     const auto known = std::ranges::find(table, profile.id, &InventoryProfile::id);
@@ -127,20 +130,22 @@ void Driver::describe_placements(Device device, const gpu::Model* model, Invento
       profile.placements_from = FactFrom::Driver;
       continue;
     }
-    worst.code = told.code;
+    answered(told, "placements", gpu);
     if (known == table.end()) continue;
     profile.placements = known->placements;
     profile.placements_from = known->placements_from;
   }
-  answered(worst, "placements", gpu);
 }
 
 void Driver::describe_instances(Device device, InventoryGpu& gpu) {
   Kinds* kinds = nullptr;
   if (learn(device, gpu.uuid, kinds) != Code::Success) return;  // said with the profiles
+  // While MIG is on there are some.
+  const Answer<int> any{kinds->gpu.empty() ? Code::Unknown : Code::Success, 0};
+  if (!answered(any, "profiles", gpu)) return;
   gpu.instances_known = true;
-  for (const GpuProfile& profile : kinds->gpu) {
-    const auto list = session_->gpu_instances(device, profile.id);
+  for (const Asked& kind : kinds_to_list(*kinds, gpu.model)) {
+    const auto list = list_of(device, kind);
     if (!answered(list, "GPU instances", gpu)) {
       gpu.instances_known = false;
       break;
@@ -168,16 +173,23 @@ void Driver::describe_instances(Device device, InventoryGpu& gpu) {
 
 void Driver::describe_computes(GpuInstance instance, Kinds& kinds, InventoryGpu& gpu,
                                InventoryInstance& out) {
+  out.computes_known = false;
   const std::vector<ComputeProfile>* profiles = nullptr;
   const Answer<int> learnt{learn_compute(instance, out.profile, kinds, profiles), 0};
   if (!answered(learnt, "kinds of compute instance", gpu)) return;
+  bool all = true;
   for (const ComputeProfile& profile : *profiles) {
     const auto list = session_->computes(instance, profile.id);
-    if (!answered(list, "compute instances", gpu)) return;
+    if (!answered(list, "compute instances", gpu)) {
+      all = false;
+      break;
+    }
     for (const ComputeInstance& compute : list.value) {
-      if (out.computes.size() >= Session::kListMax) break;
       const auto info = session_->info(compute);
-      if (!answered(info, "a compute instance", gpu)) continue;
+      if (!answered(info, "a compute instance", gpu) || out.computes.size() >= Session::kListMax) {
+        all = false;
+        continue;
+      }
       agent::InventoryCompute one{info.value.id, profile.slices, "", 0};
       const Device mig = info.value.device;
       if (const auto uuid = session_->uuid(mig); answered(uuid, "UUID of a MIG device", gpu))
@@ -193,6 +205,8 @@ void Driver::describe_computes(GpuInstance instance, Kinds& kinds, InventoryGpu&
       out.computes.push_back(std::move(one));
     }
   }
+  out.computes_known = all;
+  if (!all) out.computes.clear();
   std::ranges::sort(out.computes, {}, &agent::InventoryCompute::id);
 }
 
@@ -200,7 +214,9 @@ void Driver::describe_processes(Device device, InventoryGpu& gpu) {
   const auto list = session_->processes(device);
   if (!answered(list, "processes", gpu)) return;
   for (const RunningProcess& process : list.value) {
-    const auto home = std::ranges::find(gpu.instances, process.gi, &InventoryInstance::gi);
+    const auto home = process.gi == agent::kNoInstance
+                          ? gpu.instances.end()
+                          : std::ranges::find(gpu.instances, process.gi, &InventoryInstance::gi);
     auto& processes = home == gpu.instances.end() ? gpu.processes : home->processes;
     processes.push_back(process_of(process));
   }

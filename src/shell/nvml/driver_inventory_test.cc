@@ -186,6 +186,54 @@ TEST(InventoryOf, TakesPlacementsFromTheTableWhereOnlyRootMayAsk) {
   }
 }
 
+TEST(InventoryOf, ComputeInstancesThatCouldNotBeReadAreNotKnown) {
+  using simgpu::Operation;
+  for (const Operation call : {Operation::ComputeInstanceProfileInfo,
+                               Operation::ListComputeInstances, Operation::ComputeInstanceInfo})
+    for (const simgpu::Return code : all_codes()) {
+      SCOPED_TRACE(simgpu::name(code));
+      Rig rig({"H100-80"});
+      rig.give(0, 19, 0, 1, 1);
+      Driver driver(fake_library(), codec::builtin_catalogue());
+      ASSERT_TRUE(driver.start());
+      rig.machine.change([&](simgpu::Driver& d) { return d.fail_next(call, code, 1), 0; });
+      const Inventory inventory = inventory_of(driver);
+      const InventoryGpu& gpu = inventory.gpus.at(0);
+      ASSERT_EQ(gpu.instances.size(), 1U);
+      EXPECT_FALSE(gpu.instances[0].computes_known);
+      EXPECT_TRUE(gpu.instances[0].computes.empty());
+      EXPECT_FALSE(gpu.unanswered.empty());
+      EXPECT_TRUE(inventory_of(rig.driver).gpus.at(0).instances.at(0).computes_known);
+    }
+}
+
+TEST(InventoryOf, AProcessOnAnInstanceThatWasNotToldIsNotOnTheGpuItself) {
+  Rig rig({"H100-80"});
+  const auto slice = rig.give(0, 19, 0, 1, 1);
+  rig.machine.change([&](simgpu::Driver& d) {
+    d.process_start(slice.computes[0].uuid, 100);
+    d.fail_next(simgpu::Operation::ListGpuInstances, simgpu::Return::NoPermission, 99);
+    return 0;
+  });
+  const InventoryGpu gpu = inventory_of(rig.driver).gpus.at(0);
+  ASSERT_EQ(gpu.processes.size(), 1U);
+  EXPECT_EQ(gpu.processes[0].gi, slice.gi);
+}
+
+TEST(InventoryOf, EachCodeOfAQuestionIsSaidOnceAndTheWorstCounts) {
+  Rig rig({"A100-40"});
+  rig.machine.change([&](simgpu::Driver& d) {
+    d.fail_next(simgpu::Operation::PossiblePlacements, simgpu::Return::Unknown, 1);
+    d.fail_next(simgpu::Operation::PossiblePlacements, simgpu::Return::NoPermission, 99);
+    return 0;
+  });
+  const Inventory inventory = inventory_of(rig.driver);
+  const std::vector<agent::Unanswered> expected = {{"placements", Code::Unknown},
+                                                   {"placements", Code::NoPermission}};
+  EXPECT_EQ(inventory.gpus.at(0).unanswered, expected);
+  EXPECT_TRUE(agent::has_trouble(inventory));
+}
+
 TEST(InventoryOf, ChangesNothing) {
   Rig rig({"A100-40", "T4", "H100-80"});
   rig.give(0, 19, 0, 1, 1);

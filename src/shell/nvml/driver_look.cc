@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "shell/nvml/driver.h"
+#include "shell/nvml/kinds.h"
 
 namespace kerf::nvml {
 
@@ -10,11 +11,12 @@ agent::Looked Driver::look() {
   looked.code = renew_if_due();
   if (looked.code != Code::Success) return looked;
   for (std::uint32_t i = 0; i < roster_.size(); ++i) {
-    agent::SeenGpu seen = roster_[i].seen;
+    agent::SeenGpu seen;
     const Code code = see(i, seen);
     if (code == Code::Success) {
       seen.lost = false;
       roster_[i].fell = false;
+      roster_[i].named = !seen.model.empty();
       roster_[i].seen = std::move(seen);
     } else if (is_lost(code)) {
       roster_[i].seen.lost = true;  // the rest is as last seen
@@ -31,12 +33,15 @@ agent::Looked Driver::look() {
 Code Driver::see(std::uint32_t gpu, agent::SeenGpu& seen) {
   const auto found = device(gpu);
   if (!found.ok()) return found.code;
-  if (!roster_[gpu].named) {
-    seen.model = model_of(found.value);
-    roster_[gpu].named = !seen.model.empty();
-  }
+  seen = roster_[gpu].seen;  // after device(), which may have learnt its UUID
+  if (!roster_[gpu].named) seen.model = model_of(found.value);
   seen.instances.clear();
-  const auto mode = session_->mig_mode(found.value);
+  auto mode = session_->mig_mode(found.value);
+  if (mode.code == Code::NotSupported) {
+    // A GPU does not lose MIG; and what one call says may be a failure of that call.
+    if (seen.mig_capable) return mode.code;
+    mode = session_->mig_mode(found.value);
+  }
   seen.mig_capable = mode.code != Code::NotSupported;
   seen.mode = mode.value.current;
   seen.mode_pending = mode.value.pending;
@@ -60,14 +65,14 @@ Code Driver::learn(Device device, const std::string& uuid, Kinds*& kinds) {
     return Code::Success;
   }
   Kinds fresh;
-  for (std::uint32_t i = 0; i < Session::kProfileEnums; ++i) {
-    auto profile = session_->gpu_profile(device, i);
-    if (profile.code == Code::InvalidArgument) break;  // past the last one
-    if (profile.code == Code::NotSupported) continue;
-    if (!profile.ok()) return profile.code;
-    if (std::ranges::find(fresh.gpu, profile.value.id, &GpuProfile::id) == fresh.gpu.end())
-      fresh.gpu.push_back(std::move(profile.value));
-  }
+  const Code code = for_each_kind(
+      [&](std::uint32_t enumerator) { return session_->gpu_profile(device, enumerator); },
+      [&](GpuProfile profile) {
+        if (std::ranges::find(fresh.gpu, profile.id, &GpuProfile::id) == fresh.gpu.end())
+          fresh.gpu.push_back(std::move(profile));
+        return true;
+      });
+  if (code != Code::Success) return code;
   kinds = &(kinds_[uuid] = std::move(fresh));
   return Code::Success;
 }
@@ -80,29 +85,51 @@ Code Driver::learn_compute(GpuInstance instance, std::uint16_t profile, Kinds& k
     return Code::Success;
   }
   std::vector<ComputeProfile> fresh;
-  for (std::uint32_t i = 0; i < Session::kProfileEnums; ++i) {
-    const auto compute = session_->compute_profile(instance, i);
-    if (compute.code == Code::InvalidArgument) break;
-    if (compute.code == Code::NotSupported) continue;
-    if (!compute.ok()) return compute.code;
-    if (std::ranges::find(fresh, compute.value.id, &ComputeProfile::id) == fresh.end())
-      fresh.push_back(compute.value);
-  }
+  const Code code = for_each_kind(
+      [&](std::uint32_t enumerator) { return session_->compute_profile(instance, enumerator); },
+      [&](const ComputeProfile& compute) {
+        if (std::ranges::find(fresh, compute.id, &ComputeProfile::id) == fresh.end())
+          fresh.push_back(compute);
+        return true;
+      });
+  if (code != Code::Success) return code;
+  // An instance that stands can have a compute instance: no kind at all makes no sense.
+  if (fresh.empty()) return Code::Unknown;
   out = &(kinds.compute[profile] = std::move(fresh));
   return Code::Success;
+}
+
+std::vector<Driver::Asked> Driver::kinds_to_list(const Kinds& kinds,
+                                                 const std::string& model) const {
+  std::vector<Asked> asked;
+  for (const GpuProfile& profile : kinds.gpu) asked.push_back({profile.id, true});
+  const gpu::Model* table = catalogue_.find(model);
+  if (table == nullptr) return asked;
+  for (const agent::InventoryProfile& profile : agent::profiles_of(*table))
+    if (std::ranges::find(asked, profile.id, &Asked::id) == asked.end())
+      asked.push_back({profile.id, false});
+  return asked;
+}
+
+Answer<std::vector<GpuInstance>> Driver::list_of(Device device, const Asked& kind) {
+  auto list = session_->gpu_instances(device, kind.id);
+  // The driver has no such kind, as it said.
+  if (!kind.told && (list.code == Code::NotSupported || list.code == Code::InvalidArgument))
+    list = {};
+  return list;
 }
 
 Code Driver::see_instances(Device device, agent::SeenGpu& seen) {
   Kinds* kinds = nullptr;
   if (const Code code = learn(device, seen.uuid, kinds); code != Code::Success) return code;
-  for (const GpuProfile& profile : kinds->gpu) {
-    const auto list = session_->gpu_instances(device, profile.id);
+  if (kinds->gpu.empty()) return Code::Unknown;  // while MIG is on there are some
+  for (const Asked& kind : kinds_to_list(*kinds, seen.model)) {
+    const auto list = list_of(device, kind);
     if (!list.ok()) return list.code;
     if (list.value.size() + seen.instances.size() > Session::kListMax) return Code::Unknown;
     for (const GpuInstance& instance : list.value) {
       const auto info = session_->info(instance);
-      // It was destroyed by somebody else just now.
-      if (info.code == Code::NotFound) continue;
+      // NOT_FOUND too: if somebody else has just destroyed it, the next Look sees that.
       if (!info.ok()) return info.code;
       agent::SeenInstance one;
       one.gi = info.value.id;
@@ -129,7 +156,6 @@ Code Driver::see_computes(GpuInstance instance, Kinds& kinds, agent::SeenInstanc
     if (list.value.size() + seen.computes.size() > Session::kListMax) return Code::Unknown;
     for (const ComputeInstance& compute : list.value) {
       const auto info = session_->info(compute);
-      if (info.code == Code::NotFound) continue;
       if (!info.ok()) return info.code;
       const auto uuid = session_->uuid(info.value.device);
       if (!uuid.ok()) return uuid.code;

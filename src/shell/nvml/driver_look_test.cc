@@ -142,8 +142,9 @@ TEST(Look, SeesTheMachineAnewAfterADriverReload) {
   EXPECT_TRUE(gpu.instances.empty());
 }
 
-/// Every code from every call that a Look makes: passed on, or where it is a GPU's own, that GPU's.
-TEST(Look, PassesEveryFailureOn) {
+/// Every code from every call that a Look makes: the Look fails, or where it is a GPU's own, that
+/// GPU is lost, or the Look sees exactly what stands.
+TEST(Look, PassesEveryFailureOnOrSeesExactlyWhatStands) {
   using simgpu::Operation;
   const std::vector<Operation> calls = {Operation::DeviceCount,
                                         Operation::DeviceByIndex,
@@ -156,36 +157,110 @@ TEST(Look, PassesEveryFailureOn) {
                                         Operation::ListComputeInstances,
                                         Operation::ComputeInstanceInfo,
                                         Operation::MigDeviceUuid};
-  const std::vector<simgpu::Return> codes = {
-      simgpu::Return::Uninitialized, simgpu::Return::NoPermission, simgpu::Return::DriverNotLoaded,
-      simgpu::Return::Timeout,       simgpu::Return::InUse,        simgpu::Return::InvalidState,
-      simgpu::Return::Unknown,       simgpu::Return::GpuIsLost,    simgpu::Return::ResetRequired};
   Rig rig({"H100-80"});
   rig.give(0, 19, 0, 1, 1);
+  rig.give(0, 9, 4, 4, 3);
+  const agent::Looked stands = rig.driver.look();
   for (const Operation call : calls)
-    for (const simgpu::Return code : codes) {
-      SCOPED_TRACE(static_cast<int>(call));
-      SCOPED_TRACE(simgpu::name(code));
-      Driver driver(fake_library(), codec::builtin_catalogue());
-      ASSERT_TRUE(driver.start());
-      rig.machine.change([&](simgpu::Driver& d) { return d.fail_next(call, code), 0; });
-      const agent::Looked looked = driver.look();
-      if (call == Operation::DeviceCount) {
-        EXPECT_EQ(looked.code, Code::Success) << "counted only where the roster is made";
-      } else if (is_lost(static_cast<Code>(code))) {
-        ASSERT_EQ(looked.code, Code::Success);
-        EXPECT_TRUE(looked.gpus.at(0).lost);
-      } else {
-        EXPECT_EQ(looked.code, static_cast<Code>(code));
-        EXPECT_TRUE(looked.gpus.empty());
+    for (const simgpu::Return code : all_codes())
+      for (const int count : {1, 3, 1000}) {
+        SCOPED_TRACE(static_cast<int>(call));
+        SCOPED_TRACE(simgpu::name(code));
+        SCOPED_TRACE(count);
+        Driver driver(fake_library(), codec::builtin_catalogue());
+        ASSERT_TRUE(driver.start());
+        rig.machine.change([&](simgpu::Driver& d) { return d.fail_next(call, code, count), 0; });
+        const agent::Looked looked = driver.look();
+        // What a driver says of MIG whenever it is asked is so, as far as one can know.
+        const bool no_mig =
+            call == Operation::GetMigMode && count > 1 && code == simgpu::Return::NotSupported;
+        if (no_mig) {
+          ASSERT_EQ(looked.gpus.size(), 1U);
+          EXPECT_FALSE(looked.gpus[0].mig_capable);
+        } else if (looked.code != Code::Success) {
+          EXPECT_EQ(looked.code == static_cast<Code>(code) || looked.code == Code::Unknown, true)
+              << agent::to_string(looked.code);
+          EXPECT_TRUE(looked.gpus.empty());
+        } else if (!looked.gpus.at(0).lost) {
+          EXPECT_EQ(looked.gpus, stands.gpus);
+        }
+        rig.machine.change([](simgpu::Driver& d) { return d.clear_faults(), 0; });
+        const agent::Looked again = driver.look();
+        ASSERT_EQ(again.code, Code::Success);
+        EXPECT_EQ(again.gpus, stands.gpus) << "nothing wrong was kept";
       }
-      rig.machine.change([](simgpu::Driver& d) { return d.clear_faults(), 0; });
-      const agent::Looked again = driver.look();
-      ASSERT_EQ(again.code, Code::Success);
-      ASSERT_EQ(again.gpus.size(), 1U);
-      EXPECT_EQ(again.gpus[0].instances.size(), 1U);
-      EXPECT_FALSE(again.gpus[0].lost);
+}
+
+TEST(Look, DoesNotForgetThatAGpuHasMig) {
+  Rig rig({"H100-80"});
+  rig.give(0, 19, 0, 1, 1);
+  rig.machine.change([](simgpu::Driver& d) {
+    d.fail_next(simgpu::Operation::GetMigMode, simgpu::Return::NotSupported, 1000);
+    return 0;
+  });
+  EXPECT_EQ(rig.driver.look().code, Code::NotSupported);
+}
+
+/// One GPU that does not answer does not take the node down.
+TEST(SickGpu, FailsTheLookAndNothingOfTheOthers) {
+  for (const simgpu::Return code : all_codes()) {
+    if (code == simgpu::Return::Uninitialized || code == simgpu::Return::DriverNotLoaded) continue;
+    SCOPED_TRACE(simgpu::name(code));
+    TestMachine machine({"H100-80", "H100-80"});
+    machine.cut();
+    machine.change([&](simgpu::Driver& d) {
+      d.fail_next(simgpu::Operation::DeviceByIndex, code, 1000, simgpu::Effect::Nothing, 1);
+      return 0;
+    });
+    Driver driver(fake_library(), codec::builtin_catalogue());
+    const auto started = driver.start();
+    ASSERT_TRUE(started) << started.error().message();
+    ASSERT_EQ(driver.gpus(), 2U);
+    const agent::Looked looked = driver.look();
+    if (looked.code == Code::Success) {
+      EXPECT_TRUE(looked.gpus.at(1).lost);
+    } else {
+      EXPECT_EQ(looked.code, static_cast<Code>(code));
     }
+    EXPECT_EQ(driver.perform(agent::CreateInstance{0, 19, 3, 1}), Code::Success);
+    EXPECT_NE(driver.perform(agent::CreateInstance{1, 19, 3, 1}), Code::Success);
+    machine.change([](simgpu::Driver& d) { return d.inject_xid(0, 94), 0; });
+    EXPECT_EQ(driver.news().xids.size(), 1U);
+    const auto inventory = driver.inventory();
+    ASSERT_TRUE(inventory);
+    ASSERT_EQ(inventory->gpus.size(), 2U);
+    EXPECT_TRUE(inventory->gpus[0].unanswered.empty());
+    EXPECT_FALSE(inventory->gpus[1].unanswered.empty());
+
+    machine.change([](simgpu::Driver& d) { return d.clear_faults(), 0; });
+    const agent::Looked well = driver.look();
+    ASSERT_EQ(well.code, Code::Success);
+    ASSERT_EQ(well.gpus.size(), 2U);
+    EXPECT_FALSE(well.gpus[1].lost);
+    EXPECT_EQ(well.gpus[1].uuid, machine.state().gpus[1].uuid);
+    for (int i = 0; i < 8; ++i) driver.news();
+    machine.change([](simgpu::Driver& d) { return d.inject_xid(1, 94), 0; });
+    EXPECT_EQ(driver.news().xids.size(), 1U) << "and is watched";
+  }
+}
+
+/// Listing that fails half-way leaves every GPU where it was.
+TEST(SickGpu, ListingThatFailsHalfwayLosesNoGpu) {
+  Rig rig({"H100-80", "H100-80"});
+  rig.driver.look();
+  const std::string uuid = rig.machine.state().gpus[1].uuid;
+  rig.machine.change([&](simgpu::Driver& d) {
+    for (const simgpu::Return code :
+         {simgpu::Return::InvalidArgument, simgpu::Return::Uninitialized})
+      d.fail_next(simgpu::Operation::DeviceByIndex, code, 1, simgpu::Effect::Nothing, 1);
+    return d.process_start(uuid, 7), 0;
+  });
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{1, 19, 0, 1}), Code::Uninitialized);
+  EXPECT_TRUE(rig.machine.state().faults.empty());
+  EXPECT_NE(rig.driver.perform(agent::CreateInstance{1, 19, 7, 1}), Code::GpuIsLost);
+  const agent::Looked looked = rig.driver.look();
+  ASSERT_EQ(looked.code, Code::Success);
+  EXPECT_FALSE(looked.gpus.at(1).lost);
 }
 
 TEST(Handles, OfAnEarlierGenerationNeverReachTheDriver) {

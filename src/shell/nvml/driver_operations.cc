@@ -1,5 +1,8 @@
 // Driver: the operations that change instances, each on what was looked at just before.
+#include <optional>
+
 #include "shell/nvml/driver.h"
+#include "shell/nvml/kinds.h"
 
 namespace kerf::nvml {
 
@@ -20,19 +23,20 @@ Code Driver::perform(const agent::CreateInstance& op) {
 Code Driver::perform(const agent::CreateCompute& op) {
   const auto found = instance(op.gpu, op.gi);
   if (!found.ok()) return found.code;
-  for (std::uint32_t i = 0; i < Session::kProfileEnums; ++i) {
-    const auto profile = session_->compute_profile(found.value, i);
-    if (profile.code == Code::InvalidArgument) break;
-    if (profile.code == Code::NotSupported) continue;
-    if (!profile.ok()) return profile.code;
-    if (profile.value.slices != op.slices) continue;
-    const auto made = session_->create_compute(found.value, profile.value.id);
-    if (!made.ok()) return made.code;
-    const auto info = session_->info(made.value);
-    if (!info.ok()) return info.code;
-    return info.value.profile == profile.value.id ? Code::Success : Code::InvalidState;
-  }
-  return Code::NotSupported;
+  std::optional<std::uint32_t> profile;
+  const Code told = for_each_kind(
+      [&](std::uint32_t enumerator) { return session_->compute_profile(found.value, enumerator); },
+      [&](const ComputeProfile& kind) {
+        if (kind.slices == op.slices) profile = kind.id;
+        return !profile.has_value();
+      });
+  if (told != Code::Success) return told;
+  if (!profile) return Code::NotSupported;
+  const auto made = session_->create_compute(found.value, *profile);
+  if (!made.ok()) return made.code;
+  const auto info = session_->info(made.value);
+  if (!info.ok()) return info.code;
+  return info.value.profile == *profile ? Code::Success : Code::InvalidState;
 }
 
 Code Driver::perform(const agent::DestroyCompute& op) {

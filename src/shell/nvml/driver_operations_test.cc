@@ -10,26 +10,6 @@ namespace {
 
 using simgpu::Operation;
 
-const std::vector<simgpu::Return>& all_codes() {
-  static const std::vector<simgpu::Return> kCodes = {simgpu::Return::Uninitialized,
-                                                     simgpu::Return::InvalidArgument,
-                                                     simgpu::Return::NotSupported,
-                                                     simgpu::Return::NoPermission,
-                                                     simgpu::Return::NotFound,
-                                                     simgpu::Return::InsufficientSize,
-                                                     simgpu::Return::DriverNotLoaded,
-                                                     simgpu::Return::Timeout,
-                                                     simgpu::Return::FunctionNotFound,
-                                                     simgpu::Return::GpuIsLost,
-                                                     simgpu::Return::ResetRequired,
-                                                     simgpu::Return::InUse,
-                                                     simgpu::Return::InsufficientResources,
-                                                     simgpu::Return::ArgumentVersionMismatch,
-                                                     simgpu::Return::InvalidState,
-                                                     simgpu::Return::Unknown};
-  return kCodes;
-}
-
 /// The driver's next such call answers each code in turn; the operation passes it on and has
 /// changed nothing, and once it is over works.
 void expect_passed_on(Rig& rig, Operation call, const std::function<Code()>& operate) {

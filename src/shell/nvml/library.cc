@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "base/quote.h"
 
 namespace kerf::nvml {
@@ -87,6 +89,14 @@ void find_health(Symbols symbols, Functions& f) {
   symbols.find(f.event_set_free, "nvmlEventSetFree");
 }
 
+/// What the loader says of a file that is there and no shared library.
+bool is_no_library(std::string_view why) {
+  for (const std::string_view sign : {"invalid ELF header", "file too short", "wrong ELF class",
+                                      "cannot read file data", "cannot dynamically load"})
+    if (why.find(sign) != std::string_view::npos) return true;
+  return false;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Library>> Library::load(const std::string& path) {
@@ -94,6 +104,11 @@ Result<std::unique_ptr<Library>> Library::load(const std::string& path) {
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
     const char* why = ::dlerror();
+    if (why != nullptr && is_no_library(why))
+      return invalid(
+          fmt::format("cannot load {}: it is no library ({}). Give the path of the "
+                      "driver's {}",
+                      kerf::quoted(path), kerf::quoted(why, 256), kLibraryName));
     return fail(ErrorCode::NotFound,
                 fmt::format("cannot load NVIDIA's management library: {}. It comes with the NVIDIA "
                             "driver: is the driver installed, and in a container, is the driver's "

@@ -26,6 +26,14 @@ TEST(Library, RefusesALibraryThatIsNotNvml) {
   EXPECT_THAT(other.error().message(), HasSubstr("nvmlInit_v2"));
 }
 
+TEST(Library, SaysThatAFileIsNoLibrary) {
+  for (const char* path : {"/etc/passwd", "/etc"}) {
+    const auto other = Library::load(path);
+    ASSERT_FALSE(other);
+    EXPECT_THAT(other.error().message(), HasSubstr("it is no library")) << path;
+  }
+}
+
 TEST(Library, HasEveryFunctionInTheSimulatedDriver) {
   const auto library = Library::load(KERF_FAKE_NVML);
   ASSERT_TRUE(library);

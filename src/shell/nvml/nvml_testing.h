@@ -25,6 +25,27 @@ inline simgpu::Config config_of(const std::vector<std::string>& boards, int driv
   return config;
 }
 
+/// Every failure that the simulated driver can answer.
+inline const std::vector<simgpu::Return>& all_codes() {
+  static const std::vector<simgpu::Return> kCodes = {simgpu::Return::Uninitialized,
+                                                     simgpu::Return::InvalidArgument,
+                                                     simgpu::Return::NotSupported,
+                                                     simgpu::Return::NoPermission,
+                                                     simgpu::Return::NotFound,
+                                                     simgpu::Return::InsufficientSize,
+                                                     simgpu::Return::DriverNotLoaded,
+                                                     simgpu::Return::Timeout,
+                                                     simgpu::Return::FunctionNotFound,
+                                                     simgpu::Return::GpuIsLost,
+                                                     simgpu::Return::ResetRequired,
+                                                     simgpu::Return::InUse,
+                                                     simgpu::Return::InsufficientResources,
+                                                     simgpu::Return::ArgumentVersionMismatch,
+                                                     simgpu::Return::InvalidState,
+                                                     simgpu::Return::Unknown};
+  return kCodes;
+}
+
 /// A machine in a folder of its own, which every NVML library loaded from here on talks to.
 class TestMachine {
  public:
