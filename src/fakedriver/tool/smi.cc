@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <string_view>
 
 #include "fakedriver/identity.h"
 #include "fakedriver/machine.h"
+#include "fakedriver/wait.h"
 #include "simgpu/boards.h"
 #include "simgpu/placement.h"
 
@@ -56,6 +58,7 @@ int say(const std::string& text, int exit_code) {
 int reset(Machine& machine, const std::string& ids) {
   const auto caller = ::geteuid() == 0 ? simgpu::Caller::Root : simgpu::Caller::User;
   std::string said;
+  std::int64_t takes_ms = 0;
   const auto code = machine.change([&](simgpu::Driver& driver) {
     std::vector<int> gpus;
     if (ids.empty())
@@ -72,6 +75,7 @@ int reset(Machine& machine, const std::string& ids) {
     }
     for (const int gpu : gpus) {
       const auto done = driver.reset_gpu(gpu, caller);
+      takes_ms += done.latency_ms;
       if (!done.ok()) {
         said +=
             fmt::format("Unable to reset GPU {}: {}\n", pci_address(gpu), simgpu::name(done.code));
@@ -83,6 +87,7 @@ int reset(Machine& machine, const std::string& ids) {
     return 0;
   });
   if (!code) return say("nvidia-smi (simulated): " + code.error().message() + "\n", 9);
+  wait_until(std::chrono::steady_clock::now() + std::chrono::milliseconds(takes_ms));
   return say(said, *code);
 }
 
