@@ -67,13 +67,11 @@ const DriverIdentity* driver_of(int major) {
   return found != std::end(kDrivers) ? found : nullptr;
 }
 
-std::string pci_address(int index) {
-  return fmt::format("0000:{:02x}:00.0", kFirstBus + static_cast<unsigned>(index));
-}
+unsigned pci_bus(int index) { return kFirstBus + static_cast<unsigned>(index); }
 
-std::string nvml_bus_id(int index) {
-  return fmt::format("00000000:{:02X}:00.0", kFirstBus + static_cast<unsigned>(index));
-}
+std::string pci_address(int index) { return fmt::format("0000:{:02x}:00.0", pci_bus(index)); }
+
+std::string nvml_bus_id(int index) { return fmt::format("00000000:{:02X}:00.0", pci_bus(index)); }
 
 std::optional<int> index_at(std::string_view address) {
   unsigned domain = 0;

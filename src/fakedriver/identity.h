@@ -27,7 +27,9 @@ struct DriverIdentity {
 /// nullptr: not a branch that is simulated (535, 550, 570, 580).
 const DriverIdentity* driver_of(int major);
 
-/// Where the GPU of that index sits, as Linux writes it ("0000:10:00.0"): one bus for each.
+/// Where the GPU of that index sits: one PCI bus for each.
+unsigned pci_bus(int index);
+/// The same as Linux writes it: "0000:10:00.0".
 std::string pci_address(int index);
 /// The same as NVML writes it: "00000000:10:00.0".
 std::string nvml_bus_id(int index);

@@ -2,6 +2,7 @@
 #include "fakedriver/machine.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -16,11 +17,11 @@ std::string folder_from_environment() {
   return named != nullptr && *named != '\0' ? named : kDefaultFolder;
 }
 
-struct Machine::File : StateFile {
-  using StateFile::StateFile;
-};
+simgpu::Caller this_caller() {
+  return ::geteuid() == 0 ? simgpu::Caller::Root : simgpu::Caller::User;
+}
 
-Machine::Machine(std::unique_ptr<File> file) : file_(std::move(file)) {}
+Machine::Machine(std::unique_ptr<StateFile> file) : file_(std::move(file)) {}
 Machine::Machine(Machine&&) noexcept = default;
 Machine& Machine::operator=(Machine&&) noexcept = default;
 Machine::~Machine() = default;
@@ -44,14 +45,14 @@ Result<Machine> Machine::create(const std::string& folder, const simgpu::Config&
   simgpu::Driver fresh(config);
   KERF_TRY(fresh, simgpu::Driver::restore(fresh.config(), fresh.state()));
 
-  auto file = std::make_unique<File>(folder);
+  auto file = std::make_unique<StateFile>(folder);
   KERF_CHECK_OK(file->create());
   KERF_CHECK_OK(file->replace(std::move(fresh)));
   return Machine(std::move(file));
 }
 
 Result<Machine> Machine::open(const std::string& folder) {
-  Machine machine(std::make_unique<File>(folder));
+  Machine machine(std::make_unique<StateFile>(folder));
   KERF_CHECK_OK(machine.read([](simgpu::Driver&) {}));
   return machine;
 }

@@ -19,6 +19,11 @@ inline constexpr const char* kFolderVariable = "KERF_FAKE_DRIVER";
 inline constexpr const char* kDefaultFolder = "/run/kerf-fake-driver";
 std::string folder_from_environment();
 
+class StateFile;
+
+/// Who this process is to the driver.
+simgpu::Caller this_caller();
+
 /// The driver lives in the file `state` of the folder. Every use takes an exclusive lock on it
 /// (flock), so calls of all processes and threads happen one after the other, each whole: a process
 /// that is killed at any point leaves the state before its change or after it, and no lock. Beside
@@ -73,19 +78,18 @@ class Machine {
   }
 
  private:
-  struct File;
   struct Unlock {
     Machine& machine;
     ~Unlock() { machine.unlock(); }
   };
-  explicit Machine(std::unique_ptr<File> file);
+  explicit Machine(std::unique_ptr<StateFile> file);
   std::mutex& mutex();
   simgpu::Driver& driver();
   Result<void> begin();
   Result<void> end(bool store);
   void unlock();
 
-  std::unique_ptr<File> file_;
+  std::unique_ptr<StateFile> file_;
 };
 
 }  // namespace kerf::fakedriver

@@ -39,11 +39,12 @@ Whereabouts whereabouts(const simgpu::Driver& driver, simgpu::Device device) {
   const auto& gpus = driver.state().gpus;
   for (std::size_t i = 0; i < gpus.size(); ++i) {
     const simgpu::Board* board = simgpu::find_board(driver.config().gpus[i].board);
-    if (driver.handle_of(static_cast<int>(i)) == device) return {board, nullptr};
+    const int gpu = static_cast<int>(i);
+    if (driver.handle_of(gpu) == device) return {gpu, board, nullptr};
     for (const simgpu::GpuInstanceState& gi : gpus[i].instances)
       for (const simgpu::ComputeInstanceState& ci : gi.compute_instances)
         if (simgpu::make_handle(simgpu::HandleKind::MigDevice, ci.serial) == device.value)
-          return {board, &board->profiles[gi.profile]};
+          return {gpu, board, &board->profiles[gi.profile]};
   }
   return {};
 }

@@ -13,8 +13,9 @@ namespace kerf::fakedriver {
 std::int64_t memory_mib(const simgpu::Board& board);
 std::int64_t memory_mib(const simgpu::Board& board, const simgpu::BoardProfile& profile);
 
-/// Where a device is: `profile` is nullptr for a GPU, both are for a stale handle.
+/// Where a device is: `profile` is nullptr for a GPU, `board` too for a stale handle.
 struct Whereabouts {
+  int gpu = -1;  ///< index
   const simgpu::Board* board = nullptr;
   const simgpu::BoardProfile* profile = nullptr;
 };

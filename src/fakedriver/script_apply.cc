@@ -6,13 +6,13 @@
 #include "base/quote.h"
 #include "fakedriver/overloaded.h"
 #include "fakedriver/script.h"
+#include "simgpu/limits.h"
 
 namespace kerf::fakedriver {
 
 namespace {
 
-/// Driver::restore() believes in no longer lists.
-constexpr std::size_t kMostEntries = std::size_t{1} << 16;
+using simgpu::kMostEntries;
 
 Result<void> known_gpu(const simgpu::Driver& driver, int gpu) {
   const std::size_t gpus = driver.state().gpus.size();

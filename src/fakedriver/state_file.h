@@ -18,7 +18,7 @@ namespace kerf::fakedriver {
 /// so: a kill in between leaves the state before or after, and files that the next user mends.
 class StateFile {
  public:
-  StateFile(std::string folder_path);
+  explicit StateFile(std::string folder_path);
   ~StateFile();
   StateFile(const StateFile&) = delete;
   StateFile& operator=(const StateFile&) = delete;

@@ -18,14 +18,10 @@ const ComputeProfile* find(const std::vector<ComputeProfile>& profiles, std::uin
   return nullptr;
 }
 
-std::uint32_t slices_of(std::uint8_t slices, std::uint8_t start) {
-  return ((1U << slices) - 1U) << start;
-}
-
 std::uint32_t taken(const GpuInstanceState& instance) {
   std::uint32_t slices = 0;
   for (const ComputeInstanceState& ci : instance.compute_instances)
-    slices |= slices_of(ci.placement.size, ci.placement.start);
+    slices |= bits_of(ci.placement.size, ci.placement.start);
   return slices;
 }
 
@@ -99,7 +95,7 @@ Answer<int> Driver::compute_instance_remaining_capacity(GpuInstance instance,
   if (p == nullptr) return call.stop<int>(Return::NotSupported);
   const std::uint32_t used = taken(*call.instance);
   return call.end(static_cast<int>(std::ranges::count_if(
-      p->starts, [&](std::uint8_t start) { return (used & slices_of(p->slices, start)) == 0; })));
+      p->starts, [&](std::uint8_t start) { return (used & bits_of(p->slices, start)) == 0; })));
 }
 
 Answer<ComputeInstance> Driver::create_compute_instance(GpuInstance instance,
@@ -110,7 +106,7 @@ Answer<ComputeInstance> Driver::create_compute_instance(GpuInstance instance,
   const ComputeProfile* p = find(profiles, profile_id);
   if (p == nullptr) return call.stop<ComputeInstance>(Return::NotSupported);
   for (const std::uint8_t start : p->starts)
-    if ((taken(*call.instance) & slices_of(p->slices, start)) == 0)
+    if ((taken(*call.instance) & bits_of(p->slices, start)) == 0)
       return call.end(create(state_, call, config_.seed, *p, start));
   return call.stop<ComputeInstance>(Return::InsufficientResources);
 }
@@ -127,7 +123,7 @@ Answer<ComputeInstance> Driver::create_compute_instance_with_placement(GpuInstan
   if (placement.size != p->slices ||
       std::ranges::find(p->starts, placement.start) == p->starts.end())
     return call.stop<ComputeInstance>(Return::InvalidArgument);
-  if ((taken(*call.instance) & slices_of(p->slices, placement.start)) != 0)
+  if ((taken(*call.instance) & bits_of(p->slices, placement.start)) != 0)
     return call.stop<ComputeInstance>(Return::InsufficientResources);
   return call.end(create(state_, call, config_.seed, *p, placement.start));
 }

@@ -14,10 +14,6 @@ std::array<int, 5> engines_of(const BoardProfile& profile) {
   return {e.copy, e.decoders, e.encoders, e.jpeg, e.ofa};
 }
 
-std::uint32_t units_of(const BoardProfile& profile, std::uint8_t start) {
-  return ((1U << profile.size) - 1U) << start;
-}
-
 std::size_t index_of(const Board& board, const BoardProfile& profile) {
   return static_cast<std::size_t>(&profile - board.profiles.data());
 }
@@ -31,7 +27,7 @@ Occupancy::Occupancy(const Board& board, const std::vector<GpuInstanceState>& in
 }
 
 bool Occupancy::fits(const BoardProfile& profile, std::uint8_t start) const {
-  if ((units_ & units_of(profile, start)) != 0) return false;
+  if ((units_ & bits_of(profile.size, start)) != 0) return false;
   if (of_profile_[index_of(*board_, profile)] >= profile.max_instances) return false;
   const std::array<int, 5> needed = engines_of(profile);
   const std::array<int, 5> most = engines_of(board_->full());
@@ -43,7 +39,7 @@ bool Occupancy::fits(const BoardProfile& profile, std::uint8_t start) const {
 }
 
 void Occupancy::add(const BoardProfile& profile, std::uint8_t start) {
-  units_ |= units_of(profile, start);
+  units_ |= bits_of(profile.size, start);
   ++of_profile_[index_of(*board_, profile)];
   const std::array<int, 5> needed = engines_of(profile);
   for (std::size_t kind = 0; kind < needed.size(); ++kind)

@@ -11,6 +11,11 @@
 
 namespace kerf::simgpu {
 
+/// What a placement takes, bit by bit.
+constexpr std::uint32_t bits_of(std::uint8_t size, std::uint8_t start) {
+  return ((1U << size) - 1U) << start;
+}
+
 /// What the GPU instances on one board take.
 ///
 /// An instance fits if its units are free, its profile has fewer than max_instances, and for each

@@ -6,6 +6,7 @@
 
 #include "simgpu/boards.h"
 #include "simgpu/driver.h"
+#include "simgpu/limits.h"
 #include "simgpu/placement.h"
 
 namespace kerf::simgpu {
@@ -13,7 +14,6 @@ namespace kerf::simgpu {
 namespace {
 
 constexpr std::size_t kMostGpus = 32;  // mig-minors knows no more
-constexpr std::size_t kMostEntries = 1U << 16;
 constexpr std::int64_t kMostMs = 1'000'000'000;
 constexpr std::uint64_t kMostSerials = 1ULL << 56;
 
@@ -46,7 +46,7 @@ const char* wrong_with(const ComputeInstanceState& ci, const BoardProfile& profi
   if (ci.placement.size != found->slices ||
       std::ranges::find(found->starts, ci.placement.start) == found->starts.end())
     return "a compute instance's placement";
-  const std::uint32_t mask = ((1U << ci.placement.size) - 1U) << ci.placement.start;
+  const std::uint32_t mask = bits_of(ci.placement.size, ci.placement.start);
   if ((slices & mask) != 0) return "compute instances overlap";
   slices |= mask;
   if (ci.mig_index < 0 || ci.mig_index >= 32 || (indices >> ci.mig_index & 1U) != 0)

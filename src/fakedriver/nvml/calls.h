@@ -1,8 +1,6 @@
 // What all functions of the library share: the machine, who calls, latencies, texts into buffers.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -36,10 +34,6 @@ std::mutex& event_sets_mutex();
 void complain(const Error& error);
 
 inline Return code_of(simgpu::Return code) { return static_cast<Return>(code); }
-
-inline simgpu::Caller caller() {
-  return ::geteuid() == 0 ? simgpu::Caller::Root : simgpu::Caller::User;
-}
 
 // Handles: the engine's numbers, as pointers.
 template <class Handle>

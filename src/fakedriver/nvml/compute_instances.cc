@@ -4,6 +4,7 @@
 namespace abi = kerf::nvmlabi;
 namespace simgpu = kerf::simgpu;
 namespace nvml = kerf::fakedriver::nvml;
+using kerf::fakedriver::this_caller;
 using nvml::device;
 using nvml::handle;
 using nvml::instance;
@@ -55,7 +56,7 @@ KERF_NVML nvmlGpuInstanceGetComputeInstancePossiblePlacements(abi::GpuInstance o
   if (count == nullptr) return nvml::refuse();
   return nvml::read(
       [&](Driver& d) {
-        return d.compute_instance_possible_placements(instance(of), profile_id, nvml::caller());
+        return d.compute_instance_possible_placements(instance(of), profile_id, this_caller());
       },
       [&](const std::vector<simgpu::Placement>& found) {
         return nvml::copy_placements(found, placements, count);
@@ -66,7 +67,7 @@ KERF_NVML nvmlGpuInstanceGetComputeInstanceRemainingCapacity(abi::GpuInstance of
   if (count == nullptr) return nvml::refuse();
   return nvml::read(
       [&](Driver& d) {
-        return d.compute_instance_remaining_capacity(instance(of), profile_id, nvml::caller());
+        return d.compute_instance_remaining_capacity(instance(of), profile_id, this_caller());
       },
       [&](int left) { *count = known(left); });
 }
@@ -74,9 +75,7 @@ KERF_NVML nvmlGpuInstanceCreateComputeInstance(abi::GpuInstance of, unsigned pro
                                                abi::ComputeInstance* made) {
   if (made == nullptr) return nvml::refuse();
   return nvml::change(
-      [&](Driver& d) {
-        return d.create_compute_instance(instance(of), profile_id, nvml::caller());
-      },
+      [&](Driver& d) { return d.create_compute_instance(instance(of), profile_id, this_caller()); },
       [&](simgpu::ComputeInstance i) { *made = handle(i); });
 }
 KERF_NVML nvmlGpuInstanceCreateComputeInstanceWithPlacement(abi::GpuInstance of,
@@ -87,20 +86,20 @@ KERF_NVML nvmlGpuInstanceCreateComputeInstanceWithPlacement(abi::GpuInstance of,
   return nvml::change(
       [&](Driver& d) {
         return d.create_compute_instance_with_placement(instance(of), profile_id, placement(*at),
-                                                        nvml::caller());
+                                                        this_caller());
       },
       [&](simgpu::ComputeInstance i) { *made = handle(i); });
 }
 KERF_NVML nvmlComputeInstanceDestroy(abi::ComputeInstance of) {
   return nvml::change(
-      [&](Driver& d) { return d.destroy_compute_instance(instance(of), nvml::caller()); },
+      [&](Driver& d) { return d.destroy_compute_instance(instance(of), this_caller()); },
       nvml::nothing());
 }
 KERF_NVML nvmlGpuInstanceGetComputeInstances(abi::GpuInstance of, unsigned profile_id,
                                              abi::ComputeInstance* found, unsigned* count) {
   if (found == nullptr || count == nullptr) return nvml::refuse();
   return nvml::read(
-      [&](Driver& d) { return d.compute_instances(instance(of), profile_id, nvml::caller()); },
+      [&](Driver& d) { return d.compute_instances(instance(of), profile_id, this_caller()); },
       [&](const std::vector<simgpu::ComputeInstance>& list) {
         nvml::whole_list(list, found, count);
       });
@@ -109,7 +108,7 @@ KERF_NVML nvmlGpuInstanceGetComputeInstanceById(abi::GpuInstance of, unsigned id
                                                 abi::ComputeInstance* found) {
   if (found == nullptr) return nvml::refuse();
   return nvml::read(
-      [&](Driver& d) { return d.compute_instance_by_id(instance(of), id, nvml::caller()); },
+      [&](Driver& d) { return d.compute_instance_by_id(instance(of), id, this_caller()); },
       [&](simgpu::ComputeInstance i) { *found = handle(i); });
 }
 KERF_NVML nvmlComputeInstanceGetInfo_v2(abi::ComputeInstance of, abi::ComputeInstanceInfo* info) {

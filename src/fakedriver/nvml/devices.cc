@@ -9,34 +9,24 @@
 namespace abi = kerf::nvmlabi;
 namespace simgpu = kerf::simgpu;
 namespace nvml = kerf::fakedriver::nvml;
+using kerf::fakedriver::this_caller;
 using nvml::device;
 
 namespace {
 
 using simgpu::Driver;
 
-/// A GPU of the machine, also for a MIG device: its index in `gpus`.
-simgpu::Answer<int> gpu_index(Driver& d, simgpu::Device of) {
-  // The minor number is asked for because it is checked, and fails, like every question of a
-  // device.
-  const auto minor = d.minor_number(of);
-  if (!minor.ok()) return {minor.code, 0, minor.latency_ms};
-  const auto& gpus = d.state().gpus;
-  const auto at = std::ranges::find(gpus, minor.value, &simgpu::GpuState::minor);
-  return {{}, static_cast<int>(at - gpus.begin()), minor.latency_ms};
-}
-
-/// fill(index of the GPU, board)
+/// fill(index of the GPU, board); of a MIG device, its GPU's.
 template <class Fill>
 abi::Return about_board(abi::Device of, Fill fill) {
-  std::string board;
+  kerf::fakedriver::Whereabouts at;
   return nvml::read(
       [&](Driver& d) {
-        const auto index = gpu_index(d, device(of));
-        if (index.ok()) board = d.config().gpus[static_cast<std::size_t>(index.value)].board;
-        return index;
+        at = kerf::fakedriver::whereabouts(d, device(of));
+        // Asked for because it is checked, and fails, like every question of a device.
+        return d.minor_number(device(of));
       },
-      [&](int index) { return fill(index, kerf::fakedriver::identity_of(board)); });
+      [&](int) { return fill(at.gpu, kerf::fakedriver::identity_of(at.board->key)); });
 }
 
 struct Use {
@@ -46,7 +36,7 @@ struct Use {
 simgpu::Answer<Use> memory_use(Driver& d, simgpu::Device of) {
   const auto used = d.memory_used(of);
   if (!used.ok()) return {used.code, {}, used.latency_ms};
-  const auto [board, profile] = kerf::fakedriver::whereabouts(d, of);
+  const auto [gpu, board, profile] = kerf::fakedriver::whereabouts(d, of);
   const std::int64_t total = profile != nullptr ? kerf::fakedriver::memory_mib(*board, *profile)
                                                 : kerf::fakedriver::memory_mib(*board);
   return {{}, {total, std::min(used.value, total)}, used.latency_ms};
@@ -57,7 +47,7 @@ enum class Kind : std::uint8_t { Compute, Other };
 template <class Info, class Fill>
 abi::Return processes(Kind kind, abi::Device of, unsigned* count, Info* infos, Fill fill) {
   if (count == nullptr || (infos == nullptr && *count > 0)) return nvml::refuse();
-  return nvml::read([&](Driver& d) { return d.running_processes(device(of), nvml::caller()); },
+  return nvml::read([&](Driver& d) { return d.running_processes(device(of), this_caller()); },
                     [&](std::vector<simgpu::Process>& found) {
                       if (kind == Kind::Other) found.clear();
                       return nvml::copy_list(found, infos, count, fill);
@@ -134,7 +124,7 @@ KERF_NVML nvmlDeviceGetPciInfo_v3(abi::Device of, abi::PciInfo* info) {
   if (info == nullptr) return nvml::refuse();
   return about_board(of, [&](int index, const auto& board) {
     *info = {};
-    info->bus = 0x10U + static_cast<unsigned>(index);
+    info->bus = kerf::fakedriver::pci_bus(index);
     info->pci_device_id = board.pci_device_id;
     info->pci_subsystem_id = 0x000010de;
     nvml::copy_text(kerf::fakedriver::pci_address(index), info->bus_id_legacy,

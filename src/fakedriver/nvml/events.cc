@@ -7,6 +7,7 @@
 namespace abi = kerf::nvmlabi;
 namespace simgpu = kerf::simgpu;
 namespace nvml = kerf::fakedriver::nvml;
+using kerf::fakedriver::this_caller;
 using simgpu::Driver;
 
 namespace {
@@ -56,7 +57,7 @@ simgpu::Answer<abi::EventData> next(Driver& d, Set& set) {
         return at != set.gpus.end() && (at->second.types & abi::kEventXidCriticalError) != 0 &&
                event.sequence > at->second.after;
       },
-      nvml::caller());
+      this_caller());
   if (found.ok()) {
     const simgpu::Event& event = found.value;
     set.cursor = event.sequence;

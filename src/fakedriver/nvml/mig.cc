@@ -5,6 +5,7 @@
 namespace abi = kerf::nvmlabi;
 namespace simgpu = kerf::simgpu;
 namespace nvml = kerf::fakedriver::nvml;
+using kerf::fakedriver::this_caller;
 using nvml::device;
 using nvml::handle;
 using nvml::instance;
@@ -59,7 +60,7 @@ abi::Return versioned_profile(void* info, Ask ask) {
 simgpu::Answer<simgpu::Attributes> attributes_of(Driver& d, abi::Device of) {
   auto answer = d.attributes(device(of));
   if (answer.ok()) {
-    const auto [board, profile] = kerf::fakedriver::whereabouts(d, device(of));
+    const auto [gpu, board, profile] = kerf::fakedriver::whereabouts(d, device(of));
     answer.value.memory_mib = kerf::fakedriver::memory_mib(*board, *profile);
   }
   return answer;
@@ -80,7 +81,7 @@ KERF_NVML nvmlDeviceGetMigMode(abi::Device of, unsigned* current, unsigned* pend
 KERF_NVML nvmlDeviceSetMigMode(abi::Device of, unsigned mode, abi::Return* activation) {
   if (activation == nullptr || mode > abi::kEnabled) return nvml::refuse();
   return nvml::change(
-      [&](Driver& d) { return d.set_mig_mode(device(of), mode == abi::kEnabled, nvml::caller()); },
+      [&](Driver& d) { return d.set_mig_mode(device(of), mode == abi::kEnabled, this_caller()); },
       [&](simgpu::Return took) { *activation = nvml::code_of(took); });
 }
 
@@ -102,7 +103,7 @@ KERF_NVML nvmlDeviceGetGpuInstancePossiblePlacements_v2(abi::Device of, unsigned
                                                         unsigned* count) {
   if (count == nullptr) return nvml::refuse();
   return nvml::read(
-      [&](Driver& d) { return d.possible_placements(device(of), profile_id, nvml::caller()); },
+      [&](Driver& d) { return d.possible_placements(device(of), profile_id, this_caller()); },
       [&](const std::vector<simgpu::Placement>& found) {
         return nvml::copy_placements(found, placements, count);
       });
@@ -115,13 +116,13 @@ KERF_NVML nvmlDeviceGetGpuInstanceRemainingCapacity(abi::Device of, unsigned pro
                                                     unsigned* count) {
   if (count == nullptr) return nvml::refuse();
   return nvml::read(
-      [&](Driver& d) { return d.remaining_capacity(device(of), profile_id, nvml::caller()); },
+      [&](Driver& d) { return d.remaining_capacity(device(of), profile_id, this_caller()); },
       [&](int left) { *count = known(left); });
 }
 KERF_NVML nvmlDeviceCreateGpuInstance(abi::Device of, unsigned profile_id, abi::GpuInstance* made) {
   if (made == nullptr) return nvml::refuse();
   return nvml::change(
-      [&](Driver& d) { return d.create_gpu_instance(device(of), profile_id, nvml::caller()); },
+      [&](Driver& d) { return d.create_gpu_instance(device(of), profile_id, this_caller()); },
       [&](simgpu::GpuInstance i) { *made = handle(i); });
 }
 KERF_NVML nvmlDeviceCreateGpuInstanceWithPlacement(abi::Device of, unsigned profile_id,
@@ -131,25 +132,25 @@ KERF_NVML nvmlDeviceCreateGpuInstanceWithPlacement(abi::Device of, unsigned prof
   return nvml::change(
       [&](Driver& d) {
         return d.create_gpu_instance_with_placement(device(of), profile_id, placement(*at),
-                                                    nvml::caller());
+                                                    this_caller());
       },
       [&](simgpu::GpuInstance i) { *made = handle(i); });
 }
 KERF_NVML nvmlGpuInstanceDestroy(abi::GpuInstance of) {
   return nvml::change(
-      [&](Driver& d) { return d.destroy_gpu_instance(instance(of), nvml::caller()); },
+      [&](Driver& d) { return d.destroy_gpu_instance(instance(of), this_caller()); },
       nvml::nothing());
 }
 KERF_NVML nvmlDeviceGetGpuInstances(abi::Device of, unsigned profile_id, abi::GpuInstance* found,
                                     unsigned* count) {
   if (found == nullptr || count == nullptr) return nvml::refuse();
   return nvml::read(
-      [&](Driver& d) { return d.gpu_instances(device(of), profile_id, nvml::caller()); },
+      [&](Driver& d) { return d.gpu_instances(device(of), profile_id, this_caller()); },
       [&](const std::vector<simgpu::GpuInstance>& list) { nvml::whole_list(list, found, count); });
 }
 KERF_NVML nvmlDeviceGetGpuInstanceById(abi::Device of, unsigned id, abi::GpuInstance* found) {
   if (found == nullptr) return nvml::refuse();
-  return nvml::read([&](Driver& d) { return d.gpu_instance_by_id(device(of), id, nvml::caller()); },
+  return nvml::read([&](Driver& d) { return d.gpu_instance_by_id(device(of), id, this_caller()); },
                     [&](simgpu::GpuInstance i) { *found = handle(i); });
 }
 KERF_NVML nvmlGpuInstanceGetInfo(abi::GpuInstance of, abi::GpuInstanceInfo* info) {

@@ -2,7 +2,6 @@
 #include "fakedriver/tool/smi.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -56,7 +55,6 @@ int say(const std::string& text, int exit_code) {
 }
 
 int reset(Machine& machine, const std::string& ids) {
-  const auto caller = ::geteuid() == 0 ? simgpu::Caller::Root : simgpu::Caller::User;
   std::string said;
   std::int64_t takes_ms = 0;
   const auto code = machine.change([&](simgpu::Driver& driver) {
@@ -74,7 +72,7 @@ int reset(Machine& machine, const std::string& ids) {
       at = comma + 1;
     }
     for (const int gpu : gpus) {
-      const auto done = driver.reset_gpu(gpu, caller);
+      const auto done = driver.reset_gpu(gpu, this_caller());
       takes_ms += done.latency_ms;
       if (!done.ok()) {
         said +=

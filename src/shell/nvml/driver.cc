@@ -14,9 +14,6 @@ constexpr std::uint32_t kRenewEvery = 64;
 /// GPUs that were ever seen: a bound, should a driver name other ones each time.
 constexpr std::size_t kRosterMax = 4 * std::size_t{Session::kGpusMax};
 
-/// 1, 2, 4 ... 64, 128, 192 ...: often at first, then now and then.
-bool is_turn(std::uint32_t n) { return n != 0 && ((n & (n - 1)) == 0 || n % kRenewEvery == 0); }
-
 }  // namespace
 
 Driver::Driver(Options options, const gpu::Catalogue& catalogue)
@@ -115,7 +112,7 @@ Code Driver::renew_if_due() {
   const bool any_lost =
       std::ranges::any_of(roster_, [](const Member& member) { return member.seen.lost; });
   looks_lost_ = any_lost ? looks_lost_ + 1 : 0;
-  if (!session_->broken() && !is_turn(looks_lost_)) return Code::Success;
+  if (!session_->broken() && !is_turn(looks_lost_, kRenewEvery)) return Code::Success;
   return initialise();
 }
 

@@ -168,6 +168,12 @@ class Driver {
   std::uint32_t polls_blind_ = 0;  ///< calls of news() since then, while it is not whole
 };
 
+/// Is it time to try again? At 1, 2, 4, 8 ..., and at every `every`-th: often at first, then now
+/// and then. `n` counts from 1.
+inline bool is_turn(std::uint32_t n, std::uint32_t every) {
+  return n != 0 && ((n & (n - 1)) == 0 || n % every == 0);
+}
+
 /// GPU_IS_LOST, RESET_REQUIRED: what is wrong is wrong with that GPU.
 inline bool is_lost(Code code) { return code == Code::GpuIsLost || code == Code::ResetRequired; }
 

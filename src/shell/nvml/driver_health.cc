@@ -12,9 +12,6 @@ constexpr int kEventsAtOnce = 64;
 constexpr std::size_t kEventsKept = 256;
 /// A watch that ended is begun again after 1, 2, 4 ... 512 calls of news(), then every 512.
 constexpr std::uint32_t kBlindAtMost = 512;
-bool is_turn(std::uint32_t polls) {
-  return (polls & (polls - 1)) == 0 || polls % kBlindAtMost == 0;
-}
 /// "GPU has fallen off the bus" (NVIDIA's XID catalogue).
 constexpr std::uint32_t kFallenOffTheBus = 79;
 
@@ -83,7 +80,7 @@ News Driver::news() {
   news.xids = std::exchange(kept_, {});
   if (!started()) {
     // Once it worked: nobody may ask for a Look before something is heard.
-    if (!roster_.empty() && is_turn(++polls_blind_)) start_code_ = initialise();
+    if (!roster_.empty() && is_turn(++polls_blind_, kBlindAtMost)) start_code_ = initialise();
     news.code = Code::Uninitialized;
     return news;
   }
@@ -100,7 +97,7 @@ News Driver::news() {
     if (const auto xid = hear(event.value)) news.xids.push_back(*xid);
     else news.code = Code::NotFound;  // of no GPU that was asked for: whose is it?
   }
-  if (!watch_is_whole_ && is_turn(++polls_blind_)) {
+  if (!watch_is_whole_ && is_turn(++polls_blind_, kBlindAtMost)) {
     if (session_->broken()) start_code_ = initialise();
     else watch();
   }

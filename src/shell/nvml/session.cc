@@ -12,8 +12,6 @@
 namespace kerf::nvml {
 namespace {
 
-constexpr std::uint64_t kMib = 1U << 20U;
-
 /// A word that a journal, a file name and a log line can hold.
 bool is_word(const std::string& text) {
   return !text.empty() &&

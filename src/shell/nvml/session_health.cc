@@ -8,7 +8,6 @@
 namespace kerf::nvml {
 namespace {
 
-constexpr std::uint64_t kMib = 1U << 20U;
 /// A list that outgrew its buffer is asked for again, with room for more; not for ever.
 constexpr int kTries = 4;
 

@@ -11,6 +11,8 @@
 
 namespace kerf::nvml {
 
+inline constexpr std::uint64_t kMib = 1U << 20U;
+
 /// NVML's number as the agent's code; what is no code at all is Unknown.
 inline Code code_of(nvmlabi::Return code) {
   if (code < 0 || code > static_cast<int>(Code::Unknown)) return Code::Unknown;
