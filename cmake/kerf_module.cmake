@@ -14,7 +14,7 @@
 #   TEST_DEPS    modules that *_test.cc, and the *_testing.h and .cc that tests share, may use beside
 #                DEPS; cycles are fine, a test is a program
 #   PROGRAM      name of the executable whose main is <DIR>/main.cc
-#   DYNAMIC      the program loads a library at run time, so libc and libdl stay dynamic
+#   DYNAMIC      the program loads a library at run time or needs shared ones: nothing is static
 #   SHARED       name of a shared library (lib/lib<name>.so.1) made of this module and its DEPS, which
 #                need POSITION_INDEPENDENT_CODE; it exports what <DIR>/exports.map says
 #
@@ -106,9 +106,7 @@ function(kerf_module)
   if(arg_PROGRAM AND main_source)
     add_executable(${arg_PROGRAM} ${main_source})
     target_link_libraries(${arg_PROGRAM} PRIVATE ${target})
-    if(KERF_STATIC AND arg_DYNAMIC)
-      target_link_options(${arg_PROGRAM} PRIVATE -static-libstdc++ -static-libgcc)
-    elseif(KERF_STATIC)
+    if(KERF_STATIC AND NOT arg_DYNAMIC)
       target_link_options(${arg_PROGRAM} PRIVATE -static ${KERF_STATIC_THREADS})
     endif()
   endif()

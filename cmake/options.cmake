@@ -30,6 +30,9 @@ if(KERF_SANITIZE)
   list(APPEND flags -fsanitize=${KERF_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND flags -Wno-maybe-uninitialized)  # false ones come with the instrumentation
+    if(KERF_SANITIZE MATCHES "thread")
+      list(APPEND flags -Wno-tsan)  # Asio's fences, which TSan does not understand
+    endif()
   endif()
   target_link_options(kerf_options INTERFACE -fsanitize=${KERF_SANITIZE})
   set(KERF_STATIC OFF)  # the sanitizers' runtimes are dynamic

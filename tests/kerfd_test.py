@@ -117,7 +117,21 @@ class Usage(Kerfd):
         for words, says in [
             (("controller",), "no command \"controller\""),
             (("--inventory",), "no command \"--inventory\""),
-            (("agent",), "only --inventory is built so far"),
+            (("agent",), "which Node is this? Give --node-name NAME, or set NODE_NAME"),
+            (("agent", "--node-name", "n1"), "KUBERNETES_SERVICE_HOST"),
+            (("agent", "--node-name", "n1", "--token", "/t"), "--api-server, --ca and --token go together"),
+            (("agent", "--node-name", "n1", "--api-server", "http://10.0.0.1:80", "--ca", "/c", "--token",
+              "/t"), "10.0.0.1"),
+            (("agent", "--layout"), "--layout needs a value: --layout FILE"),
+            (("agent", "--dry-run"), "--dry-run needs a layout"),
+            (("agent", "--layout", "a", "--mig-config", "b", "--name", "c"), "give one of them"),
+            (("agent", "--mig-config", "b"), "--mig-config needs --name NAME"),
+            (("agent", "--name", "c"), "give --mig-config FILE, too"),
+            (("agent", "--layout", "a", "--layout", "b"), "--layout is given twice"),
+            (("agent", "--layout", "a", "--metrics", "9108"), "\"9108\" is none of ADDRESS:PORT, :PORT, off"),
+            (("agent", "--layout", "a", "--metrics", ":99999"), "none of ADDRESS:PORT"),
+            (("agent", "--layout", "a", "--metrics", "::1:9108"), "put an IPv6 address in brackets"),
+            (("agent", "--layout", "a", "--log-level", "loud"), "none of debug, info, warning, error"),
             (("agent", "--inventry"), "\"--inventry\" is no option"),
             (("agent", "--inventory", "x"), "\"x\" is no option"),
             (("agent", "--inventory", "-o", "yaml"), "\"yaml\" is none of table, json"),
@@ -167,6 +181,76 @@ class Usage(Kerfd):
                 self.assertIn(b"standard output is closed", done.stderr)
             if code == 0:
                 self.assertIn(b"GPU 1: H100-80", done.stdout)
+
+
+MIG_CONFIG = """version: v1
+mig-configs:
+  all-1g.10gb:
+  - {devices: all, mig-enabled: true, mig-devices: {"1g.10gb": 7}}
+  mixed:
+  - {devices: [0], mig-enabled: true, mig-devices: {"1g.10gb": 2, "3g.40gb": 1}}
+  - {devices: [1], mig-enabled: true, mig-devices: {"7g.80gb": 1}}
+"""
+ONE_SLICE = """gpus:
+- slices:
+  - {profile: 1g.10gb, start: 3, resource: nvidia.com/mig-1g.10gb, state: Published}
+- slices: []
+"""
+
+
+class DryRun(Kerfd):
+    """--dry-run on a machine without kubelet: nothing is touched, and what cannot be known is said."""
+
+    def setUp(self):
+        self.machine("--gpu", "H100-80:2", "--mig")
+        self.work = tempfile.mkdtemp(prefix="kerfd-")
+        self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)
+
+    def file(self, name, text):
+        path = Path(self.work, name)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def dry_run(self, code, *words, **expected):
+        before = Path(self.folder, "state").read_bytes()
+        out, err = self.expect(code, "agent", "--dry-run", "--nvml-library", NVML, "--state",
+                               self.work + "/state", "--kubelet", self.work + "/kubelet", "--cdi",
+                               self.work + "/cdi", *words, **expected)
+        self.assertEqual(Path(self.folder, "state").read_bytes(), before)
+        self.assertFalse(Path(self.work, "state").exists())
+        return out, err
+
+    def test_a_layout_as_a_table_and_as_json(self):
+        layout = self.file("layout.yaml", ONE_SLICE)
+        self.dry_run(1, "--layout", layout, says="kubelet does not answer",
+                     prints=["then    H100-80 [1g.10gb@3]", "cut gpu0/1g.10gb@3", "2 driver operations"])
+        out, _ = self.dry_run(1, "--layout", layout, "-o", "json")
+        document = json.loads(out)
+        self.assertEqual(document["driver_operations"], 2)
+        if jsonschema is not None:
+            schema = json.loads((ROOT / "docs/reference/rehearsal.schema.json").read_text())
+            jsonschema.validate(document, schema)
+
+    def test_a_configuration_of_mig_parted(self):
+        config = self.file("config.yaml", MIG_CONFIG)
+        self.dry_run(1, "--mig-config", config, "--name", "mixed",
+                     prints=["H100-80 [1g.10gb@0 1g.10gb@1 3g.40gb@4]", "H100-80 [7g.80gb@0]"])
+        self.dry_run(2, "--mig-config", config, "--name", "all-1g.5gb",
+                     says="there is no configuration \"all-1g.5gb\"; there are: all-1g.10gb, mixed")
+
+    def test_files_that_are_wrong(self):
+        for text, says in [
+            ("gpus: 3\n", "layout.yaml:1:7: gpus"),
+            ("gpus:\n- slices:\n  - {profil: 1g.10gb}\n", ":3:"),
+            ("gpus: [\n", "layout.yaml:"),
+            ("gpus:\n- slices:\n  - {profile: mps/4, resource: nvidia.com/gpu.shared}\n", "MPS"),
+        ]:
+            self.dry_run(2, "--layout", self.file("layout.yaml", text), says=says)
+        self.dry_run(2, "--layout", self.work + "/nothing.yaml", says="nothing.yaml")
+
+    def test_a_layout_that_no_gpu_can_have(self):
+        text = ONE_SLICE.replace("1g.10gb, start: 3", "2g.20gb, start: 3").replace("mig-1g.10gb", "mig-2g.20gb")
+        self.dry_run(1, "--layout", self.file("layout.yaml", text), prints="IllegalLayout")
 
 
 class Table(Kerfd):

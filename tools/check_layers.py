@@ -47,9 +47,18 @@ HEAVY_HEADERS = (
     (r"CLI/.*", "src/*/options.cc", "CLI11 costs 10 s in every file that includes it"),
     (r"(coin/)?(Clp|Coin|Osi)\w*\.(h|hpp)", "src/solver/clp.cc",
      "the LP solver stays behind core/plan/lp.h"),
+    (r"curl/.*", "src/shell/apiserver/curl_transport.cc",
+     "libcurl's types stay behind shell/apiserver/transport.h"),
     (r"boost/json/src\.hpp", "src/codec/json.cc", "it defines the library; twice will not link"),
+    (r"(grpc|grpcpp|kubelet_api)/.*", "src/shell/kubelet/",
+     "gRPC costs 7 s in every file that includes it"),
     (r"yaml\.h", "src/codec/yaml.cc", "libyaml's types stay behind codec/yaml.h"),
     (r"boost/json(/.*|\.hpp|_fwd\.hpp)", "src/codec/", "JSON library types never leave codec"),
+    (r"boost/beast(/.*|\.hpp)", "src/shell/web/request.cc", "Beast stays behind RequestReader"),
+    (r"boost/asio/(posix/.*|signal_set\.hpp|post\.hpp)", "src/shell/runtime/loop.cc",
+     "Asio stays behind runtime::Loop"),
+    (r"boost/asio(/.*|\.hpp)", "src/shell/", "Asio stays behind runtime::Loop and web::Server"),
+    (r"prometheus/.*", "src/shell/telemetry/metrics.cc", "it stays behind telemetry::Metrics"),
 )
 
 # Folders of src/ that never meet, whatever a module declares.

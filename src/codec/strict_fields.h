@@ -24,6 +24,7 @@ class Field {
   Field(std::string_view file, const Node& node, std::string path = {})
       : file_(file), node_(&node), path_(std::move(path)) {}
 
+  std::string_view file() const { return file_; }
   const Node& node() const { return *node_; }
   const std::string& path() const { return path_; }
 

@@ -1,4 +1,5 @@
 // main() of kerfd: an exception that nobody caught ends in one line and exit code 3.
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
@@ -13,8 +14,11 @@ int main(int argc, char** argv) {
     return kerf::daemon::kBadInput;
   }
   try {
-    return kerf::daemon::run_program(
+    const int code = kerf::daemon::run_program(
         std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+    // Nothing is left to write. gRPC's threads may still run, and abort when the library's own
+    // objects are destroyed under them (seen with 1.51.1).
+    std::_Exit(code);
   } catch (const std::bad_alloc&) {
     say("kerfd: not enough memory");
   } catch (const std::exception& error) {

@@ -8,7 +8,11 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <memory>
+#include <tuple>
 
 #include "base/result.h"
 #include "codec/catalogue.h"
@@ -16,7 +20,12 @@
 #include "core/agent/inventory.h"
 #include "daemon/options.h"
 #include "report/inventory.h"
+#include "report/rehearsal.h"
+#include "shell/agent/host.h"
+#include "shell/agent/node_read.h"
 #include "shell/nvml/driver.h"
+#include "shell/runtime/environment.h"
+#include "shell/telemetry/log.h"
 
 namespace kerf::daemon {
 namespace {
@@ -24,10 +33,10 @@ namespace {
 constexpr std::string_view kHelp =
     R"(Usage: kerfd COMMAND [OPTION...]
 
-Kerf's part in the cluster. It is being built: so far it can read what GPUs a machine has.
+Kerf's part in the cluster. It is being built: so far there is the agent of a node.
 
 Commands:
-  agent      the cutter of one node's GPUs; so far only: kerfd agent --inventory
+  agent      cuts one node's GPUs and serves the slices to kubelet
   version    print the version
   help       print this
 
@@ -35,22 +44,47 @@ kerfd agent --help says more.
 )";
 
 constexpr std::string_view kAgentHelp =
-    R"(Usage: kerfd agent --inventory [-o table|json] [--nvml-library PATH]
+    R"(Usage: kerfd agent [OPTION...]
+       kerfd agent --layout FILE [--dry-run [-o table|json]]
+       kerfd agent --mig-config FILE --name NAME [--dry-run [-o table|json]]
+       kerfd agent --inventory [-o table|json]
 
-Prints the GPUs of this machine as NVIDIA's driver (NVML) tells them: models, MIG mode, how each GPU
-is cut, processes, and which kinds of slices there can be. It changes nothing. Root sees everything;
-for another user the driver may keep a part to itself, and the output says which.
+Runs on a GPU node, as root: cuts its GPUs as the node's GpuNode says, serves the slices to kubelet,
+and writes what it sees into the GpuNode's status. It takes the place of NVIDIA's device plugin and
+MIG manager; driver and container toolkit stay. It ends at SIGTERM.
 
-Options:
-  --inventory          print the inventory and end
-  -o, --output FORMAT  table or json (default table)
+What is wanted:
+  --layout FILE        a layout by hand, in place of the GpuNode: a GpuNode manifest, or its spec.
+                       The file is followed when it changes. A published slice is taken only if the
+                       node is cordoned, a slice in use never
+  --mig-config FILE    the same, of a configuration file of NVIDIA's mig-parted
+  --name NAME          the configuration of that file, e.g. all-1g.10gb
+  --dry-run            print what would be done and what it would disturb, do nothing
+  --inventory          print the GPUs as the driver tells them, and end
+  -o, --output FORMAT  of both: table or json (default table)
+
+Where it runs:
+  --node-name NAME     the Node (default: $NODE_NAME). Without it no cluster is asked, which needs
+                       --layout or --mig-config
+  --namespace NAME     of the controller's Lease (default: $POD_NAMESPACE, else kerf-system)
+  --api-server URL     https://HOST:PORT, with --ca FILE and --token FILE; without the three, what
+                       kubelet gives every pod
+  --state FOLDER       journal and lock (default /var/lib/kerf)
+  --kubelet FOLDER     kubelet's (default /var/lib/kubelet)
+  --cdi FOLDER         CDI specifications (default /var/run/cdi)
+  --cdi-base FILE      a CDI specification with the driver's libraries (default: nvidia.yaml in
+                       /etc/cdi or the CDI folder, else what nvidia-ctk generates)
+  --driver-root FOLDER where the machine's files are seen (default /)
   --nvml-library PATH  another library than the driver's libnvidia-ml.so.1
+  --metrics ADDR:PORT  Prometheus metrics, /healthz, /readyz (default :9108); off: none
+  --log-level LEVEL    debug, info, warning or error (default info); one JSON object per line
   -h, --help           print this
 
 Exit codes:
-  0  the inventory is printed
-  1  it is printed, and a GPU is lost or did not answer
-  2  bad usage, no driver, or the output cannot be written
+  0  ended as asked; with --inventory, --dry-run: printed
+  1  a layout was refused; with --inventory: a GPU is lost or did not answer; with --dry-run: the
+     layout would not be reached
+  2  bad usage, no driver, another agent runs here, or the output cannot be written
   3  internal error
 )";
 
@@ -71,13 +105,24 @@ ExitCode print(std::string_view text, ExitCode code) {
   return kBadInput;
 }
 
-ExitCode run_agent(const AgentOptions& options) {
-  if (!options.inventory) {
-    say("kerfd agent: only --inventory is built so far; the agent that cuts GPUs is not.");
-    return kBadInput;
+/// Where the driver's library is: where the loader finds it, else among the machine's own files.
+std::string nvml_library(const AgentOptions& options) {
+  if (options.nvml_library) return *options.nvml_library;
+  std::string root = options.driver_root;
+  while (root.ends_with('/')) root.pop_back();
+  if (root.empty()) return nvml::kLibraryName;
+  for (const char* folder :
+       {"/run/nvidia/driver/usr/lib64", "/run/nvidia/driver/usr/lib/x86_64-linux-gnu",
+        "/run/nvidia/driver/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu"}) {
+    const std::string path = root + folder + "/" + nvml::kLibraryName;
+    if (::access(path.c_str(), R_OK) == 0) return path;
   }
-  nvml::Driver driver({options.nvml_library.value_or(nvml::kLibraryName)},
-                      codec::builtin_catalogue());
+  return nvml::kLibraryName;
+}
+
+ExitCode print_inventory(const AgentOptions& options) {
+  nvml::Driver driver({nvml_library(options)}, codec::builtin_catalogue());
   const auto inventory = driver.inventory();
   if (!inventory) {
     say(fmt::format("kerfd agent: {}", inventory.error().message()));
@@ -87,6 +132,91 @@ ExitCode run_agent(const AgentOptions& options) {
   return print(options.json ? codec::write_json(report::inventory_json(*inventory))
                             : report::inventory_table(*inventory, false),
                code);
+}
+
+/// As the agent wants paths: from the root, without "." and "..".
+std::string absolute(const std::string& path) {
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+Result<shell::HostOptions> host_options(const AgentOptions& options) {
+  shell::HostOptions host;
+  host.version = KERF_VERSION;
+  host.node = options.node;
+  host.lease_namespace = options.kube_namespace;
+  if (options.layout) host.layout = shell::LayoutSource{absolute(*options.layout)};
+  if (options.mig_config)
+    host.layout =
+        shell::LayoutSource{absolute(*options.mig_config), true, *options.mig_config_name};
+  if (!options.node.empty()) {
+    if (options.api_server) {
+      host.api = apiserver::Credentials{*options.api_server, *options.ca_file, *options.token_file};
+    } else {
+      KERF_TRY(host.api, apiserver::in_cluster());
+    }
+  } else if (!host.layout) {
+    return invalid("which Node is this? Give --node-name NAME, or set NODE_NAME");
+  }
+  host.disk = {absolute(options.state_folder), absolute(options.cdi_folder)};
+  host.files = {absolute(options.driver_root), options.cdi_base ? absolute(*options.cdi_base) : "",
+                host.disk.cdi_folder};
+  host.kubelet.folder = absolute(options.kubelet_folder) + "/device-plugins";
+  host.kubelet.pod_resources = absolute(options.kubelet_folder) + "/pod-resources/kubelet.sock";
+  host.driver.worker.driver.library = nvml_library(options);
+  host.metrics = options.metrics != "off";
+  if (host.metrics) {
+    KERF_TRY(const auto address, parse_address(options.metrics));
+    std::tie(host.metrics_address, host.metrics_port) = address;
+  }
+  return host;
+}
+
+/// The layout that the options name, tried on this node as it is now.
+Result<agent::Rehearsal> rehearsal(const AgentOptions& options) {
+  KERF_TRY(const shell::HostOptions host, host_options(options));
+  const gpu::Catalogue& catalogue = codec::builtin_catalogue();
+  nvml::Driver driver(host.driver.worker.driver, catalogue);
+  KERF_TRY(const agent::NodeRead node, shell::read_node(driver, host.disk, host.kubelet));
+  KERF_TRY(const control::GpuNodeSpec wanted, shell::read_layout(*host.layout, driver, catalogue));
+  if (!node.kubelet_up)
+    say(fmt::format("kerfd agent: kubelet does not answer at {}: who holds which slice is not known, "
+                    "so none would be taken, and none would be offered",
+                    host.kubelet.pod_resources));
+  return agent::rehearse(catalogue, node, wanted);
+}
+
+ExitCode print_rehearsal(const AgentOptions& options) {
+  const auto result = rehearsal(options);
+  if (!result) {
+    say(fmt::format("kerfd agent: {}", result.error().message()));
+    return kBadInput;
+  }
+  const bool reached = result->differences.empty() && result->degraded == control::Degraded::No;
+  return print(options.json ? codec::write_json(report::rehearsal_json(*result))
+                            : report::rehearsal_table(*result, false),
+               reached ? kAllRead : kTrouble);
+}
+
+ExitCode run_agent(const AgentOptions& options) {
+  telemetry::Log::Options log_options;
+  telemetry::parse_level(options.log_level, log_options.threshold);
+  const telemetry::Log log(log_options);
+  auto host_with = host_options(options);
+  if (!host_with) {
+    say(fmt::format("kerfd agent: {}\nSee kerfd agent --help.", host_with.error().message()));
+    return kBadInput;
+  }
+  auto host = std::make_unique<shell::Host>(*std::move(host_with), codec::builtin_catalogue(), log);
+  const auto ending = host->run();
+  if (!ending) {
+    say(fmt::format("kerfd agent: {}", ending.error().message()));
+    return kBadInput;
+  }
+  const ExitCode code = ending->how == shell::Ending::How::Refused ? kTrouble : kAllRead;
+  if (code != kAllRead) say(fmt::format("kerfd agent: {}", ending->why));
+  // A thread is in a call that does not come back, so nothing that it uses may be destroyed.
+  if (ending->stuck) static_cast<void>(host.release());
+  return code;
 }
 
 }  // namespace
@@ -105,7 +235,8 @@ void say(std::string_view text) { write_all(STDERR_FILENO, fmt::format("{}\n", t
 
 ExitCode run_program(const std::vector<std::string>& words) {
   std::signal(SIGPIPE, SIG_IGN);
-  const auto command = parse_command(words);
+  const auto command = parse_command(
+      words, [](const std::string& name) { return runtime::environment(name.c_str()); });
   if (!command) {
     const bool agent = !words.empty() && words.front() == "agent";
     say(fmt::format("kerfd{0}: {1}\nSee kerfd{0} --help.", agent ? " agent" : "",
@@ -118,6 +249,8 @@ ExitCode run_program(const std::vector<std::string>& words) {
     case Command::Kind::Version: return print("kerfd " KERF_VERSION "\n", kAllRead);
     case Command::Kind::Agent: break;
   }
+  if (command->agent.inventory) return print_inventory(command->agent);
+  if (command->agent.dry_run) return print_rehearsal(command->agent);
   return run_agent(command->agent);
 }
 

@@ -15,7 +15,7 @@ namespace kerf::fakedriver {
 
 namespace {
 
-constexpr std::uint64_t kFormat = 1;  // counts changes of the lists of fields below
+constexpr std::uint64_t kFormat = 2;  // counts changes of the lists of fields below
 
 template <class T, class U>
 concept Is = std::same_as<std::remove_const_t<T>, U>;
@@ -40,10 +40,15 @@ void fields(A& a, T& v) {
   auto& [board, uuid, minor] = v;
   a(board, uuid, minor);
 }
+template <class A, Is<simgpu::Bridge> T>
+void fields(A& a, T& v) {
+  auto& [one, other] = v;
+  a(one, other);
+}
 template <class A, Is<simgpu::Config> T>
 void fields(A& a, T& v) {
-  auto& [gpus, driver_major, passthrough, seed, latencies] = v;
-  a(gpus, driver_major, passthrough, seed, latencies);
+  auto& [gpus, driver_major, passthrough, seed, latencies, bridges] = v;
+  a(gpus, driver_major, passthrough, seed, latencies, bridges);
 }
 template <class A, Is<simgpu::Placement> T>
 void fields(A& a, T& v) {

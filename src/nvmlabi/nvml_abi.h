@@ -250,6 +250,12 @@ struct ComputeInstanceInfo_v1 {
   unsigned profile_id;
 };
 
+/// What nvmlDeviceGetVirtualizationMode says of a GPU that a hypervisor made.
+inline constexpr unsigned kVirtualizationModeVgpu = 2;
+
+/// `state` of a GPU that has joined its fabric.
+inline constexpr unsigned char kFabricStateCompleted = 3;
+
 struct GpuFabricInfo {
   unsigned char cluster_uuid[16];
   Return status;
@@ -278,6 +284,12 @@ struct DeviceCapabilities {
   unsigned version;
   unsigned cap_mask;
 };
+
+/// NVML_NVLINK_MAX_LINKS.
+inline constexpr unsigned kNvLinksMax = 18;
+/// nvmlIntNvLinkDeviceType_t: what is at the other end of a link.
+inline constexpr unsigned kNvLinkToGpu = 0;
+inline constexpr unsigned kNvLinkToSwitch = 2;
 
 // The sizes that NVIDIA's clients were built with (x86-64 and arm64 agree).
 static_assert(sizeof(PciInfo) == 68);

@@ -45,7 +45,7 @@ const char* to_string(Promise promise);
 
 struct Verdict {
   Promise promise = Promise::SliceInUse;
-  std::string sentence;  ///< "gpu0-1g.5gb-3 of ip-2 was destroyed while default/a-1 held it"
+  std::string sentence;  ///< "gpu0/1g.5gb@3 of ip-2 was destroyed while default/a-1 held it"
   Instant at = 0;
 };
 

@@ -8,7 +8,7 @@
 namespace kerf::sim {
 namespace {
 
-/// "gpu3-2g.10gb-4" in its parts.
+/// "gpu3/2g.10gb@4" in its parts.
 struct DeviceName {
   int gpu = -1;
   std::string form;
@@ -17,8 +17,8 @@ struct DeviceName {
 
 DeviceName parse(const std::string& id) {
   DeviceName name;
-  const std::size_t first = id.find('-');
-  const std::size_t last = id.rfind('-');
+  const std::size_t first = id.find('/');
+  const std::size_t last = id.rfind('@');
   if (!id.starts_with("gpu") || first == std::string::npos || first == last) return name;
   const auto number = [](const std::string& text) {
     int value = 0;

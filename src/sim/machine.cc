@@ -255,9 +255,10 @@ bool Machine::create_foreign_instance(int gpu, std::uint32_t profile_id,
   const auto info = driver_.gpu_instance_info(made.value);
   if (with_compute && info.ok()) {
     agent::CreateCompute op;
-    op.gpu = static_cast<std::uint32_t>(gpu);
+    op.gpu = driver_.state().gpus[static_cast<std::size_t>(gpu)].uuid;
     op.gi = info.value.id;
-    const simgpu::Board* board = simgpu::find_board(driver_.config().gpus[op.gpu].board);
+    const simgpu::Board* board =
+        simgpu::find_board(driver_.config().gpus[static_cast<std::size_t>(gpu)].board);
     op.slices = board->by_id(profile_id)->compute_slices;
     perform(driver_, op);
   }

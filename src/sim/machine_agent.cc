@@ -268,7 +268,8 @@ void AgentHost::poke() {
         world_.driver.wait_events(xid_cursor_);
     if (!events.ok()) return;
     for (const simgpu::Event& event : events.value) {
-      deliver(agent::Xid{static_cast<std::uint32_t>(event.gpu), event.gpu_instance, event.xid});
+      deliver(agent::Xid{world_.driver.state().gpus[static_cast<std::size_t>(event.gpu)].uuid,
+                         event.gpu_instance, event.xid});
     }
   });
 }

@@ -30,9 +30,18 @@ class Calls {
   DriverOutcome outcome_;
 };
 
-std::optional<simgpu::GpuInstance> instance(Driver& driver, Calls& calls, std::uint32_t gpu,
+/// One of that UUID; GPU_IS_LOST: there is none.
+std::optional<simgpu::Device> device_of(Driver& driver, Calls& calls, const std::string& gpu) {
+  for (std::size_t i = 0; i < driver.state().gpus.size(); ++i)
+    if (driver.state().gpus[i].uuid == gpu)
+      return calls.value(driver.device_by_index(static_cast<int>(i)));
+  calls.fail(agent::Code::GpuIsLost);
+  return std::nullopt;
+}
+
+std::optional<simgpu::GpuInstance> instance(Driver& driver, Calls& calls, const std::string& gpu,
                                             std::uint32_t gi) {
-  const auto device = calls.value(driver.device_by_index(static_cast<int>(gpu)));
+  const auto device = device_of(driver, calls, gpu);
   if (!device) return std::nullopt;
   return calls.value(driver.gpu_instance_by_id(*device, gi));
 }
@@ -146,8 +155,8 @@ ProcessesOutcome list_processes(Driver& driver) {
     }
     if (!list) break;
     for (const simgpu::Process& process : *list) {
-      result.processes.push_back(
-          {static_cast<std::uint32_t>(i), process.gpu_instance, process.pid});
+      result.processes.push_back({driver.state().gpus[static_cast<std::size_t>(i)].uuid,
+                                  process.gpu_instance, process.pid});
     }
   }
   result.outcome = calls.outcome();
@@ -156,7 +165,7 @@ ProcessesOutcome list_processes(Driver& driver) {
 
 DriverOutcome perform(Driver& driver, const agent::CreateInstance& op) {
   Calls calls;
-  const auto device = calls.value(driver.device_by_index(static_cast<int>(op.gpu)));
+  const auto device = device_of(driver, calls, op.gpu);
   if (device)
     calls.value(
         driver.create_gpu_instance_with_placement(*device, op.profile, {op.start, op.size}));
@@ -183,13 +192,16 @@ DriverOutcome perform(Driver& driver, const agent::DestroyCompute& op) {
   Calls calls;
   const auto gi = instance(driver, calls, op.gpu, op.gi);
   if (!gi) return calls.outcome();
+  const auto there = calls.value(driver.gpu_instance_info(*gi));
+  if (!there) return calls.outcome();
   const auto ci = calls.value(driver.compute_instance_by_id(*gi, op.ci));
   if (!ci) return calls.outcome();
   const auto info = calls.value(driver.compute_instance_info(*ci));
   if (!info) return calls.outcome();
   const auto uuid = calls.value(driver.uuid(info->device));
   if (!uuid) return calls.outcome();
-  if (*uuid != op.uuid) calls.fail(agent::Code::NotFound);
+  if (*uuid != op.uuid || there->profile_id != op.profile || there->placement.start != op.start)
+    calls.fail(agent::Code::NotFound);
   else calls.value(driver.destroy_compute_instance(*ci));
   return calls.outcome();
 }

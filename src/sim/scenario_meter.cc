@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/agent/shape.h"
 #include "core/control/names.h"
 
 namespace kerf::sim {
@@ -86,11 +87,9 @@ std::int64_t Meter::gpu_milli_of(const Pod& pod) const {
   const gpu::Model& model = market.model_of(*type);
   std::int64_t milli = 0;
   for (const control::HeldDevice& device : pod.devices) {
-    const std::size_t first = device.id.find('-');
-    const std::size_t last = device.id.rfind('-');
-    if (first == std::string::npos || last <= first) continue;
-    const auto form = control::parse_form(model, device.id.substr(first + 1, last - first - 1),
-                                          type->gpu_fraction);
+    const auto name = agent::parse_device_id(device.id);
+    if (!name) continue;
+    const auto form = control::parse_form(model, name->form, type->gpu_fraction);
     if (!form) continue;
     if (form->kind == gpu::FormKind::Slice)
       milli += 1000 * model.profiles[form->profile].slots / std::max<int>(1, model.slots);

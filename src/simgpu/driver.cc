@@ -126,13 +126,14 @@ Device Driver::handle_of(int gpu) const {
 }
 
 std::uint64_t Driver::hash() const {
-  const auto& [gpus, driver_major, passthrough, seed, latencies] = config_;
+  const auto& [gpus, driver_major, passthrough, seed, latencies, bridges] = config_;
   Hasher h;
   h.list(gpus, [&](const GpuConfig& g) { h.all(g.board, g.uuid, g.minor); });
   h.all(driver_major, passthrough, seed);
   h.list(latencies.ranges, [&](const LatencyRange& r) { h.all(r.min_ms, r.max_ms); });
   for (const LatencyRange& r : {latencies.slow_mig_device, latencies.slow_by_uuid})
     h.all(r.min_ms, r.max_ms);
+  for (const Bridge& bridge : bridges) h.all(bridge.a, bridge.b);
   h.add(simgpu::hash(state_));
   return h.value();
 }

@@ -39,6 +39,13 @@ struct GpuConfig {
   bool operator==(const GpuConfig&) const = default;
 };
 
+/// An NVLink bridge between two GPUs, by index.
+struct Bridge {
+  int a = 0;
+  int b = 0;
+  bool operator==(const Bridge&) const = default;
+};
+
 struct Config {
   std::vector<GpuConfig> gpus;  ///< by index
   int driver_major = 570;       ///< 535, 550, 570, 580
@@ -46,6 +53,7 @@ struct Config {
   bool passthrough = false;
   std::uint64_t seed = 1;  ///< of UUIDs, GPU instance ids and latencies
   Latencies latencies;
+  std::vector<Bridge> bridges;  ///< none: as the boards come (nvlink.h)
   bool operator==(const Config&) const = default;
 };
 

@@ -7,6 +7,7 @@
 #include "simgpu/boards.h"
 #include "simgpu/driver.h"
 #include "simgpu/limits.h"
+#include "simgpu/nvlink.h"
 #include "simgpu/placement.h"
 
 namespace kerf::simgpu {
@@ -92,6 +93,7 @@ const char* wrong_with(const Config& config) {
   if (config.gpus.size() > kMostGpus) return "more than 32 GPUs";
   for (const GpuConfig& gpu : config.gpus)
     if (find_board(gpu.board) == nullptr) return "a board that is not known";
+  if (!wrong_bridges(config).empty()) return "a bridge";
   const Latencies& latencies = config.latencies;
   const auto fine = [](const LatencyRange& r) {
     return r.min_ms >= 0 && r.min_ms <= r.max_ms && r.max_ms <= kMostMs;

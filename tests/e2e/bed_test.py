@@ -12,8 +12,16 @@ import sys
 
 sys.dont_write_bytecode = True
 
+from agent_churn_tests import AgentChurn  # noqa: E402, F401
+from agent_crash_tests import AgentCrashes  # noqa: E402, F401
+from agent_premise_tests import AgentPremises  # noqa: E402, F401
+from agent_restart_tests import AgentReboots, AgentRestarts  # noqa: E402, F401
+from agent_tests import AgentBoot, AgentSlices  # noqa: E402, F401
+from agent_trouble_tests import AgentAlone, AgentTroubles  # noqa: E402, F401
+from api_tests import Api  # noqa: E402, F401
 from cluster_tests import Again, Nodes, Together, Walk  # noqa: E402, F401
 from gpu_tests import Gpus  # noqa: E402, F401
+from gpunode_tests import GpuNodes  # noqa: E402, F401
 from kerf_bed.testing import main  # noqa: E402
 from leftover_tests import Checker, Interrupted  # noqa: E402, F401
 

@@ -73,7 +73,8 @@ class Machine:
                 known = instances.profiles(handle)
                 self._clear(handle, known)
                 if layout is None:
-                    nv.nvmlDeviceSetMigMode(handle, nv.NVML_DEVICE_MIG_DISABLE)
+                    if known:
+                        nv.nvmlDeviceSetMigMode(handle, nv.NVML_DEVICE_MIG_DISABLE)
                     continue
                 for name, start in layout:
                     made.append({"gpu": gpu, "profile": name,

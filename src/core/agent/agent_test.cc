@@ -8,7 +8,7 @@ TEST(Agent, CutsPublishesAndReportsAnEmptyGpu) {
   World world({"A100-40"});
   at_rest(world, "2g.10gb@0 1g.5gb@2 !3g.20gb@4");
   EXPECT_EQ(world.layout(0), "2g.10gb@0 1g.5gb@2 3g.20gb@4");
-  EXPECT_EQ(world.healthy("nvidia.com/mig-2g.10gb"), Ids{"gpu0-2g.10gb-0"});
+  EXPECT_EQ(world.healthy("nvidia.com/mig-2g.10gb"), Ids{"gpu0/2g.10gb@0"});
   EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{});
   EXPECT_EQ(world.slices(), "2g.10gb@0 Free published, 1g.5gb@2 Free published, 3g.20gb@4 Free");
   EXPECT_TRUE(world.status.ready);
@@ -45,12 +45,12 @@ TEST(Agent, StartedAnewOnANodeThatIsWellTouchesNothing) {
 TEST(Agent, CutsFreeSlicesAwayAndTouchesNoOther) {
   World world({"A100-40"});
   at_rest(world, "2g.10gb@0 1g.5gb@2 1g.5gb@3 3g.20gb@4");
-  const std::string uuid = world.uuid_of("gpu0-3g.20gb-4");
+  const std::string uuid = world.uuid_of("gpu0/3g.20gb@4");
   const std::size_t from = world.log.size();
   world.want({cut("2g.10gb@0 1g.10gb@2 3g.20gb@4")});
   world.settle();
   EXPECT_EQ(world.layout(0), "2g.10gb@0 1g.10gb@2 3g.20gb@4");
-  EXPECT_EQ(world.uuid_of("gpu0-3g.20gb-4"), uuid);
+  EXPECT_EQ(world.uuid_of("gpu0/3g.20gb@4"), uuid);
   EXPECT_EQ(changes(world, from), 2 * 2 + 2U);
   EXPECT_EQ(world.wrong(), Ids{});
 }
@@ -73,7 +73,7 @@ TEST(Agent, ParksASliceInUseWhilePodsRunOn) {
   world.want({cut("!2g.10gb@0 2g.10gb@2")});
   world.settle();
   EXPECT_EQ(world.slices(), "2g.10gb@0 Used ns/a, 2g.10gb@2 Free published");
-  EXPECT_EQ(world.healthy("nvidia.com/mig-2g.10gb"), Ids{"gpu0-2g.10gb-2"});
+  EXPECT_EQ(world.healthy("nvidia.com/mig-2g.10gb"), Ids{"gpu0/2g.10gb@2"});
   EXPECT_EQ(world.wrong(), Ids{});
 }
 
@@ -100,7 +100,7 @@ TEST(Agent, KeepsASliceThatOneSourceAloneSaysIsHeld) {
     at_rest(world, "3g.20gb@0");
     const std::string which = source;
     if (which == "process") {
-      world.run_process("gpu0-3g.20gb-0", 7);
+      world.run_process("gpu0/3g.20gb@0", 7);
     } else {
       run_pod(world, "a", "nvidia.com/mig-3g.20gb");
       world.pod("a")->in_list = which == "list";
@@ -191,9 +191,9 @@ TEST(Agent, RefusesAnAllocationOfWhatIsBeingDestroyed) {
     if (std::any_of(world.waiting.begin(), world.waiting.end(), destroys)) break;
     world.tick();
   }
-  EXPECT_TRUE(world.stands("gpu0-3g.20gb-0"));
+  EXPECT_TRUE(world.stands("gpu0/3g.20gb@0"));
   world.call(*world.pod("late"));
-  EXPECT_EQ(world.wrong(), Ids{"gpu0-3g.20gb-0 was refused"});
+  EXPECT_EQ(world.wrong(), Ids{"gpu0/3g.20gb@0 was refused"});
 }
 
 TEST(Agent, CompletesAnInstanceThatACrashLeftWithoutAComputeInstance) {
@@ -221,7 +221,7 @@ TEST(Agent, DestroysAnInstanceThatCannotBeCompleted) {
   EXPECT_GE(count<DestroyInstance>(world), 1U);
   EXPECT_LE(changes(world), 60U);
   EXPECT_EQ(world.status.degraded, Degraded::CutFailed);
-  EXPECT_EQ(world.status.message, "completing gpu0-2g.10gb-0: INSUFFICIENT_RESOURCES");
+  EXPECT_EQ(world.status.message, "completing gpu0/2g.10gb@0: INSUFFICIENT_RESOURCES");
   world.fault = nullptr;
   world.run_for(3 * control::kMinute);
   EXPECT_TRUE(world.status.cut);

@@ -8,6 +8,7 @@ void Agent::Mind::hear(const Looked& event) {
   operation_.reset();
   if (event.code != Code::Success) {
     doubt_ = true;
+    look_code_ = event.code;
     look_retry_.fail(now_, options_.retry_ms, options_.retry_max_ms);
     return;
   }
@@ -17,44 +18,7 @@ void Agent::Mind::hear(const Looked& event) {
   place(event.gpus);
   for (Gpu& gpu : gpus_) {
     gpu.unverified = gpu.unread = false;
-    gpu.begun.clear();
-  }
-}
-
-/// A GPU keeps its index while the machine is up, whatever falls off the bus beside it.
-void Agent::Mind::place(const std::vector<SeenGpu>& seen) {
-  std::vector<std::string> known;
-  for (const Gpu& gpu : gpus_) known.push_back(gpu.seen.uuid);
-  if (known.empty())
-    for (const JournalGpu& gpu : journal_.gpus) known.push_back(gpu.uuid);
-  std::vector<const SeenGpu*> at(known.size(), nullptr);
-  std::vector<const SeenGpu*> others;
-  for (const SeenGpu& gpu : seen) {
-    const auto found = std::find(known.begin(), known.end(), gpu.uuid);
-    if (found == known.end()) {
-      others.push_back(&gpu);
-    } else {
-      at[static_cast<std::size_t>(found - known.begin())] = &gpu;
-    }
-  }
-  if (!others.empty() && seen.size() >= known.size()) {  // another machine's journal
-    at.clear();
-    for (const SeenGpu& gpu : seen) at.push_back(&gpu);
-  } else {
-    at.insert(at.end(), others.begin(), others.end());
-  }
-  if (gpus_.size() < at.size()) gpus_.resize(at.size());
-  for (std::size_t i = 0; i < gpus_.size(); ++i) {
-    Gpu& gpu = gpus_[i];
-    gpu.missing = i >= at.size() || at[i] == nullptr;
-    if (gpu.missing) {
-      if (gpu.seen.uuid.empty() && i < known.size()) gpu.seen.uuid = known[i];
-    } else if (at[i]->lost && !gpu.seen.model.empty()) {
-      gpu.seen.lost = true;
-    } else {
-      gpu.seen = *at[i];
-    }
-    gpu.model = catalogue_.find(gpu.seen.model);
+    if (!gpu.lost()) gpu.begun.clear();  // else nobody knows what became of it
   }
 }
 
@@ -76,8 +40,7 @@ Device& Agent::Mind::device(std::uint32_t index, const DeviceKey& key, const Sha
   Device& device = found->second;
   if (!made) return device;
   device.shape = shape;
-  if (const Entry* entry = entry_of(index, key))
-    device.lost = entry->lost && journal_.boot_id == boot_id_;
+  if (const Entry* entry = entry_of(index, key)) device.lost = entry->lost;
   if (now_ - started_at_ < options_.grant_ms) {
     device.grant = kPerhaps;
     device.granted = started_at_;
@@ -106,27 +69,7 @@ void Agent::Mind::want(std::uint32_t index) {
     const Entry* entry = entry_of(index, key);
     device.resource = !device.listed.empty() ? device.listed : entry ? entry->resource : "";
   }
-  gpu.ruled = false;
-  gpu.illegal.clear();
-  control::WantedGpu wanted;
-  if (wanted_ && wanted_->spec.gpus.size() != gpus_.size()) {
-    gpu.illegal = "the layout has " + std::to_string(wanted_->spec.gpus.size()) +
-                  " GPUs, here are " + std::to_string(gpus_.size());
-  } else if (wanted_) {
-    wanted = wanted_->spec.gpus[index];
-    gpu.illegal = illegal(gpu.model, wanted);
-    // Of a GPU that was never seen alive nothing is known, and nothing can be done.
-    if (gpu.lost() && gpu.model == nullptr) gpu.illegal.clear();
-    gpu.ruled = gpu.illegal.empty();
-  }
-  if (!gpu.ruled) {
-    wanted.slices.clear();
-    if (index < journal_.gpus.size())
-      for (const Entry& entry : journal_.gpus[index].devices)
-        if (entry.mark != Mark::Going)
-          wanted.slices.push_back({entry.form, entry.start, entry.resource, entry.published});
-  }
-  for (const control::WantedSlice& slice : wanted.slices) {
+  for (const control::WantedSlice& slice : layout_of(index).slices) {
     const auto shape = shape_of(gpu.model, slice.form, slice.start);
     if (!shape) continue;
     Device& it = device(index, {slice.start, slice.form}, *shape);
@@ -134,6 +77,36 @@ void Agent::Mind::want(std::uint32_t index) {
     it.resource = slice.resource;
     it.published = slice.published;
   }
+}
+
+/// What is to stand on it: by the spec, else by the journal, and by the boot layout beside it.
+control::WantedGpu Agent::Mind::layout_of(std::uint32_t index) {
+  Gpu& gpu = gpus_[index];
+  gpu.ruled = gpu.followed = false;
+  gpu.illegal.clear();
+  const control::GpuNodeSpec* spec = nullptr;
+  if (wanted_) spec = &wanted_->spec;
+  else if (boot_layout_ && journal_.uid.empty()) spec = &*boot_layout_;
+  control::WantedGpu layout;
+  if (spec != nullptr && spec->gpus.size() != gpus_.size()) {
+    gpu.illegal = "the layout has " + std::to_string(spec->gpus.size()) + " GPUs, here are " +
+                  std::to_string(gpus_.size());
+  } else if (spec != nullptr) {
+    layout = spec->gpus[index];
+    gpu.illegal = illegal(gpu.model, layout);
+    // Of a GPU that was never seen alive nothing is known, and nothing can be done.
+    if (gpu.lost() && !gpu.alive) gpu.illegal.clear();
+    gpu.followed = gpu.illegal.empty();
+    gpu.ruled = gpu.followed && wanted_;
+  }
+  if (gpu.ruled) return layout;
+  control::WantedGpu kept;
+  if (index < journal_.gpus.size())
+    for (const Entry& entry : journal_.gpus[index].devices)
+      if (entry.mark != Mark::Going)
+        kept.slices.push_back({entry.form, entry.start, entry.resource, entry.published});
+  if (gpu.followed) add_beside(gpu.model, layout, kept);
+  return kept;
 }
 
 void Agent::Mind::attach(std::uint32_t index) {
@@ -193,13 +166,13 @@ void Agent::Mind::spread_holders() {
   for (int s = 0; s < kSources; ++s)
     for (const bool asked : {true, false})
       for (const Process& process : (asked ? told_[s].asked : told_[s].seen).processes)
-        if (process.gpu < gpus_.size()) spread(process, s, asked);
+        if (const auto index = index_of(process.gpu)) spread(gpus_[*index], process, s, asked);
 }
 
 /// A process on a GPU that is not cut is of those who are known to be there; where nobody is, it
 /// may have any replica.
-void Agent::Mind::spread(const Process& process, int source, bool asked) {
-  std::map<DeviceKey, Device>& devices = gpus_[process.gpu].devices;
+void Agent::Mind::spread(Gpu& gpu, const Process& process, int source, bool asked) {
+  std::map<DeviceKey, Device>& devices = gpu.devices;
   const auto by_name = [](const auto& entry) {
     const Device& it = entry.second;
     return it.virt() && (it.grant > kPerhaps || it.held_by(Source::PodResources) ||

@@ -44,13 +44,14 @@ bool Agent::Mind::destroy(std::uint32_t index) {
     if (instance.gi == kNoInstance) continue;
     if (instance.computes.empty()) {
       operate({Kind::DestroyInstance, index, key},
-              DestroyInstance{index, instance.gi, instance.profile, instance.start});
+              DestroyInstance{gpu.seen.uuid, instance.gi, instance.profile, instance.start});
       return true;
     }
     const SeenCompute& compute = instance.computes.back();
     if (compute.uuid.empty()) continue;
     operate({Kind::DestroyCompute, index, key},
-            DestroyCompute{index, instance.gi, compute.id, compute.uuid});
+            DestroyCompute{gpu.seen.uuid, instance.gi, instance.profile, instance.start, compute.id,
+                           compute.uuid});
     return true;
   }
   return false;
@@ -62,8 +63,9 @@ bool Agent::Mind::create(std::uint32_t index) {
   for (auto& [key, device] : gpu.devices) {
     if (device.virt() || !device.wanted || device.instance) continue;
     if (!is_written(index, key) || !has_room(gpu, key, device)) continue;
-    operate({Kind::CreateInstance, index, key},
-            CreateInstance{index, device.shape.profile, device.shape.start, device.shape.size});
+    operate(
+        {Kind::CreateInstance, index, key},
+        CreateInstance{gpu.seen.uuid, device.shape.profile, device.shape.start, device.shape.size});
     return true;
   }
   return false;
@@ -73,8 +75,9 @@ bool Agent::Mind::create_compute(std::uint32_t index) {
   for (auto& [key, device] : gpus_[index].devices) {
     if (!device.wanted || !device.instance || !device.instance->computes.empty()) continue;
     if (device.drained || device.instance->gi == kNoInstance || !is_written(index, key)) continue;
-    operate({Kind::CreateCompute, index, key},
-            CreateCompute{index, device.instance->gi, device.shape.compute_slices});
+    operate(
+        {Kind::CreateCompute, index, key},
+        CreateCompute{gpus_[index].seen.uuid, device.instance->gi, device.shape.compute_slices});
     return true;
   }
   return false;

@@ -44,8 +44,8 @@ void add(Hasher& hash, const Device& device) {
 
 void add(Hasher& hash, const Gpu& gpu) {
   hash.add(gpu.seen.uuid);
-  for (const bool flag : {gpu.seen.mode, gpu.seen.lost, gpu.missing, gpu.ruled, gpu.recalled,
-                          gpu.unverified, gpu.unread})
+  for (const bool flag : {gpu.seen.mode, gpu.seen.lost, gpu.missing, gpu.alive, gpu.ruled,
+                          gpu.followed, gpu.recalled, gpu.unverified, gpu.unread})
     hash.add(flag);
   for (const SeenInstance& instance : gpu.seen.instances) add(hash, instance);
   for (const auto& [key, device] : gpu.devices) {
@@ -63,6 +63,7 @@ void add(Hasher& hash, const Gpu& gpu) {
 }  // namespace
 
 std::uint64_t Agent::Mind::hash() const {
+  static const std::vector<control::WantedGpu> kNoGpus;
   Hasher hash;
   hash.add(now_);
   hash.add(next_id_);
@@ -72,6 +73,14 @@ std::uint64_t Agent::Mind::hash() const {
   hash.add(to_text(journal_));
   hash.add(wanted_ ? wanted_->uid : "");
   hash.add(wanted_ ? wanted_->generation : 0);
+  hash.add(boot_layout_ ? std::int64_t(boot_layout_->gpus.size()) : -1);
+  for (const control::WantedGpu& gpu : boot_layout_ ? boot_layout_->gpus : kNoGpus)
+    for (const control::WantedSlice& slice : gpu.slices) {
+      hash.add(slice.form);
+      hash.add(std::uint32_t{slice.start});
+      hash.add(slice.resource);
+      hash.add(slice.published);
+    }
   hash.add(registrations_);
   hash.add(renewed_seen_);
   for (const std::string& name : foreign_plugins_) hash.add(name);

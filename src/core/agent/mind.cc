@@ -96,9 +96,11 @@ void Agent::Mind::hear(const Lease& event) {
 }
 
 void Agent::Mind::hear(const Xid& event) {
-  if (is_applications(event.xid) || event.gpu >= gpus_.size()) return;
+  if (is_applications(event.xid)) return;
   doubt_ = true;
-  for (auto& [key, device] : gpus_[event.gpu].devices) {
+  const auto index = index_of(event.gpu);
+  if (!index) return;
+  for (auto& [key, device] : gpus_[*index].devices) {
     const bool meant =
         event.gi == kNoInstance || (device.instance && device.instance->gi == event.gi);
     if (meant && device.exists()) device.lost = true;
@@ -173,6 +175,12 @@ std::string Agent::Mind::foreign_resource() const {
 }
 
 bool Agent::Mind::frozen() const { return foreign_driver_ || !foreign_resource().empty(); }
+
+std::optional<std::uint32_t> Agent::Mind::index_of(const std::string& uuid) const {
+  for (std::uint32_t i = 0; !uuid.empty() && i < gpus_.size(); ++i)
+    if (gpus_[i].seen.uuid == uuid) return i;
+  return std::nullopt;
+}
 
 Device* Agent::Mind::by_id(const std::string& id) {
   const auto name = parse_device_id(id);

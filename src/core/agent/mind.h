@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/agent/agent.h"
+#include "core/agent/prefer.h"
 #include "core/agent/state.h"
 
 namespace kerf::agent {
@@ -20,10 +21,12 @@ class Agent::Mind {
   void hear(const Kubelet& event);
   void hear(const Wanted& event);
   void hear(const NotWanted&) { wanted_.reset(); }
+  void hear(const BootLayout& event) { boot_layout_ = event.spec; }
   void hear(const Lease& event);
   void hear(const ForeignPlugins& event) { foreign_plugins_ = event.resources; }
   void hear(const ForeignDriver& event) { foreign_driver_ = event.present; }
   void hear(const Xid& event);
+  void hear(const Doubt&) { doubt_ = true; }
   void hear(const Done& event);
   void hear(const Woke&) { waking_ = kNever; }
   EffectId emit(Action action);
@@ -40,6 +43,7 @@ class Agent::Mind {
       for (auto& [key, device] : gpus_[i].devices) visit(i, key, device);
   }
   Device* by_id(const std::string& id);
+  std::optional<std::uint32_t> index_of(const std::string& uuid) const;
   static std::string id_of(std::uint32_t gpu, const DeviceKey& key) {
     return control::device_id(gpu, key.second, key.first);
   }
@@ -47,12 +51,12 @@ class Agent::Mind {
   // derive.cc: devices from what is seen, wanted, written and held
   void hear(const Looked& event);
   void derive();
-  void place(const std::vector<SeenGpu>& seen);
   void want(std::uint32_t index);
+  control::WantedGpu layout_of(std::uint32_t index);
   void attach(std::uint32_t index);
   void stand(std::uint32_t index);
   void spread_holders();
-  void spread(const Process& process, int source, bool asked);
+  static void spread(Gpu& gpu, const Process& process, int source, bool asked);
   void forget(std::uint32_t index);
   Device& device(std::uint32_t index, const DeviceKey& key, const Shape& shape);
   static const Entry* entry_in(const Journal& journal, std::uint32_t index, const DeviceKey& key);
@@ -60,6 +64,12 @@ class Agent::Mind {
   const Entry* entry_of(std::uint32_t index, const DeviceKey& key) const {
     return entry_in(journal_, index, key);
   }
+
+  // numbers.cc: which GPU has which number
+  void place(const std::vector<SeenGpu>& seen);
+  void recall(const std::vector<SeenGpu>& seen);
+  std::vector<std::string> numbers(const std::vector<SeenGpu>& seen) const;
+  void see(Gpu& gpu, const SeenGpu& seen);
 
   // drain.cc: who may go
   void hear(const Holders& event);
@@ -96,7 +106,6 @@ class Agent::Mind {
   void hear(const Dropped& event);
   void hear(const Confirmed& event);
   void hear(const Allocate& event);
-  void hear(const PreferredAllocation& event);
   std::string refusal(const std::string& resource, const std::string& id);
   bool has_cdi(std::uint32_t index, const DeviceKey& key, const Device& device) const;
   void write_cdi();
@@ -107,9 +116,16 @@ class Agent::Mind {
   void send(const std::string& name, Resource& resource, std::vector<ServedDevice> list);
   void drop(const std::string& name, Resource& resource);
 
+  // advise.cc: what kubelet is to take
+  void hear(const PreferredAllocation& event);
+  Offer offer_of(const std::string& id);
+  std::map<std::uint32_t, OfferGpu> offer_gpus();
+
   // status.cc
   void report();
   control::GpuNodeStatus status() const;
+  std::vector<control::GpuStatus> remembered() const;
+  int unread_source() const;
   control::SliceStatus slice_status(const Gpu& gpu, const DeviceKey& key,
                                     const Device& device) const;
   std::pair<control::Degraded, std::string> degraded() const;
@@ -130,6 +146,7 @@ class Agent::Mind {
   std::string run_;
   std::string boot_id_;
   std::optional<Wanted> wanted_;
+  std::optional<control::GpuNodeSpec> boot_layout_;
   bool kubelet_up_ = false;
   std::uint64_t registrations_ = 0;
   bool away_ = false;  ///< the controller
@@ -142,6 +159,7 @@ class Agent::Mind {
   bool looked_ = false;
   bool doubt_ = true;  ///< look before anything else is done
   Instant looked_at_ = 0;
+  Code look_code_ = Code::Success;  ///< of the last failure
   Retry look_retry_;
   std::vector<Gpu> gpus_;
   std::array<Told, kSources> told_;
@@ -157,6 +175,7 @@ class Agent::Mind {
   std::map<EffectId, CdiWrite> cdi_writes_;
   Retry cdi_retry_;
   std::map<std::string, Resource> resources_;
+  std::map<std::string, gpu::Geometry> geometries_;  ///< by model; made when first needed
   EffectId confirming_ = 0;
   Instant confirmed_at_ = 0;
   Retry confirm_retry_;

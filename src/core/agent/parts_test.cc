@@ -89,8 +89,9 @@ TEST(DeviceId, IsReadBackAndNothingElseIs) {
     EXPECT_EQ(name->start, 3);
   }
   for (const char* id :
-       {"", "gpu", "gpu0", "gpu0-1g.5gb", "gpu0--1", "gpu00-1g.5gb-1", "gpu-1g.5gb-1",
-        "MIG-8c2f-11", "gpu0-1g.5gb-01", "gpu0-1g.5gb-256", "gpu0-1g.5gb-99999999999"})
+       {"", "gpu", "gpu0", "gpu0/1g.5gb", "gpu0/@1", "gpu00/1g.5gb@1", "gpu/1g.5gb@1",
+        "gpu0-1g.5gb-1", "gpu0@1", "@/", "gpu0/1g.5gb@-1", "gpu0/1g.5gb@", "MIG-8c2f-11",
+        "gpu0/1g.5gb@01", "gpu0/1g.5gb@256", "gpu0/1g.5gb@99999999999"})
     EXPECT_FALSE(parse_device_id(id)) << id;
 }
 
@@ -98,7 +99,7 @@ using FactKind = Fact::Kind;
 
 /// Hand-made traces, each with one breach, and what the checker has to say of it.
 TEST(Breaches, FindsEachPlantedOne) {
-  const std::string d = "gpu0-1g.5gb-0";
+  const std::string d = "gpu0/1g.5gb@0";
   const Fact created{FactKind::Created, d, "", {}};
   const Fact offered{FactKind::Taken, "", "r", {{d, true}}};
   const Fact parked{FactKind::Taken, "", "r", {{d, false}}};
@@ -134,14 +135,14 @@ TEST(Breaches, FindsEachPlantedOne) {
        {d + " was granted and is not there"}},
       {{created, offered, picked, {FactKind::Refused, d, "r", {}}}, {d + " was refused"}},
       {{created, held, granted}, {d + " was granted while " + d + " is held"}},
-      {{{FactKind::Created, "gpu0-whole-0", "", {}},
-        {FactKind::Held, "gpu0-replica/4-1", "", {}},
-        {FactKind::Granted, "gpu0-whole-0", "r", {}}},
-       {"gpu0-whole-0 was granted while gpu0-replica/4-1 is held"}},
-      {{{FactKind::Created, "gpu0-replica/4-0", "", {}},
-        {FactKind::Held, "gpu0-replica/4-1", "", {}},
-        {FactKind::Held, "gpu1-whole-0", "", {}},
-        {FactKind::Granted, "gpu0-replica/4-0", "r", {}}},
+      {{{FactKind::Created, "gpu0/whole@0", "", {}},
+        {FactKind::Held, "gpu0/replica/4@1", "", {}},
+        {FactKind::Granted, "gpu0/whole@0", "r", {}}},
+       {"gpu0/whole@0 was granted while gpu0/replica/4@1 is held"}},
+      {{{FactKind::Created, "gpu0/replica/4@0", "", {}},
+        {FactKind::Held, "gpu0/replica/4@1", "", {}},
+        {FactKind::Held, "gpu1/whole@0", "", {}},
+        {FactKind::Granted, "gpu0/replica/4@0", "r", {}}},
        {}},
   };
   for (std::size_t i = 0; i < cases.size(); ++i)

@@ -32,30 +32,6 @@ std::string Agent::Mind::refusal(const std::string& resource, const std::string&
   return "";
 }
 
-/// Devices that stay before those that are about to go, those that are to be offered before those
-/// that are parked; then the first GPU and slot, so that the others stay whole.
-void Agent::Mind::hear(const PreferredAllocation& event) {
-  Prefer prefer{event.call, event.must_include};
-  using Rank = std::tuple<bool, bool, std::uint32_t, std::uint8_t, std::string>;
-  std::vector<Rank> ranked;
-  for (const std::string& id : event.available) {
-    const auto& chosen = event.must_include;
-    if (std::find(chosen.begin(), chosen.end(), id) != chosen.end()) continue;
-    const auto name = parse_device_id(id);
-    const Device* device = by_id(id);
-    const bool leaves =
-        device == nullptr || leave_of(gpus_[name->gpu], *device) != Leave::No || device->lost;
-    ranked.emplace_back(leaves, device == nullptr || !device->published, name ? name->gpu : 0,
-                        name ? name->start : std::uint8_t{0}, id);
-  }
-  std::sort(ranked.begin(), ranked.end());
-  for (const Rank& rank : ranked) {
-    if (prefer.devices.size() >= event.size) break;
-    prefer.devices.push_back(std::get<std::string>(rank));
-  }
-  emit(std::move(prefer));
-}
-
 bool Agent::Mind::has_cdi(std::uint32_t index, const DeviceKey& key, const Device& device) const {
   const std::string uuid = gpus_[index].uuid_of(device);
   const auto entry = cdi_.find(id_of(index, key));
@@ -71,7 +47,7 @@ void Agent::Mind::write_cdi() {
     const std::string uuid = gpus_[index].uuid_of(device);
     if (uuid.empty() || has_cdi(index, key, device) || busy.contains(id)) return;
     if (!due(cdi_retry_.at)) return;
-    WriteCdi write{id, uuid, index, kNoInstance, kNoInstance};
+    WriteCdi write{id, uuid, gpus_[index].seen.uuid, kNoInstance, kNoInstance};
     if (device.instance) {
       write.gi = device.instance->gi;
       write.ci = device.instance->computes[0].id;

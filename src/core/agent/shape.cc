@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "core/agent/promise.h"
 #include "core/gpu/legality.h"
 
 namespace kerf::agent {
@@ -25,13 +26,6 @@ bool has_start(const gpu::Profile& profile, std::uint8_t start) {
   for (const std::uint8_t legal : profile.starts)
     if (legal == start) return true;
   return false;
-}
-
-/// A word that the journal can hold.
-bool is_name(const std::string& text) {
-  for (const char c : text)
-    if (c <= ' ' || c > '~') return false;
-  return !text.empty() && text.size() <= 253 && text != "-";
 }
 
 std::string name(const control::WantedSlice& slice) {
@@ -80,14 +74,32 @@ bool clash(const Shape& a, const Shape& b) {
   return a.start < b.start + b.size && b.start < a.start + a.size;
 }
 
+void add_beside(const gpu::Model* model, const control::WantedGpu& layout,
+                control::WantedGpu& kept) {
+  const std::size_t before = kept.slices.size();
+  for (const control::WantedSlice& slice : layout.slices) {
+    const auto shape = shape_of(model, slice.form, slice.start);
+    if (!shape) continue;
+    bool fits = true;
+    for (std::size_t i = 0; i < before; ++i) {
+      control::WantedSlice& other = kept.slices[i];
+      const auto there = shape_of(model, other.form, other.start);
+      const bool same = other.form == slice.form && other.start == slice.start;
+      if (same) other = slice;
+      fits = fits && !same && !(there && clash(*shape, *there));
+    }
+    if (fits) kept.slices.push_back(slice);
+  }
+}
+
 std::string illegal(const gpu::Model* model, const control::WantedGpu& wanted) {
   std::vector<Shape> shapes;
   std::optional<gpu::Usage> usage;
   if (model != nullptr && model->cuttable()) usage.emplace(*model);
   for (const control::WantedSlice& slice : wanted.slices) {
     const auto shape = shape_of(model, slice.form, slice.start);
-    if (!shape) return "there is no " + name(slice) + " on " + (model ? model->key : "this GPU");
-    if (!is_name(slice.resource)) return name(slice) + " has no resource name";
+    if (!shape) return no_form(model, slice);
+    if (std::string why = dishonest(model, slice, *shape); !why.empty()) return why;
     for (const Shape& other : shapes)
       if (clash(*shape, other)) return name(slice) + " clashes with another one";
     shapes.push_back(*shape);
@@ -102,8 +114,8 @@ std::string illegal(const gpu::Model* model, const control::WantedGpu& wanted) {
 
 std::optional<DeviceName> parse_device_id(const std::string& id) {
   constexpr std::string_view kPrefix = "gpu";
-  const std::size_t first = id.find('-');
-  const std::size_t last = id.rfind('-');
+  const std::size_t first = id.find('/');
+  const std::size_t last = id.rfind('@');
   if (!id.starts_with(kPrefix) || first == std::string::npos || last <= first + 1)
     return std::nullopt;
   DeviceName name;

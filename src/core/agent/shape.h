@@ -33,7 +33,13 @@ std::optional<std::string> form_of(const gpu::Model* model, std::uint16_t profil
 /// Can the two not stand on one GPU at a time? By slots and kind; engines are is_legal's.
 bool clash(const Shape& a, const Shape& b);
 
-/// Why a GPU cannot be cut so, for people; "" = it can.
+/// Adds what of `layout` can stand beside all of `kept` and is not of it; what both have is as
+/// `layout` says.
+void add_beside(const gpu::Model* model, const control::WantedGpu& layout,
+                control::WantedGpu& kept);
+
+/// Why a GPU cannot be cut so, or may not be offered so, for people: what, what was expected, what
+/// to do; "" = it can.
 std::string illegal(const gpu::Model* model, const control::WantedGpu& wanted);
 
 /// What control::device_id() was made of; nullopt: it is none of Kerf's.

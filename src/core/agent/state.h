@@ -110,9 +110,11 @@ struct Operation {
 struct Gpu {
   SeenGpu seen;
   bool missing = false;  ///< in the last Look
+  bool alive = false;    ///< was ever seen, and not lost, in this run
   const gpu::Model* model = nullptr;
   std::map<DeviceKey, Device> devices;
   bool ruled = false;     ///< a spec that counts says what may go
+  bool followed = false;  ///< a spec or a boot layout that counts says what is to stand
   std::string illegal;    ///< why the spec does not count
   bool recalled = false;  ///< what the journal says of it was taken over
   std::vector<SeenInstance> foreign;
@@ -124,7 +126,8 @@ struct Gpu {
   Code code = Code::Success;  ///< of the last failure
   std::optional<Operation> failed;
 
-  bool lost() const { return seen.lost || missing; }
+  /// One without a name cannot be operated on.
+  bool lost() const { return seen.lost || missing || seen.uuid.empty(); }
   /// Of what a container is given; "" = it is not complete.
   std::string uuid_of(const Device& device) const {
     if (device.virt()) return device.stood ? seen.uuid : "";

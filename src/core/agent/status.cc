@@ -8,6 +8,9 @@ namespace kerf::agent {
 /// So many failures in a row, and it is more than a passing one.
 constexpr int kFailuresToSay = 3;
 
+constexpr const char* kSourceWords[kSources] = {"kubelet's PodResources", "kubelet's checkpoint",
+                                                "the list of processes on the GPUs"};
+
 bool Agent::Mind::is_offered(const Device& device) const { return device.healthy && device.taken; }
 
 control::SliceStatus Agent::Mind::slice_status(const Gpu& gpu, const DeviceKey& key,
@@ -60,19 +63,24 @@ std::pair<control::Degraded, std::string> Agent::Mind::degraded() const {
     auto& words = why[static_cast<std::size_t>(reason)];
     if (words.empty()) words = std::move(message);
   };
+  if (look_retry_.failures >= kFailuresToSay)
+    say(Degraded::CutFailed,
+        "the driver cannot be looked at: " + to_string(look_code_) +
+            (looked_ ? "; what stood is served as it was seen last" : "; nothing is served") +
+            ". If it stays so, the driver or a GPU hangs: see dmesg on the node, and reboot it");
   if (foreign_driver_) say(Degraded::ForeignDriver, "another driver publishes ResourceSlices here");
   if (const std::string name = foreign_resource(); !name.empty())
     say(Degraded::ForeignPlugin, "another device plugin serves " + name);
   for (std::uint32_t i = 0; i < gpus_.size(); ++i) {
     const Gpu& gpu = gpus_[i];
     const std::string name = "GPU " + std::to_string(i);
-    if (!gpu.foreign.empty() && wanted_)
+    if (!gpu.foreign.empty() && (wanted_ || gpu.followed))
       say(Degraded::ForeignInstances, name + " has " + std::to_string(gpu.foreign.size()) +
                                           " GPU instances that Kerf did not make");
     if (gpu.lost()) say(Degraded::GpuLost, name + " is lost or needs a reset");
     if (!gpu.illegal.empty()) say(Degraded::IllegalLayout, name + ": " + gpu.illegal);
     for (const auto& [key, device] : gpu.devices) {
-      if (!gpu.ruled || !device.wanted || gpu.lost()) continue;
+      if (!gpu.followed || !device.wanted || gpu.lost()) continue;
       if (!device.virt() && !gpu.seen.mode)
         say(Degraded::ModeOff, name + ": MIG mode is off; it is set when the machine boots");
       if (device.virt() && gpu.seen.mode)
@@ -86,15 +94,46 @@ std::pair<control::Degraded, std::string> Agent::Mind::degraded() const {
         std::string(kWords[static_cast<int>(gpu.failed->kind)]) + " " +
             id_of(gpu.failed->gpu, gpu.failed->key) + ": " + to_string(gpu.code));
   }
+  if (const int source = unread_source(); source < kSources)
+    say(Degraded::CutFailed,
+        std::string(kSourceWords[source]) + " cannot be read, so nothing may be taken away");
   for (std::size_t i = 1; i < why.size(); ++i)
     if (!why[i].empty()) return {static_cast<Degraded>(i), why[i]};
-  if (look_retry_.failures >= kFailuresToSay)
-    return {Degraded::CutFailed, "the driver cannot be looked at"};
   return {Degraded::No, ""};
+}
+
+/// The first that is not told for long although something has to go; kSources: none.
+int Agent::Mind::unread_source() const {
+  const auto waits = [](const Gpu& gpu) {
+    return gpu.followed && !gpu.lost() &&
+           std::any_of(gpu.devices.begin(), gpu.devices.end(),
+                       [&](const auto& entry) { return leave_of(gpu, entry.second) != Leave::No; });
+  };
+  if (!std::any_of(gpus_.begin(), gpus_.end(), waits)) return kSources;
+  int source = 0;
+  while (source < kSources && told_[source].retry.failures < kFailuresToSay) ++source;
+  return source;
+}
+
+/// Before the first Look: what the run before left, of which nothing is known yet.
+std::vector<control::GpuStatus> Agent::Mind::remembered() const {
+  std::vector<control::GpuStatus> gpus;
+  for (const JournalGpu& written : journal_.gpus) {
+    control::GpuStatus& gpu = gpus.emplace_back();
+    gpu.uuid = written.uuid;
+    for (const Entry& entry : written.devices) {
+      control::SliceStatus& slice = gpu.slices.emplace_back();
+      slice.form = entry.form;
+      slice.start = entry.start;
+      slice.state = cluster::SliceState::Creating;
+    }
+  }
+  return gpus;
 }
 
 control::GpuNodeStatus Agent::Mind::status() const {
   control::GpuNodeStatus status;
+  if (!looked_) status.gpus = remembered();
   for (const Gpu& gpu : gpus_) {
     control::GpuStatus& seen = status.gpus.emplace_back();
     seen.uuid = gpu.seen.uuid;
@@ -116,7 +155,7 @@ control::GpuNodeStatus Agent::Mind::status() const {
 }
 
 void Agent::Mind::report() {
-  if (!looked_ || reporting_id_ != 0) return;
+  if (reporting_id_ != 0 || !(looked_ || look_retry_.failures >= kFailuresToSay)) return;
   control::GpuNodeStatus now = status();
   if (reported_ == now || !due(report_retry_.at)) return;
   reporting_ = now;

@@ -27,8 +27,8 @@ bool is_offered(const Lists& lists, const std::string& id) {
 bool shares_no_gpu(const std::string& a, const std::string& b) {
   if (a == b) return true;
   const auto part = [](const std::string& id) {
-    const std::size_t first = id.find('-');
-    return std::pair(id.substr(0, first), id.substr(first + 1, id.rfind('-') - first - 1));
+    const std::size_t first = id.find('/');
+    return std::pair(id.substr(0, first), id.substr(first + 1, id.rfind('@') - first - 1));
   };
   const auto [gpu_a, form_a] = part(a);
   const auto [gpu_b, form_b] = part(b);

@@ -8,7 +8,7 @@ TEST(AgentInTrouble, LeavesInstancesAloneThatItDidNotMake) {
   World world({"A100-40"});
   const auto gpu = world.driver.device_by_index(0).value;
   ASSERT_TRUE(world.driver.create_gpu_instance_with_placement(gpu, 9, {4, 4}).ok());
-  world.trace.push_back({Fact::Kind::Foreign, "gpu0-3g.20gb-4", "", {}});
+  world.trace.push_back({Fact::Kind::Foreign, "gpu0/3g.20gb@4", "", {}});
   world.start();
   world.want({cut("2g.10gb@0 2g.10gb@4")});
   world.run_for(control::kMinute);
@@ -26,14 +26,14 @@ TEST(AgentInTrouble, MakesTheSameDevicesAgainAfterARebootWithoutTheApiServer) {
   world.settle();
   run_pod(world, "a", "nvidia.com/mig-3g.40gb");
   world.settle();
-  const std::string uuid = world.uuid_of("gpu0-3g.40gb-4");
+  const std::string uuid = world.uuid_of("gpu0/3g.40gb@4");
   world.api_up = false;
   world.reboot();
   world.run_for(control::kMinute);
   EXPECT_EQ(world.layout(0), "1g.10gb@0 3g.40gb@4");
   EXPECT_EQ(world.layout(1), "7g.40gb@0");
-  EXPECT_NE(world.uuid_of("gpu0-3g.40gb-4"), uuid);
-  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.40gb"), Ids{"gpu0-3g.40gb-4"});
+  EXPECT_NE(world.uuid_of("gpu0/3g.40gb@4"), uuid);
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.40gb"), Ids{"gpu0/3g.40gb@4"});
   EXPECT_EQ(world.healthy("nvidia.com/mig-1g.10gb"), Ids{});
   EXPECT_EQ(world.status.boot_id, "boot2");
   EXPECT_EQ(world.wrong(), Ids{});
@@ -48,7 +48,7 @@ TEST(AgentInTrouble, UnlistsWhatAnotherHandDestroyedOnlyWhenNothingCanBeInFlight
   ASSERT_TRUE(world.pick(late));
   world.pod("late")->picked = kLate;
   ASSERT_TRUE(world.driver.reset_gpu(0).ok());
-  world.tell(Xid{0, kNoInstance, 94});
+  world.tell(Xid{world.gpu_uuid(0), kNoInstance, 94});
   world.want({cut("")});
   world.run_for(900);
   EXPECT_EQ(world.wrong(), Ids{});
@@ -92,7 +92,7 @@ TEST(AgentInTrouble, KeepsWhatStandsWhenTheLayoutIsIllegal) {
     world.run_for(control::kMinute);
     EXPECT_EQ(world.status.degraded, Degraded::IllegalLayout) << wrong;
     EXPECT_EQ(world.layout(0), "2g.10gb@0") << wrong;
-    EXPECT_EQ(world.healthy("nvidia.com/mig-2g.10gb"), Ids{"gpu0-2g.10gb-0"}) << wrong;
+    EXPECT_EQ(world.healthy("nvidia.com/mig-2g.10gb"), Ids{"gpu0/2g.10gb@0"}) << wrong;
   }
   World world({"A100-40"});
   at_rest(world, "2g.10gb@0");
@@ -152,25 +152,25 @@ TEST(AgentInTrouble, AnXidTakesThatSliceAloneOutAndMakesItAnewWhenItIsFree) {
   at_rest(world, "2g.10gb@0 2g.10gb@2");
   run_pod(world, "a", "nvidia.com/mig-2g.10gb");
   world.settle();
-  const std::string uuid = world.uuid_of("gpu0-2g.10gb-0");
+  const std::string uuid = world.uuid_of("gpu0/2g.10gb@0");
   std::uint32_t gi = 0;
   for (const auto& instance : world.driver.state().gpus[0].instances)
     if (instance.start == 0) gi = instance.id;
-  world.tell(Xid{0, gi, 13});
+  world.tell(Xid{world.gpu_uuid(0), gi, 13});
   world.settle();
   EXPECT_EQ(world.slices(), "2g.10gb@0 Used published ns/a, 2g.10gb@2 Free published");
-  world.tell(Xid{0, gi, 94});
+  world.tell(Xid{world.gpu_uuid(0), gi, 94});
   world.run_for(control::kMinute);
   EXPECT_EQ(world.slices(), "2g.10gb@0 Lost ns/a, 2g.10gb@2 Free published");
   world.start();  // and it is not forgotten
   world.run_for(control::kMinute);
   EXPECT_EQ(world.slices(), "2g.10gb@0 Lost ns/a, 2g.10gb@2 Free published");
-  EXPECT_EQ(world.uuid_of("gpu0-2g.10gb-0"), uuid);
+  EXPECT_EQ(world.uuid_of("gpu0/2g.10gb@0"), uuid);
   world.end("a");
   world.say_pods();
   world.run_for(control::kMinute);
   EXPECT_EQ(world.slices(), "2g.10gb@0 Free published, 2g.10gb@2 Free published");
-  EXPECT_NE(world.uuid_of("gpu0-2g.10gb-0"), uuid);
+  EXPECT_NE(world.uuid_of("gpu0/2g.10gb@0"), uuid);
   EXPECT_EQ(world.wrong(), Ids{});
 }
 
@@ -180,7 +180,7 @@ TEST(AgentInTrouble, ServesTheOtherGpusWhenOneIsLost) {
   world.want({cut("2g.10gb@0"), cut("2g.10gb@0")});
   world.settle();
   world.driver.lose_gpu(0);
-  world.tell(Xid{0, kNoInstance, 79});
+  world.tell(Xid{world.gpu_uuid(0), kNoInstance, 79});
   world.run_for(control::kMinute);
   EXPECT_EQ(world.status.degraded, Degraded::GpuLost);
   EXPECT_EQ(world.slices(), "2g.10gb@0 Lost, 2g.10gb@0 Free published");
@@ -287,8 +287,8 @@ TEST(AgentInTrouble, OffersWhatIsParkedWhileTheControllerIsAway) {
   EXPECT_EQ(world.healthy("nvidia.com/mig-1g.5gb"), Ids{});
   world.tell(Lease{true, renewed});
   world.settle();
-  EXPECT_EQ(world.healthy("nvidia.com/mig-1g.5gb"), (Ids{"gpu0-1g.5gb-2", "gpu0-1g.5gb-3"}));
-  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{"gpu0-3g.20gb-4"});
+  EXPECT_EQ(world.healthy("nvidia.com/mig-1g.5gb"), (Ids{"gpu0/1g.5gb@2", "gpu0/1g.5gb@3"}));
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{"gpu0/3g.20gb@4"});
   EXPECT_EQ(world.wrong(), Ids{});
 }
 
@@ -301,7 +301,7 @@ TEST(AgentInTrouble, WhatWasLentIsTakenBackByTheSpecOnly) {
   world.run_for(61'000);
   world.tell(Lease{true, renewed});
   world.settle();
-  const Ids both{"gpu0-3g.20gb-0", "gpu0-3g.20gb-4"};
+  const Ids both{"gpu0/3g.20gb@0", "gpu0/3g.20gb@4"};
   EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), both);
   world.tell(Lease{true, world.now});
   world.run_for(10'000);
@@ -314,7 +314,7 @@ TEST(AgentInTrouble, WhatWasLentIsTakenBackByTheSpecOnly) {
   EXPECT_TRUE(!lent(0) && lent(1));
   world.want({cut("!3g.20gb@0 !3g.20gb@4")});
   world.settle();
-  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{"gpu0-3g.20gb-4"});
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{"gpu0/3g.20gb@4"});
   EXPECT_EQ(world.wrong(), Ids{});
 }
 
@@ -323,12 +323,28 @@ TEST(AgentInTrouble, PrefersDevicesThatStay) {
   at_rest(world, "1g.5gb@0 1g.5gb@1 1g.5gb@2");
   world.want({cut("1g.5gb@1 !1g.5gb@0 1g.5gb@3")});
   world.tell(PreferredAllocation{
-      9, "nvidia.com/mig-1g.5gb", {"gpu0-1g.5gb-2", "gpu0-1g.5gb-0", "gpu0-1g.5gb-1"}, {}, 2});
+      9, "nvidia.com/mig-1g.5gb", {"gpu0/1g.5gb@2", "gpu0/1g.5gb@0", "gpu0/1g.5gb@1"}, {}, 2});
   ASSERT_TRUE(world.preferred);
-  EXPECT_EQ(world.preferred->devices, (Ids{"gpu0-1g.5gb-1", "gpu0-1g.5gb-0"}));
+  EXPECT_EQ(world.preferred->devices, (Ids{"gpu0/1g.5gb@1", "gpu0/1g.5gb@0"}));
   world.tell(PreferredAllocation{
-      10, "nvidia.com/mig-1g.5gb", {"gpu0-1g.5gb-1", "gpu0-1g.5gb-2"}, {"gpu0-1g.5gb-2"}, 2});
-  EXPECT_EQ(world.preferred->devices, (Ids{"gpu0-1g.5gb-2", "gpu0-1g.5gb-1"}));
+      10, "nvidia.com/mig-1g.5gb", {"gpu0/1g.5gb@1", "gpu0/1g.5gb@2"}, {"gpu0/1g.5gb@2"}, 2});
+  EXPECT_EQ(world.preferred->devices, (Ids{"gpu0/1g.5gb@2", "gpu0/1g.5gb@1"}));
+}
+
+TEST(AgentInTrouble, PrefersSlicesBesideThoseInUse) {
+  World world({"A100-40", "A100-40"});
+  world.start();
+  world.want({cut("1g.5gb@0 1g.5gb@1 1g.5gb@6"), cut("1g.5gb@0 1g.5gb@5 1g.5gb@6 2g.10gb@2")});
+  world.settle();
+  run_pod(world, "two", "nvidia.com/mig-2g.10gb");
+  world.tell(PreferredAllocation{
+      1,
+      "nvidia.com/mig-1g.5gb",
+      {"gpu0/1g.5gb@0", "gpu0/1g.5gb@6", "gpu1/1g.5gb@0", "gpu1/1g.5gb@5", "gpu1/1g.5gb@6"},
+      {},
+      1});
+  ASSERT_TRUE(world.preferred);
+  EXPECT_EQ(world.preferred->devices, Ids{"gpu1/1g.5gb@0"}) << "3g.20gb@4 stays possible";
 }
 
 TEST(AgentInTrouble, IsTheSameForTheSameEvents) {

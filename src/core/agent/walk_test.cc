@@ -28,6 +28,7 @@ class Walk {
       : prng_(seed), mode_(mode), boards_(boards()), world_(boards_, mode, seed) {
     world_.choose = [this](std::size_t n) { return prng_.below(n); };
     world_.start();
+    world_.settle();  // it knows what was there before anything fell off
   }
 
   std::string run(int moves) {
@@ -51,7 +52,8 @@ class Walk {
     std::string text;
     const auto add = [&](const std::string& form, int start) {
       text += (text.empty() ? "" : " ") + std::string(chance(25) ? "!" : "") + form + "@" +
-              std::to_string(start) + (chance(10) ? "=kerf.dev/gpu-5gi" : "");
+              std::to_string(start) +
+              (chance(10) ? mode_ ? "=kerf.dev/gpu-5gi" : "=kerf.dev/gpu-6gi-shared" : "");
     };
     if (!mode_) {
       const std::uint64_t replicas = 2 * prng_.below(3);
@@ -78,7 +80,8 @@ class Walk {
   void start_pod() {
     Pod pod;
     pod.name = "p" + std::to_string(++pods_);
-    std::vector<std::string> resources = {"kerf.dev/gpu-5gi", "kerf.dev/gpu-8gi-shared"};
+    std::vector<std::string> resources = {"kerf.dev/gpu-5gi", "kerf.dev/gpu-5gi-shared",
+                                          "kerf.dev/gpu-6gi-shared"};
     for (const std::string& text : texts_)
       for (const auto& slice : cut(text).slices) resources.push_back(slice.resource);
     pod.resource = resources[prng_.below(resources.size())];
@@ -138,7 +141,16 @@ class Walk {
     const std::uint32_t gi =
         instances.empty() ? kNoInstance : instances[prng_.below(instances.size())].id;
     if (gi == kNoInstance && !mode_) return;
-    world_.tell(Xid{static_cast<std::uint32_t>(gpu), gi, chance(50) ? 94U : 13U});
+    world_.tell(Xid{world_.gpu_uuid(static_cast<std::uint32_t>(gpu)), gi, chance(50) ? 94U : 13U});
+  }
+
+  /// Off the bus or back, with the agent alive or starting anew.
+  void fall() {
+    const auto gpu = static_cast<std::uint32_t>(prng_.below(boards_.size()));
+    if (world_.has_fallen(gpu)) world_.come_back(gpu);
+    else world_.fall(gpu);
+    if (chance(50)) world_.start();
+    else if (chance(50)) world_.tell(Doubt{});
   }
 
   void move() {
@@ -164,6 +176,7 @@ class Walk {
       case 16:
         if (chance(10)) world_.driver.lose_gpu(0, true);
         break;
+      case 17: fall(); break;
       default: break;
     }
     if (chance(50)) world_.run_for(static_cast<std::int64_t>(prng_.below(20'000)));
@@ -175,6 +188,7 @@ class Walk {
     world_.crash = nullptr;
     world_.fault = nullptr;
     world_.list_lag = 0;
+    for (std::uint32_t i = 0; i < boards_.size(); ++i) world_.come_back(i);
     bool lost = false;
     for (const auto& gpu : world_.driver.state().gpus) lost = lost || gpu.lost;
     if (lost) reboot();
@@ -189,6 +203,13 @@ class Walk {
     }
     world_.say_pods();
     world_.tell(Lease{true, world_.now});
+    std::vector<control::WantedGpu> published;  // what is lent is taken back by the spec only
+    for (const std::string& text : texts_) {
+      published.push_back(cut(text));
+      for (control::WantedSlice& slice : published.back().slices) slice.published = true;
+    }
+    world_.want(published);
+    world_.run_for(2 * control::kMinute);
     want();
     world_.run_for(6 * control::kMinute);
     Scenario scenario{"", boards_, mode_, {}, {}, {}, {}};

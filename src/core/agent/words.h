@@ -42,6 +42,9 @@ enum class Code : std::uint16_t {
 /// "IN_USE", "UNKNOWN"; "code 77" of a number that is not in the list.
 std::string to_string(Code code);
 
+// GPUs are named by NVML's UUID ("GPU-..."), in every direction: NVML counts them anew when one
+// falls off the bus.
+
 /// The mark of "no GPU instance".
 inline constexpr std::uint32_t kNoInstance = 0xffffffff;
 
@@ -77,13 +80,16 @@ struct SeenInstance {
   bool operator==(const SeenInstance&) const = default;
 };
 struct SeenGpu {
-  std::string uuid;
+  std::string uuid;   ///< "": it does not tell
   std::string model;  ///< Kerf's key; "" = not known
   bool mig_capable = false;
   bool mode = false;  ///< MIG mode, current
   bool mode_pending = false;
   bool lost = false;  ///< GPU_IS_LOST or RESET_REQUIRED; then the rest is as last seen
   std::vector<SeenInstance> instances;  ///< by start
+  /// Active NVLinks to each other GPU, by its UUID; GPUs of one NVSwitch fabric: to all others of
+  /// it, equally many. They do not change while the driver is loaded.
+  std::map<std::string, int> links;
   bool operator==(const SeenGpu&) const = default;
 };
 /// The answer to a Look. A GPU that could not be looked at for another reason fails the whole Look.
@@ -108,7 +114,7 @@ struct Holder {
   auto operator<=>(const Holder&) const = default;
 };
 struct Process {
-  std::uint32_t gpu = 0;
+  std::string gpu;  ///< UUID; one that is not known is ignored
   std::uint32_t gi = kNoInstance;
   std::uint32_t pid = 0;
   auto operator<=>(const Process&) const = default;
@@ -147,6 +153,12 @@ struct Wanted {
 };
 /// There is no GpuNode: what stands stays.
 struct NotWanted {};
+/// The layout that a new node was bought with: annotation kerf.dev/layout of its Node. Followed as
+/// long as no GpuNode's spec was ever followed on this machine and none is there: makes what is
+/// missing, never permits to destroy. The last one counts.
+struct BootLayout {
+  control::GpuNodeSpec spec;
+};
 
 /// kubelet calls. `call` names the call in the answer.
 struct Allocate {
@@ -179,10 +191,14 @@ struct ForeignDriver {
 
 /// NVML's event XidCriticalError.
 struct Xid {
-  std::uint32_t gpu = 0;
+  std::string gpu;  ///< UUID; one that is not known: as Doubt
   std::uint32_t gi = kNoInstance;
   std::uint32_t xid = 0;
 };
+
+/// What was read from the driver may be outdated (it was reloaded, a GPU was reset, events were
+/// missed): look before anything else.
+struct Doubt {};
 
 /// The outcome of any other effect that has one. Code::Success, NVML's code of a driver operation;
 /// for files, kubelet and the API server any other code says: it may not have been done.
@@ -193,41 +209,44 @@ struct Done {
 /// The time of the last WakeAt has come.
 struct Woke {};
 
-using Event =
-    std::variant<Started, Looked, Holders, Kubelet, Dropped, Confirmed, Wanted, NotWanted, Allocate,
-                 PreferredAllocation, Lease, ForeignPlugins, ForeignDriver, Xid, Done, Woke>;
+using Event = std::variant<Started, Looked, Holders, Kubelet, Dropped, Confirmed, Wanted, NotWanted,
+                           BootLayout, Allocate, PreferredAllocation, Lease, ForeignPlugins,
+                           ForeignDriver, Xid, Doubt, Done, Woke>;
 
 // --- What it asks for ----------------------------------------------------------------------------
 // One operation each. A driver operation (Look to DestroyInstance) is asked for only when no other
-// one is in flight.
+// one is in flight. A GPU, by UUID, that is not there: GPU_IS_LOST.
 
 /// List GPUs, MIG modes and GPU instances (by profile, never by MIG handles: an instance without a
 /// compute instance has none), their compute instances and MIG UUIDs. -> Looked
 struct Look {};
 /// At that start, never where the driver chooses. -> Done
 struct CreateInstance {
-  std::uint32_t gpu = 0;
+  std::string gpu;            ///< UUID
   std::uint16_t profile = 0;  ///< NVML's profile id
   std::uint8_t start = 0;
   std::uint8_t size = 0;  ///< slots
 };
 /// The one compute instance that has all of the GPU instance. -> Done
 struct CreateCompute {
-  std::uint32_t gpu = 0;
+  std::string gpu;  ///< UUID
   std::uint32_t gi = 0;
   std::uint8_t slices = 0;
 };
-/// The host looks first whether it is still that one, of that UUID; else NotFound. -> Done
+/// The host looks first whether it is still that one: of that UUID, in a GPU instance of that
+/// profile and start (a UUID may come again with a slice that is made anew); else NotFound. -> Done
 struct DestroyCompute {
-  std::uint32_t gpu = 0;
+  std::string gpu;  ///< UUID
   std::uint32_t gi = 0;
+  std::uint16_t profile = 0;
+  std::uint8_t start = 0;
   std::uint32_t ci = 0;
-  std::string uuid;
+  std::string uuid;  ///< of the MIG device
 };
 /// The host looks first whether it has that profile and start (ids are used again); else NotFound.
 /// -> Done
 struct DestroyInstance {
-  std::uint32_t gpu = 0;
+  std::string gpu;  ///< UUID
   std::uint32_t gi = 0;
   std::uint16_t profile = 0;
   std::uint8_t start = 0;
@@ -237,7 +256,7 @@ struct DestroyInstance {
 struct WriteCdi {
   std::string device;
   std::string uuid;  ///< of the MIG device, or of the GPU
-  std::uint32_t gpu = 0;
+  std::string gpu;   ///< UUID
   std::uint32_t gi = kNoInstance;
   std::uint32_t ci = kNoInstance;
 };

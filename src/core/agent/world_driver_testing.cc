@@ -24,8 +24,12 @@ bool is_complete(const simgpu::Board& board, const simgpu::GpuInstanceState& ins
 }  // namespace
 
 std::optional<Code> World::operate(const Action& action) {
-  const auto gpu = [&](std::uint32_t index) {
-    return driver.device_by_index(static_cast<int>(index)).value;
+  const auto gpu = [&](std::uint32_t number) {
+    return driver.device_by_index(static_cast<int>(number)).value;
+  };
+  const auto there = [&](const std::string& uuid) {
+    const auto number = number_of(uuid);
+    return number && !fallen_.contains(*number);
   };
   const auto code = [](simgpu::Return value) { return static_cast<Code>(value); };
   const auto going = [&](std::uint32_t index, std::uint32_t gi) {
@@ -39,14 +43,17 @@ std::optional<Code> World::operate(const Action& action) {
     }
   };
   if (const auto* create = std::get_if<CreateInstance>(&action)) {
-    check_written(create->gpu, create->profile, create->start, false);
+    if (!there(create->gpu)) return Code::GpuIsLost;
+    const std::uint32_t number = *number_of(create->gpu);
+    check_written(number, create->profile, create->start, false);
     return code(driver
-                    .create_gpu_instance_with_placement(gpu(create->gpu), create->profile,
+                    .create_gpu_instance_with_placement(gpu(number), create->profile,
                                                         {create->start, create->size})
                     .code);
   }
   if (const auto* create = std::get_if<CreateCompute>(&action)) {
-    const auto gi = driver.gpu_instance_by_id(gpu(create->gpu), create->gi);
+    if (!there(create->gpu)) return Code::GpuIsLost;
+    const auto gi = driver.gpu_instance_by_id(gpu(*number_of(create->gpu)), create->gi);
     if (!gi.ok()) return code(gi.code);
     for (std::uint32_t profile = 0; profile < simgpu::kComputeInstanceProfileEnums; ++profile) {
       const auto info = driver.compute_instance_profile_info(gi.value, profile);
@@ -56,22 +63,29 @@ std::optional<Code> World::operate(const Action& action) {
     return Code::NotSupported;
   }
   if (const auto* destroy = std::get_if<DestroyCompute>(&action)) {
-    const auto gi = driver.gpu_instance_by_id(gpu(destroy->gpu), destroy->gi);
+    if (!there(destroy->gpu)) return Code::GpuIsLost;
+    const std::uint32_t number = *number_of(destroy->gpu);
+    const auto gi = driver.gpu_instance_by_id(gpu(number), destroy->gi);
     if (!gi.ok()) return code(gi.code);
+    const auto around = driver.gpu_instance_info(gi.value).value;
+    if (around.profile_id != destroy->profile || around.placement.start != destroy->start)
+      return Code::NotFound;
     const auto ci = driver.compute_instance_by_id(gi.value, destroy->ci);
     if (!ci.ok()) return code(ci.code);
     if (driver.compute_instance_info(ci.value).value.mig_uuid != destroy->uuid)
       return Code::NotFound;
-    going(destroy->gpu, destroy->gi);
+    going(number, destroy->gi);
     return code(driver.destroy_compute_instance(ci.value).code);
   }
   if (const auto* destroy = std::get_if<DestroyInstance>(&action)) {
-    const auto gi = driver.gpu_instance_by_id(gpu(destroy->gpu), destroy->gi);
+    if (!there(destroy->gpu)) return Code::GpuIsLost;
+    const std::uint32_t number = *number_of(destroy->gpu);
+    const auto gi = driver.gpu_instance_by_id(gpu(number), destroy->gi);
     if (!gi.ok()) return code(gi.code);
     const auto info = driver.gpu_instance_info(gi.value).value;
     if (info.profile_id != destroy->profile || info.placement.start != destroy->start)
       return Code::NotFound;
-    going(destroy->gpu, destroy->gi);
+    going(number, destroy->gi);
     return code(driver.destroy_gpu_instance(gi.value).code);
   }
   if (const auto* write = std::get_if<WriteCdi>(&action)) cdi_[write->device] = write->uuid;
@@ -94,6 +108,7 @@ std::optional<Code> World::operate(const Action& action) {
 std::vector<SeenGpu> World::look() {
   std::vector<SeenGpu> seen;
   for (std::size_t i = 0; i < driver.config().gpus.size(); ++i) {
+    if (fallen_.contains(static_cast<std::uint32_t>(i))) continue;
     const simgpu::GpuState& state = driver.state().gpus[i];
     const simgpu::Board& board = *simgpu::find_board(driver.config().gpus[i].board);
     SeenGpu gpu{state.uuid,
@@ -102,6 +117,7 @@ std::vector<SeenGpu> World::look() {
                 state.mig.current,
                 state.mig.pending,
                 state.lost,
+                {},
                 {}};
     if (!state.lost)
       for (const simgpu::GpuInstanceState& instance : state.instances) {
@@ -125,7 +141,8 @@ Holders World::holders(Source source) {
       for (const auto& instance : driver.state().gpus[i].instances)
         for (const auto& compute : instance.compute_instances)
           for (const std::uint32_t pid : compute.pids)
-            answer.processes.push_back({i, instance.id, pid});
+            if (!fallen_.contains(i))
+              answer.processes.push_back({driver.state().gpus[i].uuid, instance.id, pid});
     return answer;
   }
   answer.known = source == Source::Checkpoint || kubelet_up;
@@ -138,13 +155,21 @@ Holders World::holders(Source source) {
   return answer;
 }
 
+std::optional<std::uint32_t> World::number_of(const std::string& uuid) const {
+  for (std::uint32_t i = 0; i < driver.state().gpus.size(); ++i)
+    if (driver.state().gpus[i].uuid == uuid) return i;
+  return std::nullopt;
+}
+
 void World::check_written(std::uint32_t gpu, std::uint16_t profile, std::uint8_t start, bool goes) {
   const simgpu::Board& board = *simgpu::find_board(driver.config().gpus[gpu].board);
   const std::string form(board.by_id(profile)->name);
   const Journal journal = journal_ ? journal_from_text(*journal_).value() : Journal{};
-  if (gpu < journal.gpus.size())
-    for (const Entry& entry : journal.gpus[gpu].devices)
-      if (entry.form == form && entry.start == start && (entry.mark == Mark::Going) == goes) return;
+  for (const JournalGpu& written : journal.gpus)
+    for (const Entry& entry : written.devices)
+      if (written.uuid == driver.state().gpus[gpu].uuid && entry.form == form &&
+          entry.start == start && (entry.mark == Mark::Going) == goes)
+        return;
   trace.push_back({FactKind::Unwritten, control::device_id(gpu, form, start), "", {}});
 }
 
@@ -180,7 +205,7 @@ std::string World::uuid_of(const std::string& device) {
     for (const simgpu::GpuInstanceState& instance : driver.state().gpus[i].instances)
       if (id_of(i, board, instance) == device && is_complete(board, instance))
         return instance.compute_instances[0].uuid;
-    const std::string prefix = "gpu" + std::to_string(i) + "-";
+    const std::string prefix = "gpu" + std::to_string(i) + "/";
     if (!mode_ && device.starts_with(prefix)) return driver.state().gpus[i].uuid;
   }
   return "";

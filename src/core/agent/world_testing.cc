@@ -28,8 +28,10 @@ control::WantedGpu cut(const std::string& text) {
     slice.start = static_cast<std::uint8_t>(std::stoi(word.substr(at + 1)));
     slice.resource = name != std::string::npos       ? word.substr(name + 1)
                      : slice.form == "whole"         ? "nvidia.com/gpu"
-                     : slice.form.starts_with("rep") ? "kerf.dev/gpu-8gi-shared"
+                     : slice.form.starts_with("rep") ? "kerf.dev/gpu-5gi-shared"
                                                      : "nvidia.com/mig-" + slice.form;
+    if (name == std::string::npos)
+      std::replace(slice.resource.begin(), slice.resource.end(), '+', '.');
     gpu.slices.push_back(slice);
   }
   return gpu;
@@ -81,6 +83,7 @@ void World::start() {
   for (const auto& [device, uuid] : cdi_) started.cdi.push_back({device, uuid});
   deliver(started);
   if (kubelet_up) deliver(Kubelet{true});
+  if (boot_layout_ && api_up) deliver(*boot_layout_);
   if (wanted_ && api_up) deliver(*wanted_);
 }
 
@@ -117,6 +120,11 @@ void World::want(std::vector<control::WantedGpu> gpus) {
   const std::int64_t generation = wanted_ ? wanted_->generation + 1 : 1;
   wanted_ = Wanted{"uid", generation, {std::move(gpus)}};
   if (agent_) deliver(*wanted_);
+}
+
+void World::want_at_boot(std::vector<control::WantedGpu> gpus) {
+  boot_layout_ = BootLayout{{std::move(gpus)}};
+  if (agent_) deliver(*boot_layout_);
 }
 
 void World::tell(Event event) { deliver(std::move(event)); }
@@ -250,7 +258,9 @@ void World::run_for(std::int64_t ms) {
 
 void World::deliver(Event event) {
   const std::vector<Event> batch = {std::move(event)};
-  for (Effect& effect : agent_->step(batch, now)) {
+  std::vector<Effect> effects = agent_->step(batch, now);
+  if (watch) watch(batch, effects, now);
+  for (Effect& effect : effects) {
     if (const auto* answer = std::get_if<Answer>(&effect.action)) {
       answered(*answer);
     } else if (const auto* wake = std::get_if<WakeAt>(&effect.action)) {

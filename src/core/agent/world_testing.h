@@ -5,6 +5,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,7 +45,13 @@ class World {
   void reboot();
   void boot_with(bool mode) { mode_ = mode; }  ///< the next time
   void want(std::vector<control::WantedGpu> gpus);
+  void want_at_boot(std::vector<control::WantedGpu> gpus);  ///< told at each start, too
   void tell(Event event);
+  /// Off the bus: NVML does not count it any more, and the numbers of those behind it change.
+  void fall(std::uint32_t gpu) { fallen_.insert(gpu); }
+  void come_back(std::uint32_t gpu) { fallen_.erase(gpu); }
+  bool has_fallen(std::uint32_t gpu) const { return fallen_.contains(gpu); }
+  const std::string& gpu_uuid(std::uint32_t gpu) const { return driver.state().gpus[gpu].uuid; }
 
   // Pods. kubelet picks a device that it has as healthy and that no pod has, then calls.
   bool pick(Pod pod);  ///< false: there is none, the pod waits elsewhere
@@ -83,6 +91,8 @@ class World {
   std::function<std::optional<std::pair<Code, bool>>(const Action&)> fault;
   /// Called before (true) and after each effect; true = the agent is killed there.
   std::function<bool(bool before)> crash;
+  /// Called after each step of the agent.
+  std::function<void(std::span<const Event>, std::span<const Effect>, Instant)> watch;
   Options options;
   bool kubelet_up = true;
   bool journal_lost = false;
@@ -96,6 +106,7 @@ class World {
   Event outcome(const Effect& effect);
   std::optional<Code> operate(const Action& action);
   std::vector<SeenGpu> look();
+  std::optional<std::uint32_t> number_of(const std::string& uuid) const;
   Holders holders(Source source);
   void take_lists(bool all);
   void answered(const Answer& answer);
@@ -106,9 +117,11 @@ class World {
 
   std::unique_ptr<Agent> agent_;
   bool mode_;
+  std::set<std::uint32_t> fallen_;
   std::optional<std::string> journal_;
   std::map<std::string, std::string> cdi_;
   std::optional<Wanted> wanted_;
+  std::optional<BootLayout> boot_layout_;
   int runs_ = 0;
   int boots_ = 1;
   std::uint64_t calls_ = 0;

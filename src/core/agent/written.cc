@@ -4,7 +4,7 @@
 namespace kerf::agent {
 
 /// What may be there although it is not seen stays written, or it would be nobody's: instances that
-/// may have been made since the last Look, and all of a GPU that is not there.
+/// may have been made since the last Look.
 void Agent::Mind::keep_written(std::uint32_t index, JournalGpu& written) const {
   const Gpu& gpu = gpus_[index];
   if (index >= journal_.gpus.size()) return;
@@ -12,9 +12,7 @@ void Agent::Mind::keep_written(std::uint32_t index, JournalGpu& written) const {
     const bool there = std::any_of(
         written.devices.begin(), written.devices.end(),
         [&](const Entry& it) { return it.start == entry.start && it.form == entry.form; });
-    if (there ||
-        !(gpu.begun.contains({entry.start, entry.form}) || (gpu.missing && gpu.devices.empty())))
-      continue;
+    if (there || !gpu.begun.contains({entry.start, entry.form})) continue;
     written.devices.push_back(entry);
   }
   std::sort(written.devices.begin(), written.devices.end(), [](const Entry& a, const Entry& b) {
@@ -31,6 +29,10 @@ Journal Agent::Mind::journal_now() const {
     const Gpu& gpu = gpus_[i];
     JournalGpu& written = journal.gpus.emplace_back();
     written.uuid = gpu.seen.uuid;
+    if (!gpu.alive) {  // nothing is known of it but what is written
+      if (i < journal_.gpus.size()) written.devices = journal_.gpus[i].devices;
+      continue;
+    }
     for (const auto& [key, device] : gpu.devices) {
       const Entry* before = entry_of(i, key);
       const bool stood = before != nullptr && before->mark == Mark::Stands;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "codec/catalogue.h"
+#include "core/cluster/demand.h"
 #include "core/control/names.h"
 #include "core/control/slice_policy.h"
 
@@ -29,11 +30,30 @@ TEST(Names, AReplicaIsOfferedByItsShareOfMemory) {
   EXPECT_EQ(natural_resource(t4, *parse_form(t4, "replica/4")), "kerf.dev/gpu-4gi-shared");
   EXPECT_EQ(natural_resource(t4, *parse_form(t4, "whole")), "nvidia.com/gpu");
   EXPECT_EQ(natural_resource(t4, *parse_form(t4, "replica/3")), "kerf.dev/gpu-5gi-shared");
+  EXPECT_EQ(natural_resource(t4, *parse_form(t4, "replica/16")), "nvidia.com/gpu.shared")
+      << "too small for any portable name";
   const gpu::Model& h100 = *catalogue.find("H100-80");
   EXPECT_EQ(natural_resource(h100, *parse_form(h100, "replica/3")), "kerf.dev/gpu-24gi-shared")
       << "26 is not on the ladder";
   const gpu::Model& a100 = *catalogue.find("A100-40");
   EXPECT_EQ(natural_resource(a100, *parse_form(a100, "1g.5gb+me")), "nvidia.com/mig-1g.5gb.me");
+}
+
+TEST(Names, APortableNameIsReadBackAndNothingElseIs) {
+  for (const int gib : cluster::kPortableLadder)
+    for (const auto isolation :
+         {cluster::Isolation::Isolated, cluster::Isolation::Enforced, cluster::Isolation::Shared}) {
+      cluster::GpuRequest request;
+      request.kind = cluster::GpuRequestKind::Portable;
+      request.gib = gib;
+      request.isolation = isolation;
+      EXPECT_EQ(parse_portable(cluster::resource_name(request)), request);
+    }
+  for (const char* name :
+       {"", "kerf.dev/gpu-", "kerf.dev/gpu-gi", "kerf.dev/gpu-7gi", "kerf.dev/gpu-08gi",
+        "kerf.dev/gpu--8gi", "kerf.dev/gpu-+8gi", "kerf.dev/gpu-8gi-", "kerf.dev/gpu-8Gi",
+        "kerf.dev/gpu-8gi-shared ", "kerf.dev/gpu-99999999999gi", "nvidia.com/gpu"})
+    EXPECT_EQ(parse_portable(name), std::nullopt) << name;
 }
 
 TEST(SlicePolicy, SelectsByNamespaceAndEveryLabel) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -42,11 +43,12 @@ struct SliceStatus {
   std::string resource;  ///< the name under which kubelet has it; "" = kubelet does not have it
   cluster::SliceState state = cluster::SliceState::Free;
   bool published = false;  ///< kubelet confirmed it as allocatable
-  /// Parked by the spec, and offered all the same because the controller was away. It stays so until
-  /// the spec publishes it: then the controller knows, and takes it back as it takes all others.
+  /// Parked by the spec, and offered all the same because the controller was away. It stays so
+  /// until the spec publishes it: then the controller knows, and takes it back as it takes all
+  /// others.
   bool lent = false;
-  std::string uuid;        ///< of the MIG device; new after each creation
-  std::string pod;         ///< Used: "namespace/name", "" if the holder is not known by name
+  std::string uuid;  ///< of the MIG device; new after each creation
+  std::string pod;   ///< Used: "namespace/name", "" if the holder is not known by name
   bool operator==(const SliceStatus&) const = default;
 };
 
@@ -72,6 +74,8 @@ enum class Degraded : std::uint8_t {
 };
 /// "ForeignPlugin": the reason of the condition.
 const char* to_string(Degraded reason);
+/// "Creating", as the status writes it.
+const char* to_string(cluster::SliceState state);
 
 /// GpuNode.status. Written by the node's agent only.
 struct GpuNodeStatus {
@@ -84,6 +88,9 @@ struct GpuNodeStatus {
   std::string boot_id;  ///< of the machine
   Degraded degraded = Degraded::No;
   std::string message;  ///< Degraded: the words for people
+  /// What GPU Feature Discovery would write on the Node. The host's, filled in before it is
+  /// written; the agent's mind leaves it empty and compares reports without it.
+  std::map<std::string, std::string> labels;
   bool operator==(const GpuNodeStatus&) const = default;
 };
 
@@ -94,8 +101,9 @@ struct GpuNode {
   bool operator==(const GpuNode&) const = default;
 };
 
-/// The id under which kubelet knows a device: "gpu0-1g.10gb-3", "gpu0-whole-0". It names GPU, form
-/// and start and not the MIG device, so that it outlives a reboot.
+/// The id under which kubelet knows a device, "<gpu>/<form>@<start>": "gpu0/1g.10gb@3",
+/// "gpu0/replica/4@2". It names GPU, form and start and not the MIG device, so that it outlives a
+/// reboot. The GPU's number is the agent's, which keeps it for that GPU.
 std::string device_id(std::uint32_t gpu, const std::string& form, std::uint8_t start);
 
 }  // namespace kerf::control

@@ -1,6 +1,9 @@
 // Names of forms and resources as they stand in objects.
 #include "core/control/names.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "core/cluster/demand.h"
 
 namespace kerf::control {
@@ -34,9 +37,28 @@ std::string natural_resource(const gpu::Model& model, const gpu::Form& form) {
   request.kind = cluster::GpuRequestKind::Portable;
   for (const int rung : cluster::kPortableLadder)
     if (rung <= form.nominal_gb) request.gib = rung;
-  if (request.gib == 0) request.gib = cluster::kPortableLadder[0];
+  if (request.gib == 0) return kSharedGpu;
   request.isolation = cluster::Isolation::Shared;
   return cluster::resource_name(request);
+}
+
+std::optional<cluster::GpuRequest> parse_portable(const std::string& resource) {
+  constexpr std::string_view kPrefix = "kerf.dev/gpu-";
+  if (!resource.starts_with(kPrefix)) return std::nullopt;
+  cluster::GpuRequest request;
+  request.kind = cluster::GpuRequestKind::Portable;
+  const char* const begin = resource.data() + kPrefix.size();
+  const char* const end = resource.data() + resource.size();
+  const auto [rest, error] = std::from_chars(begin, end, request.gib);
+  const std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
+  if (error != std::errc() || *begin == '0') return std::nullopt;
+  if (suffix == "gi-isolated") request.isolation = cluster::Isolation::Isolated;
+  else if (suffix == "gi-shared") request.isolation = cluster::Isolation::Shared;
+  else if (suffix != "gi") return std::nullopt;
+  const auto& ladder = cluster::kPortableLadder;
+  const bool offered =
+      std::find(std::begin(ladder), std::end(ladder), request.gib) != std::end(ladder);
+  return offered ? std::optional(request) : std::nullopt;
 }
 
 std::vector<std::string> bought_for(const Labels& annotations) {

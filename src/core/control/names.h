@@ -30,6 +30,8 @@ inline constexpr const char* kCapacityLabel = "karpenter.sh/capacity-type";
 /// Pods that a claim was bought for, by uid, separated by commas (annotation of the claim).
 inline constexpr const char* kBoughtFor = "kerf.dev/bought-for";
 inline constexpr const char* kGroupLabel = "kerf.dev/group";
+/// A time-sliced replica of no stated size.
+inline constexpr const char* kSharedGpu = "nvidia.com/gpu.shared";
 
 /// How a form is written in objects (WantedSlice::form).
 std::string form_text(const gpu::Model& model, const gpu::Form& form);
@@ -37,8 +39,12 @@ std::string form_text(const gpu::Model& model, const gpu::Form& form);
 std::optional<gpu::Form> parse_form(const gpu::Model& model, const std::string& text,
                                     std::uint8_t fraction = 1);
 /// The name under which a device is offered to nobody in particular: "nvidia.com/mig-1g.5gb",
-/// "nvidia.com/gpu", "kerf.dev/gpu-4gi-shared" of a replica.
+/// "nvidia.com/gpu", "kerf.dev/gpu-4gi-shared" of a replica (kSharedGpu of one too small for any).
 std::string natural_resource(const gpu::Model& model, const gpu::Form& form);
+
+/// A portable name, kerf.dev/gpu-<M>gi[-isolated|-shared], taken apart; nullopt: it is none, or its
+/// M is not one that is offered.
+std::optional<cluster::GpuRequest> parse_portable(const std::string& resource);
 
 /// Uids of the pods that a claim was bought for.
 std::vector<std::string> bought_for(const Labels& annotations);

@@ -25,8 +25,13 @@ const char* to_string(Degraded reason) {
   return "";
 }
 
+const char* to_string(cluster::SliceState state) {
+  constexpr const char* kNames[] = {"Creating", "Free", "Used", "Retiring", "Lost"};
+  return kNames[static_cast<int>(state)];
+}
+
 std::string device_id(std::uint32_t gpu, const std::string& form, std::uint8_t start) {
-  return "gpu" + std::to_string(gpu) + "-" + form + "-" + std::to_string(start);
+  return "gpu" + std::to_string(gpu) + "/" + form + "@" + std::to_string(start);
 }
 
 }  // namespace kerf::control

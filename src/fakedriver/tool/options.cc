@@ -12,6 +12,7 @@
 #include "base/quote.h"
 #include "fakedriver/machine.h"
 #include "simgpu/boards.h"
+#include "simgpu/nvlink.h"
 
 namespace kerf::fakedriver::tool {
 
@@ -47,8 +48,21 @@ Result<void> add_gpus(const std::string& word, std::vector<simgpu::GpuConfig>& g
   return {};
 }
 
+Result<void> add_bridge(const std::string& word, simgpu::Config& config) {
+  simgpu::Bridge bridge;
+  const char* const end = word.data() + word.size();
+  const auto [dash, first] = std::from_chars(word.data(), end, bridge.a);
+  const bool joined = first == std::errc() && dash != end && *dash == '-';
+  const auto [rest, second] = std::from_chars(joined ? dash + 1 : end, end, bridge.b);
+  if (!joined || second != std::errc() || rest != end || bridge.a < 0 || bridge.b < 0)
+    return invalid("--nvlink " + word + ": expected two GPUs by index, such as 0-1");
+  config.bridges.push_back(bridge);
+  return {};
+}
+
 struct Raw {
   std::vector<std::string> gpus;
+  std::vector<std::string> bridges;
   std::string latency = "recorded";
 };
 
@@ -60,6 +74,11 @@ void add_commands(CLI::App& app, Options& options, Raw& raw) {
   init->add_option("--driver", options.config.driver_major, "the driver's branch")
       ->check(CLI::IsMember({535, 550, 570, 580}))
       ->capture_default_str();
+  init->add_option("--nvlink", raw.bridges,
+                   "bridges by index: 0-1,2-3; without it NVSwitch "
+                   "where boards have it")
+      ->delimiter(',')
+      ->type_name("A-B");
   init->add_option("--seed", options.config.seed, "of UUIDs, ids and latencies")
       ->check([](const std::string& text) {
         const bool whole = !text.empty() && text.size() < 20 &&
@@ -126,6 +145,9 @@ Result<Options> read_options(std::vector<std::string> words) {
     if (app.got_subcommand(name)) options.command = command;
   if (options.command == Command::Help) options.text = app.help();
   for (const std::string& gpu : raw.gpus) KERF_CHECK_OK(add_gpus(gpu, options.config.gpus));
+  for (const std::string& pair : raw.bridges) KERF_CHECK_OK(add_bridge(pair, options.config));
+  if (std::string why = simgpu::wrong_bridges(options.config); !why.empty())
+    return invalid("--nvlink: " + why);
   if (raw.latency == "none") options.config.latencies = simgpu::Latencies::none();
   return options;
 }

@@ -149,8 +149,15 @@ Answer<Device> Driver::device(std::uint32_t gpu) {
   return found;
 }
 
-Answer<GpuInstance> Driver::instance(std::uint32_t gpu, std::uint32_t gi) {
-  const auto found = device(gpu);
+Answer<Device> Driver::device_of(const std::string& uuid) {
+  if (!started()) return {Code::Uninitialized, {}};
+  for (std::uint32_t i = 0; !uuid.empty() && i < roster_.size(); ++i)
+    if (roster_[i].seen.uuid == uuid) return device(i);
+  return {Code::GpuIsLost, {}};
+}
+
+Answer<GpuInstance> Driver::instance(const std::string& gpu, std::uint32_t gi) {
+  const auto found = device_of(gpu);
   if (!found.ok()) return {found.code, {}};
   return session_->gpu_instance(found.value, gi);
 }

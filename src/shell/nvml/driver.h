@@ -11,6 +11,8 @@
 
 #include "base/result.h"
 #include "core/agent/inventory.h"
+#include "core/agent/labels.h"
+#include "core/agent/mig_config.h"
 #include "core/agent/words.h"
 #include "core/gpu/model.h"
 #include "shell/nvml/session.h"
@@ -68,6 +70,8 @@ class Driver {
   /// error says what to do; it may be tried again at any time. look() does it by itself.
   Result<void> start();
   bool started() const;
+  /// Rises when the driver was found to have been loaded anew, or may have been; 0 before start().
+  Generation generation() const { return session_ ? session_->generation() : 0; }
 
   // --- What the agent's mind asks for (core/agent/words.h) ---------------------------------------
 
@@ -93,7 +97,33 @@ class Driver {
   /// only where not even the GPUs can be counted.
   Result<agent::Inventory> inventory();
 
+  /// What of the node does not change while the driver is loaded, for feature_labels(). `sys` is
+  /// where the kernel shows its devices. GPUs that do not answer are left out; what a GPU does not
+  /// tell is left as not known. An error where not even the GPUs can be counted.
+  Result<agent::NodeFacts> facts(const std::string& sys = "/sys");
+
+  /// Memory of one GPU, or of one of its GPU instances.
+  struct MemoryFacts {
+    std::string gpu;  ///< UUID
+    std::uint32_t gi = agent::kNoInstance;
+    std::uint64_t total_mib = 0;
+    std::uint64_t used_mib = 0;
+  };
+  /// Of each GPU that is not cut, and of each complete GPU instance of the others, as the last Look
+  /// saw them: a few calls for each and no list. One that does not answer is left out.
+  std::vector<MemoryFacts> memory();
+
+  /// By NVML index, for layout_of(): GPUs as a Look sees them, with their PCI ids. An error if not
+  /// all of them answer.
+  Result<std::vector<agent::MigConfigGpu>> mig_config_gpus();
+  /// N of /dev/nvidia<N>.
+  Answer<std::uint32_t> minor_number(const std::string& uuid);
+
   std::size_t gpus() const { return roster_.size(); }
+  /// "" if there is no such GPU, or it never told.
+  std::string uuid_of(std::uint32_t gpu) const {
+    return gpu < roster_.size() ? roster_[gpu].seen.uuid : "";
+  }
   /// The handle of this moment; GPU_IS_LOST if that GPU is not there any more.
   Answer<Device> device(std::uint32_t gpu);
   /// After start().
@@ -105,6 +135,9 @@ class Driver {
     agent::SeenGpu seen;                 ///< by the last Look that could see it
     bool named = false;                  ///< seen.model says what the product name means
     bool fell = false;                   ///< news() told that it is lost
+    std::optional<Generation> linked;    ///< in which its NVLinks were read
+    int to_switch = 0;                   ///< active NVLinks to switches
+    std::map<std::string, int> to_bus;   ///< to another GPU, by its PCI bus id
   };
   /// What the driver says of a kind of instance does not change while it is loaded.
   struct Kinds {
@@ -128,6 +161,9 @@ class Driver {
 
   Code see(std::uint32_t gpu, agent::SeenGpu& seen);
   Code see_instances(Device device, agent::SeenGpu& seen);
+  /// Once a generation; that it fails is no trouble.
+  void see_links(Device device, Member& member);
+  void join_links();
   Code see_computes(GpuInstance instance, Kinds& kinds, agent::SeenInstance& seen);
   std::string model_of(Device device);
   /// The kinds of instance of the GPU of that UUID; read once a generation.
@@ -142,8 +178,12 @@ class Driver {
   };
   std::vector<Asked> kinds_to_list(const Kinds& kinds, const std::string& model) const;
   Answer<std::vector<GpuInstance>> list_of(Device device, const Asked& kind);
-  Answer<GpuInstance> instance(std::uint32_t gpu, std::uint32_t gi);
+  /// The handle of this moment of the GPU of that UUID; GPU_IS_LOST if there is none.
+  Answer<Device> device_of(const std::string& uuid);
+  Answer<GpuInstance> instance(const std::string& gpu, std::uint32_t gi);
 
+  std::vector<agent::ProfileFacts> profile_facts(Device device, const std::string& uuid,
+                                                 const gpu::Model* model);
   agent::InventoryGpu describe(std::uint32_t gpu);
   void describe_board(Device device, agent::InventoryGpu& gpu);
   void describe_profiles(Device device, agent::InventoryGpu& gpu);

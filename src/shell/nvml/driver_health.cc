@@ -29,7 +29,7 @@ agent::Holders Driver::processes() {
     if (is_lost(list.code) && roster_[i].seen.lost) continue;
     holders.known = list.ok();
     for (const RunningProcess& process : list.value)
-      holders.processes.push_back({i, process.gi, process.pid});
+      holders.processes.push_back({roster_[i].seen.uuid, process.gi, process.pid});
   }
   if (!holders.known) holders.processes.clear();
   std::ranges::sort(holders.processes);
@@ -108,7 +108,7 @@ std::optional<agent::Xid> Driver::hear(const XidEvent& event) {
   for (const auto& [raw, gpu] : watched_) {
     if (raw != event.raw) continue;
     if (event.xid == kFallenOffTheBus) roster_[gpu].fell = true;
-    return agent::Xid{gpu, event.gi, event.xid};
+    return agent::Xid{roster_[gpu].seen.uuid, event.gi, event.xid};
   }
   return std::nullopt;
 }
@@ -122,7 +122,7 @@ std::vector<agent::Xid> Driver::fallen() {
     const Code code = found.ok() ? session_->mig_mode(found.value).code : found.code;
     if (!is_lost(code)) continue;
     roster_[i].fell = true;
-    xids.push_back({i, agent::kNoInstance, kFallenOffTheBus});
+    xids.push_back({roster_[i].seen.uuid, agent::kNoInstance, kFallenOffTheBus});
   }
   return xids;
 }

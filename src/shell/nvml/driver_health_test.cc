@@ -18,6 +18,7 @@ TEST(Processes, AreToldByGpuAndInstance) {
   Rig rig({"H100-80", "T4"});
   const auto one = rig.give(0, 19, 0, 1, 1);
   const auto two = rig.give(0, 9, 4, 4, 3);
+  const std::string h100 = rig.machine.state().gpus[0].uuid;
   const std::string t4 = rig.machine.state().gpus[1].uuid;
   rig.machine.change([&](simgpu::Driver& d) {
     d.process_start(one.computes[0].uuid, 300);
@@ -30,7 +31,7 @@ TEST(Processes, AreToldByGpuAndInstance) {
   EXPECT_TRUE(holders.known);
   EXPECT_EQ(holders.source, agent::Source::Processes);
   std::vector<agent::Process> expected = {
-      {0, one.gi, 300}, {0, two.gi, 100}, {0, two.gi, 101}, {1, kNoInstance, 7}};
+      {h100, one.gi, 300}, {h100, two.gi, 100}, {h100, two.gi, 101}, {t4, kNoInstance, 7}};
   std::ranges::sort(expected);
   EXPECT_EQ(holders.processes, expected);
 }
@@ -71,7 +72,8 @@ TEST(Processes, OfALostGpuAreLeftOut) {
   EXPECT_TRUE(rig.driver.look().gpus.at(0).lost);
   const agent::Holders holders = rig.driver.processes();
   EXPECT_TRUE(holders.known);
-  EXPECT_THAT(holders.processes, ElementsAre(agent::Process{1, kNoInstance, 7}));
+  EXPECT_THAT(holders.processes,
+              ElementsAre(agent::Process{rig.driver.uuid_of(1), kNoInstance, 7}));
 }
 
 TEST(News, TellsAnXidOfEachSliceOfOneGpu) {
@@ -80,10 +82,10 @@ TEST(News, TellsAnXidOfEachSliceOfOneGpu) {
   for (const std::uint8_t start : {0, 1, 2, 3, 4, 5, 6}) {
     const auto slice = rig.give(1, 19, start, 1, 1);
     rig.machine.change([&](simgpu::Driver& d) { return d.inject_xid(1, 94, slice.gi, 0), 0; });
-    expected.push_back({1, slice.gi, 94});
+    expected.push_back({rig.driver.uuid_of(1), slice.gi, 94});
   }
   rig.machine.change([&](simgpu::Driver& d) { return d.inject_xid(0, 13), 0; });
-  expected.push_back({0, kNoInstance, 13});
+  expected.push_back({rig.driver.uuid_of(0), kNoInstance, 13});
   const News news = rig.driver.news();
   EXPECT_EQ(news.code, Code::Success);
   ASSERT_EQ(news.xids.size(), expected.size());
@@ -109,14 +111,14 @@ TEST(News, ComesFromTheOtherGpusWhenOneIsLost) {
   rig.machine.change([&](simgpu::Driver& d) { return d.inject_xid(0, 79), 0; });
   News news = rig.driver.news();
   ASSERT_EQ(news.xids.size(), 1U);
-  EXPECT_TRUE((news.xids[0] == agent::Xid{0, kNoInstance, 79}));
+  EXPECT_TRUE((news.xids[0] == agent::Xid{rig.driver.uuid_of(0), kNoInstance, 79}));
   EXPECT_TRUE(rig.driver.look().gpus.at(0).lost);
   for (int i = 0; i < 5; ++i) {
     rig.driver.look();  // some of them initialise NVML again
     rig.machine.change([&](simgpu::Driver& d) { return d.inject_xid(1, 94), 0; });
     news = rig.driver.news();
     ASSERT_EQ(news.xids.size(), 1U);
-    EXPECT_TRUE((news.xids[0] == agent::Xid{1, kNoInstance, 94}));
+    EXPECT_TRUE((news.xids[0] == agent::Xid{rig.driver.uuid_of(1), kNoInstance, 94}));
   }
 }
 
@@ -130,7 +132,7 @@ TEST(News, ThatCameJustBeforeNvmlIsInitialisedAgainIsNotMissed) {
   ASSERT_GT(rig.driver.session().generation(), before);
   const News news = rig.driver.news();
   ASSERT_EQ(news.xids.size(), 1U);
-  EXPECT_EQ(news.xids[0].gpu, 1U);
+  EXPECT_EQ(news.xids[0].gpu, rig.driver.uuid_of(1));
 }
 
 TEST(News, ReportsALostGpuThatDidNotReportItself) {
@@ -143,11 +145,11 @@ TEST(News, ReportsALostGpuThatDidNotReportItself) {
   const News news = rig.driver.news();
   EXPECT_EQ(news.code, Code::GpuIsLost);
   ASSERT_EQ(news.xids.size(), 1U);
-  EXPECT_TRUE((news.xids[0] == agent::Xid{1, kNoInstance, 79}));
+  EXPECT_TRUE((news.xids[0] == agent::Xid{rig.driver.uuid_of(1), kNoInstance, 79}));
   rig.machine.change([&](simgpu::Driver& d) { return d.inject_xid(0, 94), 0; });
   const News next = rig.driver.news();
   ASSERT_EQ(next.xids.size(), 1U) << "the watch goes on without it, and 79 is told once";
-  EXPECT_EQ(next.xids[0].gpu, 0U);
+  EXPECT_EQ(next.xids[0].gpu, rig.driver.uuid_of(0));
 }
 
 TEST(News, IsWatchedForAgainAfterAnyFailure) {
@@ -200,7 +202,8 @@ TEST(News, GoesOnAfterADriverReload) {
 TEST(News, GoesOnAfterAResetOfOneGpu) {
   Rig rig({"A100-40", "A100-40"});
   rig.machine.change([](simgpu::Driver& d) { return d.reset_gpu(0).code; });
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 0, 1}), Code::Success);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 0, 1}),
+            Code::Success);
   rig.machine.change([&](simgpu::Driver& d) {
     d.inject_xid(0, 94);
     d.inject_xid(1, 95);

@@ -77,7 +77,8 @@ TEST(InventoryOf, AnOldDriverWhoseMigModeSomebodyElseSwitchedOn) {
   EXPECT_EQ(inventory_of(rig.driver).gpus.at(0).profiles_from, FactFrom::Table);
   rig.machine.cut();
   EXPECT_EQ(inventory_of(rig.driver).gpus.at(0).profiles_from, FactFrom::Driver);
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 0, 1}), Code::Success);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 0, 1}),
+            Code::Success);
   EXPECT_EQ(rig.at(0, 0).profile, 19);
 }
 
@@ -103,7 +104,8 @@ TEST(InventoryOf, TellsSlicesProcessesAndMemory) {
   Rig rig({"H100-80", "H100-80"});
   const auto one = rig.give(1, 19, 0, 1, 1);
   const auto three = rig.give(1, 9, 4, 4, 3);
-  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{1, 14, 2, 2}), Code::Success);
+  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(1), 14, 2, 2}),
+            Code::Success);
   const std::string whole = rig.machine.state().gpus[0].uuid;
   rig.machine.change([&](simgpu::Driver& d) {
     d.process_start(three.computes[0].uuid, 100, 512);

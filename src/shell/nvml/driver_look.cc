@@ -22,11 +22,11 @@ agent::Looked Driver::look() {
       roster_[i].seen.lost = true;  // the rest is as last seen
     } else {
       looked.code = code;
-      looked.gpus.clear();
       return looked;
     }
-    looked.gpus.push_back(roster_[i].seen);
   }
+  join_links();
+  for (const Member& member : roster_) looked.gpus.push_back(member.seen);
   return looked;
 }
 
@@ -34,6 +34,7 @@ Code Driver::see(std::uint32_t gpu, agent::SeenGpu& seen) {
   const auto found = device(gpu);
   if (!found.ok()) return found.code;
   seen = roster_[gpu].seen;  // after device(), which may have learnt its UUID
+  see_links(found.value, roster_[gpu]);
   if (!roster_[gpu].named) seen.model = model_of(found.value);
   seen.instances.clear();
   auto mode = session_->mig_mode(found.value);

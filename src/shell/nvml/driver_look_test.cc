@@ -53,7 +53,8 @@ TEST(Look, SeesAModeThatIsPending) {
 
 TEST(Look, SeesAGpuInstanceWithoutAComputeInstance) {
   Rig rig({"H100-80"});
-  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{0, 9, 4, 4}), Code::Success);
+  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 9, 4, 4}),
+            Code::Success);
   const SeenInstance bare = rig.at(0, 4);
   EXPECT_EQ(bare.profile, 9);
   EXPECT_EQ(bare.size, 4);
@@ -81,10 +82,11 @@ TEST(Look, SeesSlicesAsTheDriverHasThem) {
 
 TEST(Look, SeesSeveralComputeInstancesOfOneGpuInstance) {
   Rig rig({"A100-40"});
-  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{0, 9, 0, 4}), Code::Success);
+  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 9, 0, 4}),
+            Code::Success);
   const std::uint32_t gi = rig.at(0, 0).gi;
-  ASSERT_EQ(rig.driver.perform(agent::CreateCompute{0, gi, 1}), Code::Success);
-  ASSERT_EQ(rig.driver.perform(agent::CreateCompute{0, gi, 1}), Code::Success);
+  ASSERT_EQ(rig.driver.perform(agent::CreateCompute{rig.driver.uuid_of(0), gi, 1}), Code::Success);
+  ASSERT_EQ(rig.driver.perform(agent::CreateCompute{rig.driver.uuid_of(0), gi, 1}), Code::Success);
   const SeenInstance seen = rig.at(0, 0);
   ASSERT_EQ(seen.computes.size(), 2U);
   EXPECT_NE(seen.computes[0].uuid, seen.computes[1].uuid);
@@ -222,8 +224,8 @@ TEST(SickGpu, FailsTheLookAndNothingOfTheOthers) {
     } else {
       EXPECT_EQ(looked.code, static_cast<Code>(code));
     }
-    EXPECT_EQ(driver.perform(agent::CreateInstance{0, 19, 3, 1}), Code::Success);
-    EXPECT_NE(driver.perform(agent::CreateInstance{1, 19, 3, 1}), Code::Success);
+    EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(0), 19, 3, 1}), Code::Success);
+    EXPECT_NE(driver.perform(agent::CreateInstance{driver.uuid_of(1), 19, 3, 1}), Code::Success);
     machine.change([](simgpu::Driver& d) { return d.inject_xid(0, 94), 0; });
     EXPECT_EQ(driver.news().xids.size(), 1U);
     const auto inventory = driver.inventory();
@@ -255,9 +257,11 @@ TEST(SickGpu, ListingThatFailsHalfwayLosesNoGpu) {
       d.fail_next(simgpu::Operation::DeviceByIndex, code, 1, simgpu::Effect::Nothing, 1);
     return d.process_start(uuid, 7), 0;
   });
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{1, 19, 0, 1}), Code::Uninitialized);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(1), 19, 0, 1}),
+            Code::Uninitialized);
   EXPECT_TRUE(rig.machine.state().faults.empty());
-  EXPECT_NE(rig.driver.perform(agent::CreateInstance{1, 19, 7, 1}), Code::GpuIsLost);
+  EXPECT_NE(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(1), 19, 7, 1}),
+            Code::GpuIsLost);
   const agent::Looked looked = rig.driver.look();
   ASSERT_EQ(looked.code, Code::Success);
   EXPECT_FALSE(looked.gpus.at(1).lost);

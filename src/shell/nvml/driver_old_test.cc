@@ -51,9 +51,9 @@ TEST_P(Recounted, AnIndexMeansTheSameGpuAsBefore) {
   set("KERF_STUB_GPUS", "abc");
   ASSERT_EQ(driver.look().gpus.size(), 3U);
   set("KERF_STUB_GPUS", "ac");  // b fell off the bus, and c has its index
-  EXPECT_EQ(driver.perform(agent::CreateInstance{1, 19, 0, 1}), Code::GpuIsLost);
+  EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(1), 19, 0, 1}), Code::GpuIsLost);
   EXPECT_EQ(created(), "");
-  EXPECT_EQ(driver.perform(agent::CreateInstance{2, 19, 0, 1}), Code::Success);
+  EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(2), 19, 0, 1}), Code::Success);
   EXPECT_EQ(created(), "c");
   agent::Looked looked = driver.look();
   ASSERT_EQ(looked.code, Code::Success);
@@ -68,7 +68,7 @@ TEST_P(Recounted, AnIndexMeansTheSameGpuAsBefore) {
   looked = driver.look();
   ASSERT_EQ(looked.gpus.size(), 3U);
   EXPECT_FALSE(looked.gpus[1].lost);
-  EXPECT_EQ(driver.perform(agent::CreateInstance{1, 19, 0, 1}), Code::Success);
+  EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(1), 19, 0, 1}), Code::Success);
   EXPECT_EQ(created(), "b");
 }
 
@@ -89,16 +89,16 @@ TEST_F(Scripted, AGpuThatIsNewGetsAnIndexOfItsOwn) {
   looked = driver.look();
   ASSERT_EQ(looked.gpus.size(), 3U);
   EXPECT_EQ(looked.gpus[2].uuid, "GPU-x");
-  EXPECT_EQ(driver.perform(agent::CreateInstance{2, 19, 0, 1}), Code::Success);
+  EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(2), 19, 0, 1}), Code::Success);
   EXPECT_EQ(created(), "x");
 }
 
 TEST_F(Scripted, AnInstanceThatWasMadeElsewhereIsTakenDownAgain) {
   ASSERT_EQ(driver.look().code, Code::Success);
   set("KERF_STUB_START", "3");
-  EXPECT_EQ(driver.perform(agent::CreateInstance{0, 19, 2, 1}), Code::InvalidState);
+  EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(0), 19, 2, 1}), Code::InvalidState);
   EXPECT_EQ(created(), "") << "destroyed";
-  EXPECT_EQ(driver.perform(agent::CreateInstance{0, 19, 3, 1}), Code::Success);
+  EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(0), 19, 3, 1}), Code::Success);
   EXPECT_EQ(created(), "a");
 }
 

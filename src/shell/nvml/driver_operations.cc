@@ -7,7 +7,7 @@
 namespace kerf::nvml {
 
 Code Driver::perform(const agent::CreateInstance& op) {
-  const auto found = device(op.gpu);
+  const auto found = device_of(op.gpu);
   if (!found.ok()) return found.code;
   const Placement at{op.start, op.size};
   const auto made = session_->create(found.value, op.profile, at);
@@ -42,13 +42,19 @@ Code Driver::perform(const agent::CreateCompute& op) {
 Code Driver::perform(const agent::DestroyCompute& op) {
   const auto found = instance(op.gpu, op.gi);
   if (!found.ok()) return found.code;
+  const auto around = session_->info(found.value);
+  if (!around.ok()) return around.code;
+  // Ids are used again, and so are UUIDs of slices that are made anew: this is another one, and may
+  // have a holder.
+  if (around.value.id != op.gi || around.value.profile != op.profile ||
+      around.value.placement.start != op.start)
+    return Code::NotFound;
   const auto compute = session_->compute(found.value, op.ci);
   if (!compute.ok()) return compute.code;
   const auto info = session_->info(compute.value);
   if (!info.ok()) return info.code;
   const auto uuid = session_->uuid(info.value.device);
   if (!uuid.ok()) return uuid.code;
-  // Ids are used again: this is another one, and may have a holder.
   if (info.value.id != op.ci || uuid.value != op.uuid) return Code::NotFound;
   return session_->destroy(compute.value);
 }

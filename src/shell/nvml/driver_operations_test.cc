@@ -28,7 +28,8 @@ void expect_passed_on(Rig& rig, Operation call, const std::function<Code()>& ope
 TEST(CreateInstance, StandsAtTheChosenStart) {
   Rig rig({"A100-40"});
   for (const std::uint8_t start : {3, 0, 6, 1, 5, 2, 4})
-    ASSERT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, start, 1}), Code::Success);
+    ASSERT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, start, 1}),
+              Code::Success);
   const auto seen = rig.driver.look().gpus.at(0).instances;
   ASSERT_EQ(seen.size(), 7U);
   for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i].start, i);
@@ -36,18 +37,24 @@ TEST(CreateInstance, StandsAtTheChosenStart) {
 
 TEST(CreateInstance, PassesOnWhatTheDriverRefuses) {
   Rig rig({"A100-40", "T4"});
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 0, 1}), Code::Success);
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 0, 1}), Code::InsufficientResources);
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 9, 2, 4}), Code::InvalidArgument);
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 77, 0, 1}), Code::NotSupported);
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{1, 19, 0, 1}), Code::NotSupported);
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{2, 19, 0, 1}), Code::InvalidArgument);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 0, 1}),
+            Code::Success);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 0, 1}),
+            Code::InsufficientResources);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 9, 2, 4}),
+            Code::InvalidArgument);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 77, 0, 1}),
+            Code::NotSupported);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(1), 19, 0, 1}),
+            Code::NotSupported);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(2), 19, 0, 1}),
+            Code::GpuIsLost);
 }
 
 TEST(CreateInstance, PassesOnEveryCode) {
   Rig rig({"H100-80"});
   expect_passed_on(rig, Operation::CreateGpuInstance, [&] {
-    return rig.driver.perform(agent::CreateInstance{0, 19, 3, 1});
+    return rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 3, 1});
   });
 }
 
@@ -56,7 +63,8 @@ TEST(CreateInstance, SaysSoWhenItCannotBeReadBack) {
   rig.machine.change([](simgpu::Driver& d) {
     return d.fail_next(Operation::GpuInstanceInfo, simgpu::Return::Unknown), 0;
   });
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 3, 1}), Code::Unknown);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 3, 1}),
+            Code::Unknown);
   EXPECT_EQ(rig.at(0, 3).profile, 19) << "it is there all the same";
 }
 
@@ -66,7 +74,8 @@ TEST(CreateInstance, ThatFailedMayBeThereAllTheSame) {
     d.fail_next(Operation::CreateGpuInstance, simgpu::Return::Timeout, 1, simgpu::Effect::Done);
     return 0;
   });
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 3, 1}), Code::Timeout);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 3, 1}),
+            Code::Timeout);
   EXPECT_EQ(rig.at(0, 3).profile, 19);
 }
 
@@ -78,17 +87,20 @@ TEST(CreateCompute, TakesAllOfTheGpuInstance) {
   const auto two = rig.give(1, 5, 6, 6, 2);
   ASSERT_EQ(two.computes.size(), 1U);
   EXPECT_EQ(two.computes[0].slices, 2);
-  EXPECT_EQ(rig.driver.perform(agent::CreateCompute{0, three.gi, 3}), Code::InsufficientResources);
-  EXPECT_EQ(rig.driver.perform(agent::CreateCompute{0, three.gi, 7}), Code::NotSupported);
-  EXPECT_EQ(rig.driver.perform(agent::CreateCompute{0, 14, 1}), Code::NotFound);
+  EXPECT_EQ(rig.driver.perform(agent::CreateCompute{rig.driver.uuid_of(0), three.gi, 3}),
+            Code::InsufficientResources);
+  EXPECT_EQ(rig.driver.perform(agent::CreateCompute{rig.driver.uuid_of(0), three.gi, 7}),
+            Code::NotSupported);
+  EXPECT_EQ(rig.driver.perform(agent::CreateCompute{rig.driver.uuid_of(0), 14, 1}), Code::NotFound);
 }
 
 TEST(CreateCompute, PassesOnEveryCode) {
   Rig rig({"H100-80"});
-  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{0, 9, 4, 4}), Code::Success);
+  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 9, 4, 4}),
+            Code::Success);
   const std::uint32_t gi = rig.at(0, 4).gi;
   expect_passed_on(rig, Operation::CreateComputeInstance, [&] {
-    return rig.driver.perform(agent::CreateCompute{0, gi, 3});
+    return rig.driver.perform(agent::CreateCompute{rig.driver.uuid_of(0), gi, 3});
   });
 }
 
@@ -96,14 +108,34 @@ TEST(DestroyCompute, LeavesOneOfAnotherUuidAlone) {
   Rig rig({"H100-80"});
   const auto slice = rig.give(0, 19, 0, 1, 1);
   const std::uint32_t ci = slice.computes[0].id;
-  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{0, slice.gi, ci, "MIG-other"}),
+  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{rig.driver.uuid_of(0), slice.gi, slice.profile,
+                                                     slice.start, ci, "MIG-other"}),
             Code::NotFound);
   EXPECT_EQ(rig.at(0, 0), slice);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{0, slice.gi, ci + 1, slice.computes[0].uuid}),
+  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{rig.driver.uuid_of(0), slice.gi, slice.profile,
+                                                     slice.start, ci + 1, slice.computes[0].uuid}),
             Code::NotFound);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{0, slice.gi, ci, slice.computes[0].uuid}),
+  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{rig.driver.uuid_of(0), slice.gi, slice.profile,
+                                                     slice.start, ci, slice.computes[0].uuid}),
             Code::Success);
   EXPECT_TRUE(rig.at(0, 0).computes.empty());
+}
+
+/// A UUID may come again with a slice that is made anew.
+TEST(DestroyCompute, LeavesOneInAnotherGpuInstanceAlone) {
+  Rig rig({"H100-80"});
+  const auto slice = rig.give(0, 19, 2, 1, 1);
+  agent::DestroyCompute op{rig.driver.uuid_of(0), slice.gi, 19, 3, 0, slice.computes[0].uuid};
+  EXPECT_EQ(rig.driver.perform(op), Code::NotFound);
+  op.start = 2;
+  op.profile = 20;
+  EXPECT_EQ(rig.driver.perform(op), Code::NotFound);
+  op.profile = 19;
+  op.gpu = "GPU-other";
+  EXPECT_EQ(rig.driver.perform(op), Code::GpuIsLost);
+  EXPECT_EQ(rig.at(0, 2), slice);
+  op.gpu = rig.driver.uuid_of(0);
+  EXPECT_EQ(rig.driver.perform(op), Code::Success);
 }
 
 TEST(DestroyCompute, IsRefusedWhileAProcessRuns) {
@@ -111,9 +143,11 @@ TEST(DestroyCompute, IsRefusedWhileAProcessRuns) {
   const auto slice = rig.give(0, 19, 0, 1, 1);
   rig.machine.change(
       [&](simgpu::Driver& d) { return d.process_start(slice.computes[0].uuid, 100); });
-  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{0, slice.gi, 0, slice.computes[0].uuid}),
+  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{rig.driver.uuid_of(0), slice.gi, slice.profile,
+                                                     slice.start, 0, slice.computes[0].uuid}),
             Code::InUse);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{0, slice.gi, 19, 0}), Code::InUse);
+  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{rig.driver.uuid_of(0), slice.gi, 19, 0}),
+            Code::InUse);
   EXPECT_EQ(rig.at(0, 0), slice);
 }
 
@@ -121,28 +155,35 @@ TEST(DestroyCompute, PassesOnEveryCode) {
   Rig rig({"H100-80"});
   const auto slice = rig.give(0, 19, 0, 1, 1);
   expect_passed_on(rig, Operation::DestroyComputeInstance, [&] {
-    return rig.driver.perform(agent::DestroyCompute{0, slice.gi, 0, slice.computes[0].uuid});
+    return rig.driver.perform(agent::DestroyCompute{rig.driver.uuid_of(0), slice.gi, slice.profile,
+                                                    slice.start, 0, slice.computes[0].uuid});
   });
 }
 
 TEST(DestroyInstance, LeavesOneOfAnotherProfileOrStartAlone) {
   Rig rig({"H100-80"});
-  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 2, 1}), Code::Success);
+  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 2, 1}),
+            Code::Success);
   const auto bare = rig.at(0, 2);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{0, bare.gi, 19, 3}), Code::NotFound);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{0, bare.gi, 20, 2}), Code::NotFound);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{0, bare.gi + 1, 19, 2}), Code::NotFound);
+  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{rig.driver.uuid_of(0), bare.gi, 19, 3}),
+            Code::NotFound);
+  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{rig.driver.uuid_of(0), bare.gi, 20, 2}),
+            Code::NotFound);
+  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{rig.driver.uuid_of(0), bare.gi + 1, 19, 2}),
+            Code::NotFound);
   EXPECT_EQ(rig.at(0, 2), bare);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{0, bare.gi, 19, 2}), Code::Success);
+  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{rig.driver.uuid_of(0), bare.gi, 19, 2}),
+            Code::Success);
   EXPECT_TRUE(rig.driver.look().gpus[0].instances.empty());
 }
 
 TEST(DestroyInstance, PassesOnEveryCode) {
   Rig rig({"H100-80"});
-  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 2, 1}), Code::Success);
+  ASSERT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 2, 1}),
+            Code::Success);
   const auto bare = rig.at(0, 2);
   expect_passed_on(rig, Operation::DestroyGpuInstance, [&] {
-    return rig.driver.perform(agent::DestroyInstance{0, bare.gi, 19, 2});
+    return rig.driver.perform(agent::DestroyInstance{rig.driver.uuid_of(0), bare.gi, 19, 2});
   });
 }
 
@@ -150,18 +191,25 @@ TEST(EveryOperation, OnALostGpuSaysThatItIsLost) {
   Rig rig({"A100-40", "H100-80"});
   const auto slice = rig.give(1, 19, 0, 1, 1);
   rig.machine.change([](simgpu::Driver& d) { return d.lose_gpu(1), 0; });
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{1, 19, 1, 1}), Code::GpuIsLost);
-  EXPECT_EQ(rig.driver.perform(agent::CreateCompute{1, slice.gi, 1}), Code::GpuIsLost);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{1, slice.gi, 0, "MIG-x"}), Code::GpuIsLost);
-  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{1, slice.gi, 19, 0}), Code::GpuIsLost);
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 1, 1}), Code::Success);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(1), 19, 1, 1}),
+            Code::GpuIsLost);
+  EXPECT_EQ(rig.driver.perform(agent::CreateCompute{rig.driver.uuid_of(1), slice.gi, 1}),
+            Code::GpuIsLost);
+  EXPECT_EQ(rig.driver.perform(agent::DestroyCompute{rig.driver.uuid_of(1), slice.gi, slice.profile,
+                                                     slice.start, 0, "MIG-x"}),
+            Code::GpuIsLost);
+  EXPECT_EQ(rig.driver.perform(agent::DestroyInstance{rig.driver.uuid_of(1), slice.gi, 19, 0}),
+            Code::GpuIsLost);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 1, 1}),
+            Code::Success);
 }
 
 TEST(EveryOperation, WorksAfterADriverReloadWithoutALook) {
   Rig rig({"A100-40"});
   rig.give(0, 19, 0, 1, 1);
   rig.machine.change([](simgpu::Driver& d) { return d.reload_driver().code; });
-  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{0, 19, 0, 1}), Code::Success);
+  EXPECT_EQ(rig.driver.perform(agent::CreateInstance{rig.driver.uuid_of(0), 19, 0, 1}),
+            Code::Success);
   EXPECT_EQ(rig.machine.state().gpus[0].instances.size(), 1U);
 }
 

@@ -91,14 +91,18 @@ class Walk {
   }
   void take(const agent::SeenInstance& one) {
     for (const agent::SeenCompute& compute : one.computes)
-      ASSERT_EQ(rig_.driver.perform(agent::DestroyCompute{0, one.gi, compute.id, compute.uuid}),
-                Code::Success);
-    ASSERT_EQ(rig_.driver.perform(agent::DestroyInstance{0, one.gi, one.profile, one.start}),
+      ASSERT_EQ(
+          rig_.driver.perform(agent::DestroyCompute{rig_.driver.uuid_of(0), one.gi, one.profile,
+                                                    one.start, compute.id, compute.uuid}),
+          Code::Success);
+    ASSERT_EQ(rig_.driver.perform(
+                  agent::DestroyInstance{rig_.driver.uuid_of(0), one.gi, one.profile, one.start}),
               Code::Success);
   }
   void give(const gpu::Placed& slice) {
     const gpu::Profile& profile = geometry_.model().profiles[slice.profile];
-    ASSERT_EQ(rig_.driver.perform(agent::CreateInstance{0, profile.id, slice.start, profile.slots}),
+    ASSERT_EQ(rig_.driver.perform(agent::CreateInstance{rig_.driver.uuid_of(0), profile.id,
+                                                        slice.start, profile.slots}),
               Code::Success);
     // The GPU instance's id, without a Look: of the one that stands at that start.
     const auto device = rig_.driver.device(0);
@@ -106,7 +110,8 @@ class Walk {
          rig_.driver.session().gpu_instances(device.value, profile.id).value) {
       const auto info = rig_.driver.session().info(instance);
       if (info.value.placement.start != slice.start) continue;
-      ASSERT_EQ(rig_.driver.perform(agent::CreateCompute{0, info.value.id, profile.compute_slices}),
+      ASSERT_EQ(rig_.driver.perform(agent::CreateCompute{rig_.driver.uuid_of(0), info.value.id,
+                                                         profile.compute_slices}),
                 Code::Success);
     }
   }

@@ -46,6 +46,9 @@ void find_devices(Symbols symbols, Functions& f) {
   symbols.find(f.device_get_pci_info_v3, "nvmlDeviceGetPciInfo_v3");
   symbols.find(f.device_get_minor_number, "nvmlDeviceGetMinorNumber");
   symbols.find(f.device_get_memory_info, "nvmlDeviceGetMemoryInfo");
+  symbols.find(f.device_get_cuda_compute_capability, "nvmlDeviceGetCudaComputeCapability");
+  symbols.find(f.device_get_virtualization_mode, "nvmlDeviceGetVirtualizationMode");
+  symbols.find(f.device_get_gpu_fabric_info, "nvmlDeviceGetGpuFabricInfo");
   symbols.find(f.device_get_mig_mode, "nvmlDeviceGetMigMode");
   symbols.find(f.device_set_mig_mode, "nvmlDeviceSetMigMode");
   symbols.find(f.device_get_attributes_v2, "nvmlDeviceGetAttributes_v2");
@@ -82,6 +85,9 @@ void find_health(Symbols symbols, Functions& f) {
                "nvmlDeviceGetGraphicsRunningProcesses_v2");
   symbols.find(f.device_get_mps_compute_running_processes_v3,
                "nvmlDeviceGetMPSComputeRunningProcesses_v3");
+  symbols.find(f.device_get_nv_link_state, "nvmlDeviceGetNvLinkState");
+  symbols.find(f.device_get_nv_link_remote_device_type, "nvmlDeviceGetNvLinkRemoteDeviceType");
+  symbols.find(f.device_get_nv_link_remote_pci_info_v2, "nvmlDeviceGetNvLinkRemotePciInfo_v2");
   symbols.find(f.event_set_create, "nvmlEventSetCreate");
   symbols.find(f.device_register_events, "nvmlDeviceRegisterEvents");
   symbols.find(f.event_set_wait_v2, "nvmlEventSetWait_v2");

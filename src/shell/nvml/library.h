@@ -48,6 +48,9 @@ struct Functions {
   Function<Device, nvmlabi::PciInfo*> device_get_pci_info_v3;
   Function<Device, unsigned*> device_get_minor_number;
   Function<Device, nvmlabi::Memory*> device_get_memory_info;
+  Function<Device, int*, int*> device_get_cuda_compute_capability;
+  Function<Device, unsigned*> device_get_virtualization_mode;
+  Function<Device, nvmlabi::GpuFabricInfo*> device_get_gpu_fabric_info;
   Function<Device, unsigned*, unsigned*> device_get_mig_mode;
   Function<Device, unsigned, nvmlabi::Return*> device_set_mig_mode;
   Function<Device, nvmlabi::DeviceAttributes*> device_get_attributes_v2;
@@ -77,6 +80,10 @@ struct Functions {
   Function<Device, unsigned*, nvmlabi::ProcessInfo*> device_get_graphics_running_processes_v3;
   Function<Device, unsigned*, nvmlabi::ProcessInfo*> device_get_graphics_running_processes_v2;
   Function<Device, unsigned*, nvmlabi::ProcessInfo*> device_get_mps_compute_running_processes_v3;
+
+  Function<Device, unsigned, unsigned*> device_get_nv_link_state;
+  Function<Device, unsigned, unsigned*> device_get_nv_link_remote_device_type;
+  Function<Device, unsigned, nvmlabi::PciInfo*> device_get_nv_link_remote_pci_info_v2;
 
   Function<EventSet*> event_set_create;
   Function<Device, unsigned long long, EventSet> device_register_events;

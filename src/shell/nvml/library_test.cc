@@ -68,10 +68,13 @@ TEST(DriverOfAnAncientLibrary, AnswersFunctionNotFoundAndGoesOn) {
   Driver driver({KERF_FEW_NVML}, codec::builtin_catalogue());
   ASSERT_TRUE(driver.start());
   EXPECT_EQ(driver.look().code, Code::FunctionNotFound);
-  EXPECT_EQ(driver.perform(agent::CreateInstance{0, 19, 0, 1}), Code::FunctionNotFound);
-  EXPECT_EQ(driver.perform(agent::CreateCompute{0, 1, 1}), Code::FunctionNotFound);
-  EXPECT_EQ(driver.perform(agent::DestroyCompute{0, 1, 0, "MIG-x"}), Code::FunctionNotFound);
-  EXPECT_EQ(driver.perform(agent::DestroyInstance{0, 1, 19, 0}), Code::FunctionNotFound);
+  EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(0), 19, 0, 1}),
+            Code::FunctionNotFound);
+  EXPECT_EQ(driver.perform(agent::CreateCompute{driver.uuid_of(0), 1, 1}), Code::FunctionNotFound);
+  EXPECT_EQ(driver.perform(agent::DestroyCompute{driver.uuid_of(0), 1, 19, 0, 0, "MIG-x"}),
+            Code::FunctionNotFound);
+  EXPECT_EQ(driver.perform(agent::DestroyInstance{driver.uuid_of(0), 1, 19, 0}),
+            Code::FunctionNotFound);
   EXPECT_FALSE(driver.processes().known);
   EXPECT_TRUE(driver.news().xids.empty());
   EXPECT_EQ(driver.set_mig_mode(0, true).code, Code::FunctionNotFound);
@@ -103,10 +106,10 @@ TEST(DriverOfAHostileLibrary, IsNotBelievedInSize) {
       }
       ASSERT_LE(driver.gpus(), std::size_t{4 * Session::kGpusMax});
       ASSERT_LE(driver.processes().processes.size(), driver.gpus() * 2 * Session::kProcessesMax);
-      driver.perform(agent::CreateInstance{0, 19, 0, 1});
-      driver.perform(agent::CreateCompute{0, 1, 1});
-      driver.perform(agent::DestroyCompute{0, 1, 0, "MIG-x"});
-      driver.perform(agent::DestroyInstance{0, 1, 19, 0});
+      driver.perform(agent::CreateInstance{driver.uuid_of(0), 19, 0, 1});
+      driver.perform(agent::CreateCompute{driver.uuid_of(0), 1, 1});
+      driver.perform(agent::DestroyCompute{driver.uuid_of(0), 1, 19, 0, 0, "MIG-x"});
+      driver.perform(agent::DestroyInstance{driver.uuid_of(0), 1, 19, 0});
       driver.set_mig_mode(0, true);
       ASSERT_LE(driver.news().xids.size(), 320U);
       started += driver.started() ? 1 : 0;

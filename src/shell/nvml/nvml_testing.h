@@ -93,8 +93,10 @@ struct Rig {
   /// A slice with its compute instance; answers what is seen of it.
   agent::SeenInstance give(std::uint32_t gpu, std::uint16_t profile, std::uint8_t start,
                            std::uint8_t size, std::uint8_t slices) {
-    EXPECT_EQ(driver.perform(agent::CreateInstance{gpu, profile, start, size}), Code::Success);
-    EXPECT_EQ(driver.perform(agent::CreateCompute{gpu, at(gpu, start).gi, slices}), Code::Success);
+    EXPECT_EQ(driver.perform(agent::CreateInstance{driver.uuid_of(gpu), profile, start, size}),
+              Code::Success);
+    EXPECT_EQ(driver.perform(agent::CreateCompute{driver.uuid_of(gpu), at(gpu, start).gi, slices}),
+              Code::Success);
     return at(gpu, start);
   }
   agent::SeenInstance at(std::uint32_t gpu, std::uint8_t start) {

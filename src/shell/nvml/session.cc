@@ -126,6 +126,14 @@ Answer<std::string> Session::pci_bus_id(Device device) {
   return {code, code == Code::Success ? text_of(info.bus_id) : std::string()};
 }
 
+Answer<PciIds> Session::pci_ids(Device device) {
+  if (const auto code = refuse(device)) return {*code, {}};
+  nvmlabi::PciInfo info{};
+  const Code code = note(call_.device_get_pci_info_v3(device.raw, &info));
+  if (code != Code::Success) return {code, {}};
+  return {code, {info.pci_device_id, info.pci_subsystem_id}};
+}
+
 Answer<std::uint32_t> Session::minor_number(Device device) {
   if (const auto code = refuse(device)) return {*code, 0};
   unsigned minor = 0;

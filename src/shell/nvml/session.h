@@ -43,6 +43,10 @@ struct MemoryUse {
   std::uint64_t total_mib = 0;
   std::uint64_t used_mib = 0;
 };
+struct PciIds {
+  std::uint32_t device = 0;
+  std::uint32_t subsystem = 0;
+};
 struct MigMode {
   bool current = false;
   bool pending = false;
@@ -86,6 +90,16 @@ struct Attributes {
   std::uint32_t multiprocessors = 0;
   std::uint32_t compute_slices = 0;
   std::uint64_t memory_mib = 0;
+};
+struct ComputeCapability {
+  int major = 0;
+  int minor = 0;
+};
+/// One NVLink of a GPU.
+struct NvLink {
+  bool active = false;
+  bool to_switch = false;
+  std::string bus_id;  ///< of the GPU at its other end; "" if it is none
 };
 struct RunningProcess {
   std::uint32_t pid = 0;
@@ -136,8 +150,15 @@ class Session {
   Answer<std::string> uuid(Device device);  ///< printable, without blanks, never empty
   Answer<std::string> name(Device device);
   Answer<std::string> pci_bus_id(Device device);
+  /// Device and subsystem, packed as the driver does: 0x20B010DE.
+  Answer<PciIds> pci_ids(Device device);
   Answer<std::uint32_t> minor_number(Device device);
   Answer<MemoryUse> memory(Device device);
+  Answer<int> cuda_number();  ///< 12080 is 12.8
+  Answer<ComputeCapability> compute_capability(Device gpu);
+  Answer<bool> is_vgpu(Device gpu);
+  /// "<cluster UUID>.<clique id>"; "": it has joined no fabric.
+  Answer<std::string> clique(Device gpu);
   Answer<MigMode> mig_mode(Device gpu);
   /// The value is NVML's activation status, whether the mode took effect. Handles may be dead then.
   Answer<Code> set_mig_mode(Device gpu, bool enable);
@@ -160,6 +181,9 @@ class Session {
   Answer<ComputeInfo> info(ComputeInstance compute);
   Answer<Attributes> attributes(Device mig_device);
   Code destroy(ComputeInstance compute);
+
+  /// By number from 0. INVALID_ARGUMENT: past the last one; NOT_SUPPORTED: the GPU has none.
+  Answer<NvLink> nvlink(Device gpu, std::uint32_t link);
 
   /// With a context of any kind: CUDA, graphics, MPS. Of a GPU: those on its instances too.
   Answer<std::vector<RunningProcess>> processes(Device device);

@@ -33,6 +33,7 @@ Worker::Task Worker::task_of(agent::Effect effect) {
   return [this, effect = std::move(effect)](Driver& driver) {
     const auto answer = [&]<class Op>(const Op& op) {
       if constexpr (std::is_same_v<Op, agent::Look>) {
+        looked_ = true;
         agent::Looked looked = driver.look();
         looked.effect = effect.id;
         deliver_(std::move(looked));
@@ -69,8 +70,20 @@ void Worker::stop() {
     stopping_ = true;
     queue_.clear();
   }
-  wake_.notify_one();
+  wake_.notify_all();
   if (thread_.joinable()) thread_.join();
+}
+
+bool Worker::stop(std::chrono::milliseconds deadline) {
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    queue_.clear();
+    wake_.notify_all();
+    if (!wake_.wait_for(lock, deadline, [this] { return ended_; })) return false;
+  }
+  stop();
+  return true;
 }
 
 bool Worker::next(Task& task) {
@@ -90,13 +103,22 @@ void Worker::listen(Driver& driver) {
 }
 
 void Worker::run() {
-  Driver driver(options_.driver, catalogue_);
-  static_cast<void>(driver.start());  // a Look tries again, and tells
-  Task task;
-  while (next(task)) {
-    if (task) task(driver);
-    listen(driver);
+  {
+    Driver driver(options_.driver, catalogue_);
+    static_cast<void>(driver.start());  // a Look tries again, and tells
+    Generation generation = driver.generation();
+    Task task;
+    while (next(task)) {
+      looked_ = false;
+      if (task) task(driver);
+      listen(driver);
+      if (std::exchange(generation, driver.generation()) != driver.generation() && !looked_)
+        deliver_(agent::Doubt{});
+    }
   }
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  wake_.notify_all();
 }
 
 }  // namespace kerf::nvml

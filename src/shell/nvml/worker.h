@@ -15,7 +15,8 @@ namespace kerf::nvml {
 
 /// Owns a Driver, which is made, used and destroyed on a thread of its own. While there is nothing
 /// to do it asks for XIDs now and then, without waiting in the driver for them, so an operation
-/// never waits for that; while an operation takes long, XIDs wait.
+/// never waits for that; while an operation takes long, XIDs wait. When NVML had to be initialised
+/// anew outside a Look, it tells Doubt: the driver was loaded again, and nothing may be as it was.
 ///
 /// All members may be called from any thread; stop() and the destructor not from the worker's own.
 class Worker {
@@ -46,6 +47,10 @@ class Worker {
   /// Lets the operation that runs now end, and drops those that wait: theirs are not delivered.
   /// After it nothing is.
   void stop();
+  /// The same, for a driver that may never answer. False: the operation that runs now has not ended
+  /// in that time; the object must not be destroyed then (it would wait for it), so the program ends
+  /// by std::_Exit().
+  bool stop(std::chrono::milliseconds deadline);
 
  private:
   void run();
@@ -61,6 +66,8 @@ class Worker {
   std::condition_variable wake_;
   std::deque<Task> queue_;
   bool stopping_ = false;
+  bool ended_ = false;
+  bool looked_ = false;  ///< the worker's own: the task that ran last was a Look
   std::thread thread_;  // last: it uses all others
 };
 

@@ -61,16 +61,17 @@ TEST(Worker, DeliversTheOutcomeOfEachOperation) {
   EXPECT_EQ(first.effect, 7U);
   ASSERT_EQ(first.gpus.size(), 1U);
   EXPECT_TRUE(first.gpus[0].mode);
+  const std::string gpu = first.gpus[0].uuid;
 
-  ASSERT_TRUE(worker.submit(agent::Effect{8, agent::CreateInstance{0, 19, 2, 1}}));
+  ASSERT_TRUE(worker.submit(agent::Effect{8, agent::CreateInstance{gpu, 19, 2, 1}}));
   const auto made = inbox.next<agent::Done>();
   EXPECT_EQ(made.effect, 8U);
   EXPECT_EQ(made.code, Code::Success);
   ASSERT_TRUE(worker.submit(agent::Effect{9, agent::Look{}}));
   const auto instance = inbox.next<agent::Looked>().gpus.at(0).instances.at(0);
-  ASSERT_TRUE(worker.submit(agent::Effect{10, agent::CreateCompute{0, instance.gi, 1}}));
+  ASSERT_TRUE(worker.submit(agent::Effect{10, agent::CreateCompute{gpu, instance.gi, 1}}));
   EXPECT_EQ(inbox.next<agent::Done>().code, Code::Success);
-  ASSERT_TRUE(worker.submit(agent::Effect{11, agent::DestroyInstance{0, instance.gi, 19, 2}}));
+  ASSERT_TRUE(worker.submit(agent::Effect{11, agent::DestroyInstance{gpu, instance.gi, 19, 2}}));
   EXPECT_EQ(inbox.next<agent::Done>().code, Code::InUse);
 
   ASSERT_TRUE(worker.submit(agent::Effect{12, agent::AskHolders{agent::Source::Processes}}));
@@ -84,10 +85,10 @@ TEST(Worker, TellsXidsUnasked) {
   Inbox inbox;
   Worker worker(options(), codec::builtin_catalogue(), inbox.deliver());
   ASSERT_TRUE(worker.submit(agent::Effect{1, agent::Look{}}));
-  inbox.next<agent::Looked>();  // from here on it listens
+  const std::string gpu = inbox.next<agent::Looked>().gpus.at(1).uuid;  // from here on it listens
   machine.change([](simgpu::Driver& d) { return d.inject_xid(1, 94, 3), 0; });
   const auto xid = inbox.next<agent::Xid>();
-  EXPECT_EQ(xid.gpu, 1U);
+  EXPECT_EQ(xid.gpu, gpu);
   EXPECT_EQ(xid.gi, 3U);
   EXPECT_EQ(xid.xid, 94U);
 }

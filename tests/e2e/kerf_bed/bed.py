@@ -7,8 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import gpu
-from .common import E2E, PREFIX, BedError, Channel, folder_of, wait_until
+from . import control, gpu
+from .api import Api
+from .common import E2E, PREFIX, BedError, Channel, folder_of, plain_environment, wait_until
 from .keeper import IS_UP, lock_folder, remove_remains
 from .machine import check_machine
 from .node_root import OWN
@@ -236,10 +237,76 @@ class Bed:
         if wait:
             self.wait(f"node {name} Ready", lambda: self.node_is_ready(name))
 
+    def node_reboot(self, name, wait=True):
+        """Switches it off and on. /var stays; /run, processes, pods' containers and GPU instances do not.
+
+        Its boot id is another one then; MIG mode is on again if it was to be when the node came up."""
+        self.output([sys.executable, "-B", "-m", "kerf_bed.node", "reboot", self.folder, name],
+                    env={"PYTHONPATH": str(E2E)})
+        boot_id = (self.folder / "nodes" / name / "boot-id").read_text().strip()
+        if wait:
+            self.wait(f"node {name} Ready after its reboot", lambda: self.node_is_ready(name) and self.get(
+                "node", name)["status"]["nodeInfo"]["bootID"] == boot_id)
+
     def node_down(self, name):
         """Ends everything that runs on the node, as if its machine had been switched off."""
         self.output([sys.executable, "-B", "-m", "kerf_bed.node", "down", self.folder, name],
                     env={"PYTHONPATH": str(E2E)})
+
+    def node_root(self, name):
+        """Where a process of this machine sees the node's file system, until its next reboot."""
+        folder = str(self.folder / "nodes" / name)
+        for entry in Path("/proc").iterdir():
+            try:
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if words[-2:-1] == [folder] and "kerf_bed.node_init" in words and "unshare" not in words[0]:
+                return entry / "root"
+        raise BedError(f"node {name} is not up in bed {self.name}")
+
+    def order(self, verb, service, node=None, **more):
+        """Starts, stops, kills a service of a node, or of the control plane: see control.py."""
+        folder = self.folder / "nodes" / node if node else self.folder
+        if not (folder / control.NAME).exists():
+            raise BedError(f"{f'node {node}' if node else f'bed {self.name}'} is not up")
+        return control.order(folder, verb, service, **more)
+
+    def restart(self, service, node=None, signal=signal.SIGTERM):
+        """Ends it and starts it at once; its new process id."""
+        self.order("stop", service, node, signal=signal)
+        return self.order("start", service, node)["pid"]
+
+    def run_service(self, service, command, node=None, env=None, at_boot=False, ready=()):
+        """Runs a program as a service: started again whenever it ends, its output in the log of its name.
+        In place of another of that name, which is told to end by SIGTERM.
+
+        at_boot   it is started again, before kubelet, when the node reboots
+        ready     a command; kubelet then starts once that has succeeded
+        """
+        command = [str(word) for word in command]
+        folder = self.folder / "nodes" / node if node else self.folder
+        own = json.loads((folder / "node.json").read_text())["env"] if node else {}
+        environment = plain_environment(self.options["parts"], **own, **(env or {}))
+        if at_boot:
+            (folder / "at-boot").mkdir(exist_ok=True)
+            (folder / "at-boot" / f"{service}.json").write_text(json.dumps(
+                {"command": command, "environment": environment, "ready": [str(word) for word in ready]}))
+        return self.order("run", service, node, command=command, environment=environment)["pid"]
+
+    def log(self, service, node=None):
+        """The file in which its output is."""
+        return (self.folder / "nodes" / node if node else self.folder) / "log" / f"{service}.log"
+
+    def api(self, token=None):
+        """A client of the API server, as the administrator or by a token."""
+        return Api(self.folder / "pki", pid=self.pid1, token=token)
+
+    def tell_gpus(self, node, *action):
+        """Lets something happen to the node's simulated GPUs: "xid", "79", "gpu=0"."""
+        folder = self.folder / "nodes" / node
+        gpu.tell_machine(folder / "gpus", json.loads((folder / "node.json").read_text())["gpu_build"],
+                         *action)
 
     def nodes(self):
         """Names of the real nodes that are up."""

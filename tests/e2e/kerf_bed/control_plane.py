@@ -38,7 +38,7 @@ class ControlPlane:
         self.parts, self.pki = Path(self.options["parts"]), folder / "pki"
         self.kubeconfig = folder / "kubeconfig"
         self.environment = plain_environment(self.parts, KUBECACHEDIR=str(folder / "kubectl-cache"))
-        self.init = Init(channel, folder / "log")
+        self.init = Init(channel, folder)
         self.api = None
         self.started = time.monotonic()
 

@@ -5,6 +5,7 @@ libraries, /dev/nvidia*, /proc/driver/nvidia, the PCI bus, nvidia-smi on the PAT
 """
 import os
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -52,3 +53,35 @@ def make_machine(folder, build, boards, mig):
         (f"{build}/lib/libnvidia-ml.so.1", LIBRARIES / "libnvidia-ml.so.1"),
         (f"{build}/kerf-fake-driver", "/usr/bin/kerf-fake-driver"),
         (f"{build}/kerf-fake-driver", "/usr/bin/nvidia-smi")]]
+
+
+def reboot_machine(folder, build, mig):
+    """What a reboot leaves: no instances, and MIG mode only on Ampere; with `mig` it is on again
+    everywhere before anything else starts, as by a unit in a node's user data."""
+    tell_machine(folder, build, "reboot")
+    if mig:
+        subprocess.run([sys.executable, "-c", SET_MODE, f"{build}/lib/libnvidia-ml.so.1"], check=True,
+                       env={**os.environ, "KERF_FAKE_DRIVER": str(folder)})
+
+
+def tell_machine(folder, build, *action):
+    """Lets something happen to it: an action of a script of kerf-fake-driver, in words."""
+    done = subprocess.run([f"{build}/kerf-fake-driver", "--machine", folder, "do", *action],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise BedError(done.stderr.strip())
+
+
+SET_MODE = """
+import ctypes, sys
+nvml = ctypes.CDLL(sys.argv[1])
+def call(name, *words, fine=(0,)):
+    code = getattr(nvml, name)(*words)
+    assert code in fine, f"{name}: {code}"
+call("nvmlInit_v2")
+count, device, activation = ctypes.c_uint(), ctypes.c_void_p(), ctypes.c_uint()
+call("nvmlDeviceGetCount_v2", ctypes.byref(count))
+for index in range(count.value):
+    call("nvmlDeviceGetHandleByIndex_v2", index, ctypes.byref(device))
+    call("nvmlDeviceSetMigMode", device, 1, ctypes.byref(activation), fine=(0, 3))
+"""

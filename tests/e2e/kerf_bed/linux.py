@@ -2,10 +2,11 @@
 import ctypes
 import os
 import signal
+import socket
 
 MS_REC, MS_BIND, MS_PRIVATE = 0x4000, 0x1000, 1 << 18
 MNT_DETACH = 2
-CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWCGROUP, CLONE_NEWNET = 0x02000000, 0x40000000
 _PR_SET_PDEATHSIG = 1
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
@@ -47,6 +48,16 @@ def enter_root(folder):
 
 def unshare_cgroup():
     _check(_libc.unshare(CLONE_NEWCGROUP), "unshare of the cgroup namespace")
+
+
+def connect_in_network_of(pid, address, timeout):
+    """A TCP connection made in the network namespace of a process; only this thread goes there, and returns."""
+    with open(f"/proc/{pid}/ns/net", "rb") as theirs, open("/proc/thread-self/ns/net", "rb") as ours:
+        _check(_libc.setns(theirs.fileno(), CLONE_NEWNET), f"setns to the network of process {pid}")
+        try:
+            return socket.create_connection(address, timeout)
+        finally:
+            _check(_libc.setns(ours.fileno(), CLONE_NEWNET), "setns back")
 
 
 def die_with_parent(parent):

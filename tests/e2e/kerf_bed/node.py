@@ -1,6 +1,7 @@
-"""Starts and stops a real node; runs inside the bed.
+"""Starts, reboots and stops a real node; runs inside the bed.
 
     python3 -m kerf_bed.node up FOLDER NAME [OPTIONS]     OPTIONS: JSON as of Bed.node_up
+    python3 -m kerf_bed.node reboot FOLDER NAME
     python3 -m kerf_bed.node down FOLDER NAME
 """
 import fcntl
@@ -117,7 +118,15 @@ class Node:
             route add 10.244.{number}.0/24 via 10.0.{number}.2 dev node-{number}
             """)
 
-    def down(self):
+    def reboot(self):
+        """Switched off and on: /var and what is written in it stay, /run and the GPUs' instances go."""
+        self.switch_off()
+        options = json.loads((self.folder / "node.json").read_text())
+        if options["gpus"]:
+            gpu.reboot_machine(self.folder / "gpus", options["gpu_build"], options["mig"])
+        self.boot(options["number"])
+
+    def switch_off(self):
         """Kills process 1 of the node, and with it its daemons, its pods and all that runs in it."""
         if not self.folder.exists():
             raise BedError(f"node {self.name} is not up")
@@ -126,8 +135,12 @@ class Node:
             if is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
             wait_until(f"end of node {self.name}", lambda: not is_alive(pid), 60, 0.01)
+            (self.folder / "pid").unlink()
         cgroups.remove(self.bed["name"], self.name)
         subprocess.run(["ip", "link", "delete", self.link], stderr=subprocess.DEVNULL, check=False)
+
+    def down(self):
+        self.switch_off()
         shutil.copytree(self.folder / "log", self.bed_folder / "log" / self.name, dirs_exist_ok=True)
         # Its name is free only when all is gone; until then its number is kept, too.
         for entry in self.folder.iterdir():
@@ -143,6 +156,8 @@ def main():
         node = Node(folder, name)
         if verb == "up":
             node.up(json.loads(sys.argv[4]) if len(sys.argv) > 4 else {})
+        elif verb == "reboot":
+            node.reboot()
         else:
             node.down()
     except (BedError, OSError) as error:

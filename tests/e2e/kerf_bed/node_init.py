@@ -65,7 +65,7 @@ class NodeInit:
         self.options = json.loads((folder / "node.json").read_text())
         self.parts = Path(self.options["parts"])
         self.environment = plain_environment(self.parts, **self.options["env"])
-        self.init = Init(None, folder / "log")
+        self.init = Init(None, folder)
 
     def up(self):
         cgroups.enter(self.options["bed"], self.options["name"])
@@ -74,6 +74,13 @@ class NodeInit:
         socket.sethostname(self.options["name"][:63])
         self.network()
         self.containerd()
+        for file in sorted((self.folder / "at-boot").glob("*.json")):
+            service = json.loads(file.read_text())
+            self.init.start(file.stem, service["command"], service["environment"])
+            if service["ready"]:
+                self.init.wait_until(file.stem, lambda service=service: subprocess.run(
+                    service["ready"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    env=service["environment"], check=False).returncode == 0, SLOW)
         self.kubelet()
 
     def network(self):

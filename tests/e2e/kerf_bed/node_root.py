@@ -1,6 +1,8 @@
 """The file system of a node: the machine's programs, with /etc, /var, /run and /dev of its own."""
 import os
+import shutil
 import subprocess
+import uuid
 from pathlib import Path
 
 from . import cgroups, linux
@@ -15,14 +17,17 @@ STAGE = Path("/.kerf-bed")  # what is waiting to be bound at its place
 
 
 class NodeRoot:
-    """Built in `folder`; the mounts are seen by this process's mount namespace only."""
+    """Built in `folder`; the mounts are seen by this process's mount namespace only.
+
+    What outlives a reboot: /var, and the machine's id; /etc is written anew."""
 
     def __init__(self, folder, options):
         self.folder, self.options = folder, options
         self.root = folder / "root"
 
     def enter(self):
-        self.root.mkdir()
+        self.forget_last_boot()
+        self.root.mkdir(exist_ok=True)
         linux.bind(self.root, self.root)
         self.share_machine()
         self.make_etc_var_run()
@@ -40,6 +45,15 @@ class NodeRoot:
                     step(staged, target)
                 except OSError as error:
                     raise BedError(f"--bind to {target}: {error}") from error
+
+    def forget_last_boot(self):
+        """Mount points and the like; nothing is mounted there, those mounts went with their namespace."""
+        for entry in [*self.root.glob("*"), *self.root.glob(".*"), self.folder / "sysctl",
+                      *self.folder.glob("overlay-*")]:
+            if entry.is_symlink() or entry.is_file():
+                entry.unlink()
+            elif entry.is_dir() and entry != self.root / "var":
+                shutil.rmtree(entry)
 
     def share_machine(self):
         """The machine's other folders. First the one in which this root is, lest it shows all others."""
@@ -61,14 +75,18 @@ class NodeRoot:
         subprocess.run(["cp", "-a", "/etc/.", self.root / "etc"], check=True)
         for name in ("cni/net.d", "cdi", "containerd", "kubernetes"):
             (self.root / "etc" / name).mkdir(parents=True, exist_ok=True)
-        (self.root / "etc/machine-id").write_text(os.urandom(16).hex() + "\n")
+        machine_id = self.folder / "machine-id"
+        if not machine_id.exists():
+            machine_id.write_text(os.urandom(16).hex() + "\n")
+        shutil.copy(machine_id, self.root / "etc/machine-id")
         (self.root / "etc/hostname").write_text(self.options["name"] + "\n")
         for name in ("lib", "log", "cache", "spool", "tmp"):
-            (self.root / "var" / name).mkdir(parents=True)
+            (self.root / "var" / name).mkdir(parents=True, exist_ok=True)
         (self.root / "var/tmp").chmod(0o1777)
         (self.root / "run/lock").mkdir()
-        (self.root / "var/run").symlink_to("../run")
-        (self.root / "var/lock").symlink_to("../run/lock")
+        for name, target in (("run", "../run"), ("lock", "../run/lock")):
+            if not (self.root / "var" / name).is_symlink():
+                (self.root / "var" / name).symlink_to(target)
 
     def make_dev(self):
         dev = self.root / "dev"
@@ -100,6 +118,9 @@ class NodeRoot:
                 copy = self.folder / "sysctl" / name.replace("/", ".")
                 copy.write_text(place.read_text())
                 linux.bind(copy, place)
+        boot_id = self.folder / "boot-id"
+        boot_id.write_text(f"{uuid.uuid4()}\n")
+        linux.bind(boot_id, self.root / "proc/sys/kernel/random/boot_id")
 
     def keep_visible(self, paths):
         """What the bed itself uses must be where it was, even if that is a folder of the node's own."""

@@ -1,0 +1,93 @@
+// Host::Impl: the hands of the agent's mind and what they share.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/agent/labels.h"
+#include "shell/agent/cluster.h"
+#include "shell/agent/host.h"
+#include "shell/agent/recorder.h"
+#include "shell/apiserver/client.h"
+#include "shell/runtime/loop.h"
+#include "shell/runtime/serial.h"
+#include "shell/web/server.h"
+
+namespace kerf::shell {
+
+class Host::Impl {
+ public:
+  Impl(HostOptions options, const gpu::Catalogue& catalogue, telemetry::Log log);
+
+  Result<Ending> run();
+
+ private:
+  // host.cc: beginning, the step, the end
+  Result<void> begin();
+  Result<void> begin_web();
+  void start_mind();
+  void start_layout();
+  void tell(agent::Event event);
+  /// From any thread. False: the queue is full or the loop has ended.
+  bool post(agent::Event event);
+  void step();
+  void say_goodbye();
+  void wait_for_withdrawal(runtime::Instant until);
+  void end(Ending::How how, std::string why);
+  Ending stop();
+
+  // host_effects.cc
+  void act(const agent::Effect& effect);
+  void write_journal(agent::EffectId effect, const agent::Journal& journal);
+  void write_cdi(agent::EffectId effect, const agent::WriteCdi& action);
+  void remove_cdi(agent::EffectId effect, const std::string& device);
+  void report(agent::EffectId effect, control::GpuNodeStatus status);
+  void wake_at(agent::Instant at);
+  /// Runs `work` on the disk's thread; its outcome is that of the effect.
+  void on_disk(agent::EffectId effect, const char* what, std::function<Result<void>()> work);
+  /// Writes the status once more on the host's own account, with what the mind does not know of:
+  /// labels that came late, that it is leaving. Repeated until it is written.
+  void report_own();
+  void own_report_done(agent::Code code);
+  void read_facts();
+  void read_memory();
+  web::Response healthy();
+
+  HostOptions options_;
+  const gpu::Catalogue& catalogue_;
+  telemetry::Log log_;
+  telemetry::Metrics metrics_;
+  runtime::Loop loop_;
+  Recorder recorder_;
+  Disk disk_;
+  DeviceFiles files_;
+  agent::Agent mind_;
+  std::vector<agent::Event> inbox_;
+  runtime::TimerId wake_;
+
+  std::optional<agent::NodeFacts> facts_;
+  bool reading_facts_ = false;
+  std::string files_trouble_;                       ///< said last
+  std::map<std::string, std::uint32_t> minors_;     ///< device minors by UUID
+  std::optional<control::GpuNodeStatus> reported_;  ///< as the mind had it last
+  bool owes_report_ = false;                        ///< report_own() has not been done
+  bool following_ = false;                          ///< a layout file was followed
+  bool leaving_ = false;
+  std::atomic<bool> ready_{false};
+  std::atomic<std::int64_t> stuck_ms_{0};
+  Ending ending_;
+
+  // Last made, first destroyed: they call back.
+  std::unique_ptr<runtime::Serial> disk_thread_;
+  std::unique_ptr<DriverHand> driver_;
+  std::unique_ptr<kubelet::Kubelet> kubelet_;
+  std::unique_ptr<apiserver::Client> client_;
+  std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<LayoutFile> layout_;
+  std::unique_ptr<web::Server> web_;
+};
+
+}  // namespace kerf::shell
