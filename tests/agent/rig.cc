@@ -41,14 +41,14 @@ std::string resource_of(const std::string& profile) {
   return "nvidia.com/mig-" + name;
 }
 
+int code_of(int status) { return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status); }
+
+}  // namespace
+
 std::string id_of(const Wanted& slice) {
   return control::device_id(static_cast<std::uint32_t>(slice.gpu), slice.profile,
                             static_cast<std::uint8_t>(slice.start));
 }
-
-int code_of(int status) { return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status); }
-
-}  // namespace
 
 Rig::Rig(const Options& options)
     : state_(options.state.empty() ? folder_.at("state") : options.state),
@@ -70,6 +70,21 @@ Rig::Rig(const Options& options)
   });
   EXPECT_TRUE(cut.has_value());
   kubelet_.start();
+  if (!options.cordoned) return;
+  web::Server::Options server;
+  server.address = "127.0.0.1";
+  auto api =
+      web::Server::start(server, {{"/api/v1/nodes/n1", [](const web::Request&) {
+                                     return web::Response{200,
+                                                          R"({"kind":"Node","apiVersion":"v1",)"
+                                                          R"("metadata":{"name":"n1","uid":"u1"},)"
+                                                          R"("spec":{"unschedulable":true}})",
+                                                          "application/json"};
+                                   }}});
+  if (api) api_ = *std::move(api);
+  else ADD_FAILURE() << api.error().message();
+  folder_.write("token", "t");
+  folder_.write("ca", "not used");
 }
 
 Rig::~Rig() {
@@ -100,11 +115,15 @@ void Rig::layout(const std::vector<Wanted>& slices) {
 void Rig::start(int kill_after) {
   int pipe_ends[2] = {-1, -1};
   ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
-  const std::vector<std::string> words = {
+  std::vector<std::string> words = {
       KERFD,           "agent",       "--layout",       at("layout.yaml"), "--state",
       state_,          "--kubelet",   at("kubelet"),    "--cdi",           at("cdi"),
       "--driver-root", at("machine"), "--nvml-library", KERF_FAKE_NVML,    "--metrics",
       metrics_};
+  if (api_)
+    words.insert(words.end(), {"--node-name", "n1", "--api-server",
+                               "http://127.0.0.1:" + std::to_string(api_->port()), "--ca", at("ca"),
+                               "--token", at("token")});
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);

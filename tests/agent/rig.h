@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -15,6 +16,7 @@
 
 #include "base/temporary_folder_testing.h"
 #include "shell/kubelet/fake_kubelet_testing.h"
+#include "shell/web/server.h"
 #include "simgpu/driver.h"
 
 namespace kerf::rig {
@@ -26,6 +28,9 @@ struct Wanted {
   int start = 0;
   bool published = true;
 };
+
+/// control::device_id().
+std::string id_of(const Wanted& slice);
 
 /// What stands on the machine: "gpu0 1g.10gb@3 <MIG UUID>", and "... incomplete" of a GPU instance
 /// without compute instance.
@@ -40,6 +45,8 @@ class Rig {
     std::optional<simgpu::Latencies> latencies;  ///< of every call, in place of that
     std::string state;                           ///< folder of the journal; "": in the rig's own
     std::string metrics = "off";                 ///< --metrics
+    /// With an API server that says that the node is cordoned, and knows of nothing else.
+    bool cordoned = false;
   };
   explicit Rig(const Options& options);
   ~Rig();
@@ -47,6 +54,7 @@ class Rig {
   Rig& operator=(const Rig&) = delete;
 
   void layout(const std::vector<Wanted>& slices);
+  const std::vector<Wanted>& wanted() const { return wanted_; }
   /// Starts the agent. It is killed by SIGKILL right after it wrote its `kill_after`-th line of log
   /// (0: it is not).
   void start(int kill_after = 0);
@@ -65,7 +73,7 @@ class Rig {
   /// Lines of all runs so far.
   std::vector<std::string> log() const;
   int lines() const;
-  /// Waits until `condition` holds, half a minute at most, looking every few milliseconds; what is
+  /// Waits until `condition` holds, a minute at most, looking every few milliseconds; what is
   /// waited for is never assumed to take a time.
   bool wait_for(const std::function<bool()>& condition) const;
 
@@ -86,6 +94,7 @@ class Rig {
   std::vector<Wanted> wanted_;
   std::set<std::string> resources_;
   kubelet::FakeKubelet kubelet_;
+  std::unique_ptr<web::Server> api_;
   pid_t pid_ = -1;
   std::thread reader_;
   mutable std::mutex mutex_;

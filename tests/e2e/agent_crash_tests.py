@@ -1,6 +1,6 @@
 """The agent is killed at every step of a cut that can be seen from outside. Run by bed_test.py.
 
-KERF_CRASH_NODES: how many nodes share the work, at the same time (default: 4). KERF_CRASH_STRIDE: only every n-th step
+KERF_CRASH_NODES: how many nodes share the work, at the same time (default: 6). KERF_CRASH_STRIDE: only every n-th step
 (default: 1).
 
 A step is a change of a file: the journal is replaced, an instance or compute instance of the driver comes
@@ -13,7 +13,7 @@ from agent_bed import AgentTest, gpu_pod, running
 from fs_events import Steps
 from layouts import layout
 
-NODES = int(os.environ.get("KERF_CRASH_NODES", "4"))
+NODES = int(os.environ.get("KERF_CRASH_NODES", "6"))
 STRIDE = int(os.environ.get("KERF_CRASH_STRIDE", "1"))
 # One slice is in use all the time; two that are free give way to one, and the other way round.
 LAYOUTS = ("1g.10gb@0 1g.10gb@2 1g.10gb@3 3g.40gb@4", "1g.10gb@0 2g.20gb@2 3g.40gb@4")

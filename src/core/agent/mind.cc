@@ -82,6 +82,10 @@ void Agent::Mind::hear(const Wanted& event) {
   if (same && event.generation < wanted_->generation) return;
   // A list that is older than what a run before this one followed.
   if (journal_.uid == event.uid && event.generation < journal_.generation) return;
+  if (same && event.generation > wanted_->generation) {  // whoever writes it is there
+    renewed_seen_ = now_;
+    away_ = false;
+  }
   wanted_ = event;
 }
 

@@ -318,6 +318,28 @@ TEST(AgentInTrouble, WhatWasLentIsTakenBackByTheSpecOnly) {
   EXPECT_EQ(world.wrong(), Ids{});
 }
 
+// A controller that is back and parks what was lent need not wait until its Lease is read again.
+TEST(AgentInTrouble, BelievesThatWhoWritesTheSpecIsThere) {
+  World world({"A100-40"});
+  at_rest(world, "!3g.20gb@0 !3g.20gb@4");
+  const Instant renewed = world.now;
+  world.tell(Lease{true, renewed});
+  world.run_for(61'000);
+  world.tell(Lease{true, renewed});
+  world.settle();
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), (Ids{"gpu0/3g.20gb@0", "gpu0/3g.20gb@4"}));
+  world.want({cut("3g.20gb@0 3g.20gb@4")});
+  world.settle();
+  world.want({cut("!3g.20gb@0 !3g.20gb@4")});
+  world.settle();
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb"), Ids{});
+  world.run_for(61'000);  // and then it is away again
+  world.tell(Lease{true, renewed});
+  world.settle();
+  EXPECT_EQ(world.healthy("nvidia.com/mig-3g.20gb").size(), 2U);
+  EXPECT_EQ(world.wrong(), Ids{});
+}
+
 TEST(AgentInTrouble, PrefersDevicesThatStay) {
   World world({"A100-40"});
   at_rest(world, "1g.5gb@0 1g.5gb@1 1g.5gb@2");

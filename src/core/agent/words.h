@@ -119,8 +119,8 @@ struct Process {
   std::uint32_t pid = 0;
   auto operator<=>(const Process&) const = default;
 };
-/// The answer to AskHolders; or unasked (effect 0), when the host sees that it changed: it looks at
-/// PodResources about once a second. Unasked ones never permit anything.
+/// The answer to AskHolders; or unasked (effect 0), when the host sees that it changed, of
+/// PodResources or of Checkpoint. Unasked ones never permit anything.
 struct Holders {
   EffectId effect = 0;
   Source source = Source::PodResources;

@@ -77,7 +77,21 @@ web::Response Host::Impl::healthy() {
   return {503, "the agent does not get to its work\n"};
 }
 
+Result<void> Host::Impl::begin_client() {
+  if (!options_.api) return {};
+  apiserver::Client::Options client;
+  client.credentials = *options_.api;
+  client.user_agent = "kerfd-agent/" + options_.version;
+  client.field_manager = "kerf-agent";
+  Hasher seed;
+  seed.add(std::string_view(options_.node));
+  client.seed = seed.value();
+  KERF_TRY(client_, apiserver::Client::start(client));
+  return {};
+}
+
 Result<void> Host::Impl::begin() {
+  KERF_CHECK_OK(begin_client());  // before anything is made on the machine
   if (const auto opened = disk_.open(); !opened) {
     if (opened.error().code() == ErrorCode::Conflict)
       return tl::unexpected(Error(opened.error()).within("another agent runs on this node"));
@@ -92,15 +106,7 @@ Result<void> Host::Impl::begin() {
                                          [this](agent::Event event) { tell(std::move(event)); });
   kubelet_ = std::make_unique<kubelet::Kubelet>(
       options_.kubelet, [this](agent::Event event) { return post(std::move(event)); });
-  if (!options_.api) return {};
-  apiserver::Client::Options client;
-  client.credentials = *options_.api;
-  client.user_agent = "kerfd-agent/" + options_.version;
-  client.field_manager = "kerf-agent";
-  Hasher seed;
-  seed.add(std::string_view(options_.node));
-  client.seed = seed.value();
-  KERF_TRY(client_, apiserver::Client::start(client));
+  if (!client_) return {};
   Cluster::Options cluster;
   cluster.node = options_.node;
   cluster.lease_namespace = options_.lease_namespace;

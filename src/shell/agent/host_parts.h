@@ -27,6 +27,7 @@ class Host::Impl {
  private:
   // host.cc: beginning, the step, the end
   Result<void> begin();
+  Result<void> begin_client();
   Result<void> begin_web();
   void start_mind();
   void start_layout();

@@ -24,7 +24,7 @@ class Worker {
   struct Options {
     Driver::Options driver;
     std::size_t queue_max = 64;                   ///< operations that wait
-    std::chrono::milliseconds listen_every{100};  ///< for XIDs
+    std::chrono::milliseconds listen_every{250};  ///< for XIDs; half of what an idle agent costs
   };
   using Task = std::function<void(Driver&)>;
   /// Is called on the worker's thread, so it should only pass the event on. Gets the outcome of
