@@ -72,6 +72,8 @@ bench: build
 	@build/release/bench/kerf_scale_bench build/bench </dev/null
 	$(call say,bench: cost of a call on the simulated driver)
 	@build/release/bench/kerf_fake_driver_bench build/bench </dev/null
+	$(call say,bench: the node agent (5 minutes))
+	@build/release/bench/kerf_agent_bench build/bench </dev/null
 
 plots:
 	@tools/plot

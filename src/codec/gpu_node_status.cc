@@ -28,6 +28,7 @@ constexpr std::size_t kConditionsMax = 64;
 constexpr std::size_t kMessageBytesMax = 32'768;  // what metav1.Condition may hold
 
 /// In SliceState's order.
+constexpr std::string_view kLeaving = "Leaving";
 constexpr std::array<std::string_view, 5> kStates = {"Creating", "Free", "Used", "Retiring",
                                                      "Lost"};
 
@@ -84,9 +85,12 @@ Result<void> read_condition(const Field& condition, GpuNodeStatus& status) {
   KERF_TRY(const std::string word, given_text(condition, "status"));
   const bool is_true = word == "True";
   if (type == "Cut") status.cut = is_true;
-  if (type == "Ready") status.ready = is_true;
-  if (type != "Degraded" || !is_true) return {};
   KERF_TRY(const std::string reason, given_text(condition, "reason", 1024));
+  if (type == "Ready") {
+    status.ready = is_true;
+    status.leaving = !is_true && reason == kLeaving;
+  }
+  if (type != "Degraded" || !is_true) return {};
   status.degraded = reason_of(reason);
   return store(given_text(condition, "message", kMessageBytesMax), status.message);
 }
@@ -197,7 +201,11 @@ Node conditions_node(const GpuNodeStatus& status, const StatusTimes& times) {
                                  : degraded                      ? "Degraded"
                                                                  : "Cutting";
   add("Cut", status.cut, status.cut ? "AsWanted" : uncut, "");
-  add("Ready", status.ready, status.ready ? "Registered" : "KubeletAway", "");
+  add("Ready", status.ready,
+      status.ready     ? "Registered"
+      : status.leaving ? kLeaving
+                       : "KubeletAway",
+      "");
   add("Degraded", degraded, degraded ? control::to_string(status.degraded) : "AsExpected",
       degraded ? bounded(status.message) : "");
   return conditions;

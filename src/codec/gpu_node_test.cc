@@ -213,6 +213,9 @@ TEST(GpuNodeStatus, GivesAReasonForEachCondition) {
   GpuNodeStatus status;
   EXPECT_EQ(reasons(status),
             "Cut=False:NotWanted Ready=False:KubeletAway Degraded=False:AsExpected ");
+  status.leaving = true;
+  EXPECT_EQ(reasons(status), "Cut=False:NotWanted Ready=False:Leaving Degraded=False:AsExpected ");
+  status.leaving = false;
   status.observed_generation = 1;
   status.ready = true;
   EXPECT_EQ(reasons(status), "Cut=False:Cutting Ready=True:Registered Degraded=False:AsExpected ");

@@ -14,8 +14,8 @@ int main(int argc, char** argv) {
     return kerf::daemon::kBadInput;
   }
   try {
-    const int code = kerf::daemon::run_program(
-        std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+    const int code =
+        kerf::daemon::run_program(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
     // Nothing is left to write. gRPC's threads may still run, and abort when the library's own
     // objects are destroyed under them (seen with 1.51.1).
     std::_Exit(code);

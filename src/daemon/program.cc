@@ -105,24 +105,27 @@ ExitCode print(std::string_view text, ExitCode code) {
   return kBadInput;
 }
 
-/// Where the driver's library is: where the loader finds it, else among the machine's own files.
-std::string nvml_library(const AgentOptions& options) {
-  if (options.nvml_library) return *options.nvml_library;
+/// Where the driver's library may be: where the loader finds it, else among the machine's own
+/// files, which may come later than this program.
+nvml::Driver::Options driver_options(const AgentOptions& options) {
+  nvml::Driver::Options driver;
+  if (options.nvml_library) {
+    driver.library = *options.nvml_library;
+    return driver;
+  }
   std::string root = options.driver_root;
   while (root.ends_with('/')) root.pop_back();
-  if (root.empty()) return nvml::kLibraryName;
+  if (root.empty()) return driver;
   for (const char* folder :
        {"/run/nvidia/driver/usr/lib64", "/run/nvidia/driver/usr/lib/x86_64-linux-gnu",
         "/run/nvidia/driver/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib/x86_64-linux-gnu",
-        "/usr/lib/aarch64-linux-gnu"}) {
-    const std::string path = root + folder + "/" + nvml::kLibraryName;
-    if (::access(path.c_str(), R_OK) == 0) return path;
-  }
-  return nvml::kLibraryName;
+        "/usr/lib/aarch64-linux-gnu"})
+    driver.candidates.push_back(root + folder + "/" + nvml::kLibraryName);
+  return driver;
 }
 
 ExitCode print_inventory(const AgentOptions& options) {
-  nvml::Driver driver({nvml_library(options)}, codec::builtin_catalogue());
+  nvml::Driver driver(driver_options(options), codec::builtin_catalogue());
   const auto inventory = driver.inventory();
   if (!inventory) {
     say(fmt::format("kerfd agent: {}", inventory.error().message()));
@@ -162,7 +165,7 @@ Result<shell::HostOptions> host_options(const AgentOptions& options) {
                 host.disk.cdi_folder};
   host.kubelet.folder = absolute(options.kubelet_folder) + "/device-plugins";
   host.kubelet.pod_resources = absolute(options.kubelet_folder) + "/pod-resources/kubelet.sock";
-  host.driver.worker.driver.library = nvml_library(options);
+  host.driver.worker.driver = driver_options(options);
   host.metrics = options.metrics != "off";
   if (host.metrics) {
     KERF_TRY(const auto address, parse_address(options.metrics));
@@ -179,9 +182,10 @@ Result<agent::Rehearsal> rehearsal(const AgentOptions& options) {
   KERF_TRY(const agent::NodeRead node, shell::read_node(driver, host.disk, host.kubelet));
   KERF_TRY(const control::GpuNodeSpec wanted, shell::read_layout(*host.layout, driver, catalogue));
   if (!node.kubelet_up)
-    say(fmt::format("kerfd agent: kubelet does not answer at {}: who holds which slice is not known, "
-                    "so none would be taken, and none would be offered",
-                    host.kubelet.pod_resources));
+    say(fmt::format(
+        "kerfd agent: kubelet does not answer at {}: who holds which slice is not known, "
+        "so none would be taken, and none would be offered",
+        host.kubelet.pod_resources));
   return agent::rehearse(catalogue, node, wanted);
 }
 
@@ -208,14 +212,15 @@ ExitCode run_agent(const AgentOptions& options) {
   }
   auto host = std::make_unique<shell::Host>(*std::move(host_with), codec::builtin_catalogue(), log);
   const auto ending = host->run();
+  // The program ends with this. A thread may be in a call that does not come back (a driver, a
+  // disk), and what it uses must not be destroyed under it.
+  static_cast<void>(host.release());
   if (!ending) {
     say(fmt::format("kerfd agent: {}", ending.error().message()));
     return kBadInput;
   }
   const ExitCode code = ending->how == shell::Ending::How::Refused ? kTrouble : kAllRead;
   if (code != kAllRead) say(fmt::format("kerfd agent: {}", ending->why));
-  // A thread is in a call that does not come back, so nothing that it uses may be destroyed.
-  if (ending->stuck) static_cast<void>(host.release());
   return code;
 }
 

@@ -37,6 +37,7 @@ void AgentHost::start(const std::string& boot_id) {
   }
   for (const auto& [device, uuid] : world_.disk.cdi) started.cdi.push_back({device, uuid});
   deliver(std::move(started));
+  deliver(agent::CdiStale{});
   xid_cursor_ = world_.driver.newest_event();
   world_.kubelet.watch_socket(*this);
   if (world_.kubelet.up()) deliver(agent::Kubelet{true});

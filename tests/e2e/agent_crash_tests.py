@@ -1,7 +1,7 @@
 """The agent is killed at every step of a cut that can be seen from outside. Run by bed_test.py.
 
-KERF_CRASH_NODES: how many nodes share the work, at the same time (default: 6). KERF_CRASH_STRIDE: only every n-th step
-(default: 1).
+KERF_CRASH_NODES: how many nodes share the work, at the same time (default: 6).
+KERF_CRASH_STRIDE: only every n-th step (default: 1).
 
 A step is a change of a file: the journal is replaced, an instance or compute instance of the driver comes
 or goes, a CDI file comes or goes. After it the agent is killed by SIGKILL; its node starts it again.

@@ -4,7 +4,7 @@ import json
 from agent_bed import AgentTest, capabilities, gpu_pod, running
 from kerf_bed.api import ApiError
 from kerf_bed.testing import TAINT, claim
-from layouts import condition, layout
+from layouts import layout
 from standin import GROUP
 
 ONE = "nvidia.com/mig-1g.10gb"

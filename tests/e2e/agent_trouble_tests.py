@@ -100,7 +100,8 @@ class AgentTroubles(AgentTest):
         world.bed.tell_gpus("gpu-1", "start-process", uuid, "pid=4242")
         spec = world.standin.gpu_node("gpu-1")["spec"]
         said = world.agents["gpu-1"].log_file.stat().st_size
-        world.standin.set_layout("gpu-1", layout(f"{self.place} -1g.10gb@2 3g.40gb@4", "1g.10gb@0 2g.20gb@2"), wait=False)
+        world.standin.set_layout("gpu-1", layout(f"{self.place} -1g.10gb@2 3g.40gb@4", "1g.10gb@0 2g.20gb@2"),
+                                 wait=False)
         world.standin.until("it is Used, and the rest is cut", lambda: world.standin.slices("gpu-1").get(
             f"gpu0/{free}", {}).get("state") == "Used" and (1, "2g.20gb@2") in world.instances("gpu-1"))
         self.assertEqual(world.instances("gpu-1")[0, free][1], [uuid])
@@ -147,7 +148,7 @@ class AgentTroubles(AgentTest):
         world.bed.tell_gpus("gpu-1", "fail", "create-gpu-instance", "unknown", "count=3")
         world.standin.write("gpu-1", layout("1g.10gb@0 1g.10gb@1 -1g.10gb@2 3g.40gb@4", "7g.80gb@0"))
         self.degraded(world, "CutFailed")
-        world.standin.until("the fourth try", lambda: condition(world.standin.gpu_node("gpu-1"), "Cut")[0] == "True", 90)
+        self.is_cut(world)  # by the fourth try
         self.degraded(world, "AsExpected")
         self.assert_sound(world, "gpu-1")
 

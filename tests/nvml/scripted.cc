@@ -5,7 +5,8 @@
 // profile. KERF_STUB_PROFILES: the newest version of the profile struct that it knows, 3, 2 or 1; a
 // "?" after it: for newer ones it says INVALID_ARGUMENT and not ARGUMENT_VERSION_MISMATCH. It
 // writes into KERF_STUB_CREATED on which GPU a GPU instance was created last, and reads it back at
-// KERF_STUB_START.
+// KERF_STUB_START. KERF_STUB_INIT: what nvmlInit answers; not set: success. KERF_STUB_DEVICE: the
+// same of the question for a GPU's handle.
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -48,13 +49,15 @@ abi::Return fill(unsigned profile, Info& info) {
 #define STUB extern "C" abi::Return
 #pragma GCC diagnostic ignored "-Wmissing-declarations"
 
-STUB nvmlInit_v2() { return abi::kSuccess; }
+STUB nvmlInit_v2() { return std::atoi(setting("KERF_STUB_INIT").c_str()); }
 STUB nvmlShutdown() { return abi::kSuccess; }
 STUB nvmlDeviceGetCount_v2(unsigned* count) {
   *count = static_cast<unsigned>(gpus().size());
   return abi::kSuccess;
 }
 STUB nvmlDeviceGetHandleByIndex_v2(unsigned index, abi::Device* out) {
+  if (const int code = std::atoi(setting("KERF_STUB_DEVICE").c_str()); code != abi::kSuccess)
+    return code;
   if (index >= gpus().size()) return abi::kInvalidArgument;
   const auto number = by_index() ? index + 1 : static_cast<unsigned>(gpus()[index]);
   *out = reinterpret_cast<abi::Device>(std::uintptr_t{number});

@@ -19,6 +19,9 @@ struct Options {
   std::int64_t grant_ms = 10'000;
   std::int64_t retry_ms = 250;  ///< first back-off after a failure; doubled each time
   std::int64_t retry_max_ms = 60'000;
+  /// Between Looks because of what was told; doubled while it goes on.
+  std::int64_t doubt_ms = 250;
+  std::int64_t doubt_max_ms = 5'000;
   std::int64_t confirm_ms = 20;         ///< kubelet has not taken a list: asked again
   std::int64_t holders_ms = 1'000;      ///< somebody holds what is to go: asked again
   std::int64_t look_every_ms = 60'000;  ///< driver and kubelet are looked at so often

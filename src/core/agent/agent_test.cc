@@ -37,7 +37,8 @@ TEST(Agent, StartedAnewOnANodeThatIsWellTouchesNothing) {
   world.start();
   world.run_for(control::kMinute);
   EXPECT_EQ(changes(world, from), 0U);
-  EXPECT_EQ(count<WriteJournal>(world, from) + count<WriteCdi>(world, from), 0U);
+  EXPECT_EQ(count<WriteJournal>(world, from), 0U);
+  EXPECT_EQ(count<WriteCdi>(world, from), 3U) << "what they are made of may have changed";
   EXPECT_TRUE(world.status.cut && world.status.ready);
   EXPECT_NE(world.status.epoch, epoch);
 }
@@ -251,6 +252,26 @@ TEST(Agent, LooksBeforeItTriesAgainWhateverTheAnswerWas) {
     EXPECT_LE(tries, 9U);
     EXPECT_EQ(world.status.degraded, Degraded::CutFailed);
   }
+}
+
+// What holds a slice for long is asked about less and less; its end is heard at once all the same.
+TEST(Agent, SeesWithinSecondsThatAPodThatRanForLongHasEnded) {
+  World world({"A100-40"});
+  at_rest(world, "3g.20gb@0 3g.20gb@4");
+  Pod pod;
+  pod.name = "a";
+  pod.resource = "nvidia.com/mig-3g.20gb";
+  ASSERT_TRUE(world.pick(pod));
+  world.call(*world.pod("a"));
+  world.settle();
+  world.say_pods();
+  world.run_for(10 * control::kMinute);
+  EXPECT_EQ(world.slices(), "3g.20gb@0 Used published ns/a, 3g.20gb@4 Free published");
+  world.end("a");
+  world.say_pods();
+  world.run_for(3'000);
+  EXPECT_EQ(world.slices(), "3g.20gb@0 Free published, 3g.20gb@4 Free published");
+  EXPECT_EQ(world.wrong(), Ids{});
 }
 
 }  // namespace

@@ -40,9 +40,11 @@ void Chronicle::Memory::hear(const Dropped& event) {
 }
 
 void Chronicle::Memory::hear(const Wanted& event) {
+  if (told_uid_ != event.uid) older_.reset();
+  told_uid_ = event.uid;
+  if (!follows(event, wanted_, journal_, now_, older_)) return;
   const bool same = wanted_ && wanted_->uid == event.uid;
-  if (same && event.generation <= wanted_->generation) return;
-  if (journal_.uid == event.uid && event.generation < journal_.generation) return;
+  if (same && event.generation == wanted_->generation) return;
   wanted_ = event;
   compare_ = true;
 }
@@ -50,7 +52,11 @@ void Chronicle::Memory::hear(const Wanted& event) {
 void Chronicle::Memory::hear(const NotWanted&) {
   compare_ = compare_ || wanted_;
   wanted_.reset();
+  told_uid_.clear();
+  older_.reset();
 }
+
+void Chronicle::Memory::hear(const Unreadable&) { older_.reset(); }
 
 void Chronicle::Memory::hear(const Xid& event) {
   XidHeard record{event.gpu, event.gi, event.xid, ""};

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/agent/chronicle.h"
+#include "core/agent/follow.h"
 #include "core/agent/shape.h"
 #include "core/agent/state.h"
 
@@ -75,6 +76,7 @@ class Chronicle::Memory {
   void hear(const Confirmed& event);
   void hear(const Wanted& event);
   void hear(const NotWanted& event);
+  void hear(const Unreadable& event);
   void hear(const Allocate& event) { calls_[event.call] = event; }
   void hear(const Xid& event);
   void hear(const Done& event);
@@ -127,8 +129,10 @@ class Chronicle::Memory {
   EffectId newest_ = 0;
   bool compare_ = false;  ///< with the spec, as soon as the GPUs are known
   std::optional<Wanted> wanted_;
-  Journal journal_;    ///< as the mind asked for last
-  DeviceMap written_;  ///< its devices, by id
+  std::string told_uid_;            ///< of the last Wanted
+  std::optional<OlderSpec> older_;  ///< told last, and not followed
+  Journal journal_;                 ///< as the mind asked for last
+  DeviceMap written_;               ///< its devices, by id
   std::map<std::string, SeenGpu> seen_;
   std::map<std::string, Open> open_;  ///< by device
   std::map<EffectId, Flight> flights_;

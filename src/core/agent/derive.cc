@@ -6,6 +6,7 @@ namespace kerf::agent {
 void Agent::Mind::hear(const Looked& event) {
   if (!operation_ || operation_->id != event.effect) return;
   operation_.reset();
+  if (looking_for_doubt_) doubt_pause_.fail(now_, options_.doubt_ms, options_.doubt_max_ms);
   if (event.code != Code::Success) {
     doubt_ = true;
     look_code_ = event.code;
@@ -14,6 +15,7 @@ void Agent::Mind::hear(const Looked& event) {
   }
   look_retry_.ok();
   looked_ = true;
+  looked_id_ = event.effect;
   looked_at_ = now_;
   place(event.gpus);
   for (Gpu& gpu : gpus_) {

@@ -7,10 +7,21 @@ namespace kerf::agent {
 /// This many failures to complete an instance, and it is made anew.
 constexpr int kComputeTries = 3;
 
+/// Is there a device that somebody held before and nobody holds now?
+static bool lets_go(const Holders& before, const Holders& now) {
+  return std::any_of(before.devices.begin(), before.devices.end(), [&](const Holder& was) {
+    return std::none_of(now.devices.begin(), now.devices.end(),
+                        [&](const Holder& is) { return is.device == was.device; });
+  });
+}
+
 void Agent::Mind::hear(const Holders& event) {
   Told& told = told_[static_cast<int>(event.source)];
   if (event.effect == 0) {
-    if (event.known) told.seen = event;
+    if (!event.known) return;
+    if (lets_go(told.seen, event))  // it is worth asking all of them again
+      for (Told& any : told_) any.polls = 0;
+    told.seen = event;
     return;
   }
   if (told.asking != event.effect) return;

@@ -7,9 +7,14 @@ namespace kerf::agent {
 using Kind = Operation::Kind;
 
 void Agent::Mind::look() {
-  doubt_ = false;  // only what is heard from here on is a reason to look again
+  looking_for_doubt_ = doubted_ || suspect_;
+  // Only what is heard from here on is a reason to look again.
+  doubt_ = doubted_ = suspect_ = false;
   operate({Kind::Look, 0, {}}, Look{});
 }
+
+/// Of what was told, and not too soon after the last one for that.
+bool Agent::Mind::looks_for_doubt() { return (doubted_ || suspect_) && due(doubt_pause_.at); }
 
 void Agent::Mind::operate(Operation operation, Action action) {
   if (operation.kind != Kind::Look) gpus_[operation.gpu].begun.insert(operation.key);
@@ -99,6 +104,8 @@ void Agent::Mind::drive() {
     if (due(look_retry_.at)) look();
     return;
   }
+  if (looks_for_doubt()) return look();
+  if (doubted_) return;
   if (!frozen()) {
     std::vector<std::uint32_t> ready;
     for (std::uint32_t i = 0; i < gpus_.size(); ++i) {

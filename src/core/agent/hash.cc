@@ -67,8 +67,9 @@ std::uint64_t Agent::Mind::hash() const {
   Hasher hash;
   hash.add(now_);
   hash.add(next_id_);
-  for (const bool flag : {started_, kubelet_up_, away_, foreign_driver_, looked_, doubt_,
-                          journal_sure_, reported_.has_value()})
+  for (const bool flag : {started_, kubelet_up_, away_, foreign_driver_, looked_, doubt_, doubted_,
+                          suspect_, looking_for_doubt_, journal_sure_, report_void_,
+                          reported_.has_value(), unreadable_.has_value(), older_.has_value()})
     hash.add(flag);
   hash.add(to_text(journal_));
   hash.add(wanted_ ? wanted_->uid : "");
@@ -81,6 +82,11 @@ std::uint64_t Agent::Mind::hash() const {
       hash.add(slice.resource);
       hash.add(slice.published);
     }
+  hash.add(told_uid_);
+  if (unreadable_) hash.add(unreadable_->generation), hash.add(unreadable_->why);
+  if (older_) hash.add(older_->generation), hash.add(older_->followed), hash.add(older_->since);
+  hash.add(doubt_heard_);
+  hash.add(looked_id_);
   hash.add(registrations_);
   hash.add(renewed_seen_);
   for (const std::string& name : foreign_plugins_) hash.add(name);
@@ -92,11 +98,16 @@ std::uint64_t Agent::Mind::hash() const {
     hash.add(told.polls);
     add(hash, told.retry);
   }
-  for (const auto& [device, uuid] : cdi_) {
+  for (const auto& [device, entry] : cdi_) {
     hash.add(device);
-    hash.add(uuid);
+    hash.add(entry.uuid);
+    hash.add(entry.stale);
+    add(hash, entry.retry);
   }
-  for (const auto& [id, write] : cdi_writes_) hash.add(id);
+  for (const auto& [id, write] : cdi_writes_) {
+    hash.add(id);
+    hash.add(write.stale);
+  }
   for (const auto& [name, resource] : resources_) {
     hash.add(name);
     hash.add(resource.serving);
@@ -109,7 +120,7 @@ std::uint64_t Agent::Mind::hash() const {
        {writing_id_, confirming_, reporting_id_, operation_ ? operation_->id : 0})
     hash.add(id);
   for (const Retry& retry :
-       {look_retry_, journal_retry_, cdi_retry_, confirm_retry_, report_retry_})
+       {look_retry_, doubt_pause_, journal_retry_, confirm_retry_, report_retry_})
     add(hash, retry);
   return hash.value();
 }

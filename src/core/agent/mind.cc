@@ -2,9 +2,29 @@
 #include "core/agent/mind.h"
 
 #include "base/assert.h"
+#include "base/quote.h"
 
 namespace kerf::agent {
 namespace {
+
+/// A bound on words from outside in the status, in bytes.
+constexpr std::size_t kMaxWhy = 500;
+/// No doubt was told for so long: the next one is looked at at once.
+constexpr std::int64_t kQuietMs = 10'000;
+
+/// Words from outside, for the status: UTF-8 without control characters, not too long.
+std::string plain(std::string_view text) {
+  std::string words;
+  for (std::size_t at = 0; at < text.size();) {
+    if (words.size() >= kMaxWhy) return words + "...";
+    const std::size_t length = utf8_length(text, at);
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (length == 0 || byte < 0x20 || byte == 0x7f) words += '?';
+    else words += text.substr(at, length);
+    at += std::max<std::size_t>(length, 1);
+  }
+  return words;
+}
 
 /// XIDs of the application's own making (k8s-device-plugin internal/rm/health.go): the device is
 /// well.
@@ -57,7 +77,7 @@ void Agent::Mind::hear(const Started& event) {
   run_ = event.run;
   boot_id_ = event.boot_id;
   if (event.journal) journal_ = *event.journal;
-  for (const CdiEntry& entry : event.cdi) cdi_[entry.device] = entry.uuid;
+  for (const CdiEntry& entry : event.cdi) cdi_[entry.device].uuid = entry.uuid;
   for (Told& told : told_) told.again = true;
 }
 
@@ -78,15 +98,33 @@ void Agent::Mind::hear(const Kubelet& event) {
 }
 
 void Agent::Mind::hear(const Wanted& event) {
+  const bool another = told_uid_ != event.uid;
+  if (another) {  // it has no status yet
+    told_uid_ = event.uid;
+    older_.reset();
+    report_anew();
+  }
+  if (unreadable_ && (another || event.generation >= unreadable_->generation)) unreadable_.reset();
+  if (!follows(event, wanted_, journal_, now_, older_)) return;
   const bool same = wanted_ && wanted_->uid == event.uid;
-  if (same && event.generation < wanted_->generation) return;
-  // A list that is older than what a run before this one followed.
-  if (journal_.uid == event.uid && event.generation < journal_.generation) return;
-  if (same && event.generation > wanted_->generation) {  // whoever writes it is there
+  if (same && event.generation != wanted_->generation) {  // whoever writes it is there
     renewed_seen_ = now_;
     away_ = false;
   }
   wanted_ = event;
+}
+
+void Agent::Mind::hear(const NotWanted&) {
+  wanted_.reset();
+  told_uid_.clear();
+  older_.reset();
+  unreadable_.reset();
+}
+
+void Agent::Mind::hear(const Unreadable& event) {
+  if (told_uid_.empty() && !unreadable_) report_anew();  // there is a GpuNode now
+  older_.reset();
+  unreadable_ = Unreadable{event.generation, plain(event.why)};
 }
 
 void Agent::Mind::hear(const Lease& event) {
@@ -101,9 +139,10 @@ void Agent::Mind::hear(const Lease& event) {
 
 void Agent::Mind::hear(const Xid& event) {
   if (is_applications(event.xid)) return;
-  doubt_ = true;
   const auto index = index_of(event.gpu);
-  if (!index) return;
+  if (!index) return doubt_told(doubted_);
+  // Anybody's program can cause them on its slice: the others' operations go on meanwhile.
+  doubt_told(suspect_);
   for (auto& [key, device] : gpus_[*index].devices) {
     const bool meant =
         event.gi == kNoInstance || (device.instance && device.instance->gi == event.gi);
@@ -111,29 +150,20 @@ void Agent::Mind::hear(const Xid& event) {
   }
 }
 
+void Agent::Mind::doubt_told(bool& which) {
+  if (now_ - doubt_heard_ >= kQuietMs) doubt_pause_.ok();
+  doubt_heard_ = now_;
+  which = true;
+}
+
 void Agent::Mind::hear(const Done& event) {
   if (operation_ && operation_->id == event.effect) return operated(event.code);
   if (writing_id_ != 0 && writing_id_ == event.effect) return journal_done(event.code);
-  if (reporting_id_ != 0 && reporting_id_ == event.effect) {
-    if (event.code == Code::Success) {
-      reported_ = std::move(reporting_);
-      report_retry_.ok();
-    } else {
-      reported_.reset();
-      report_retry_.fail(now_, options_.retry_ms, options_.retry_max_ms);
-    }
-    reporting_.reset();
-    reporting_id_ = 0;
-    return;
-  }
+  if (reporting_id_ != 0 && reporting_id_ == event.effect) return reported(event.code);
   if (const auto write = cdi_writes_.find(event.effect); write != cdi_writes_.end()) {
     const CdiWrite done = write->second;
     cdi_writes_.erase(write);
-    if (event.code != Code::Success)
-      cdi_retry_.fail(now_, options_.retry_ms, options_.retry_max_ms);
-    else if (cdi_retry_.ok(); done.uuid.empty()) cdi_.erase(done.device);
-    else cdi_[done.device] = done.uuid;
-    return;
+    return cdi_done(done, event.code);
   }
   for (auto& [name, resource] : resources_) {
     if (resource.serving == 0 || resource.serving != event.effect) continue;

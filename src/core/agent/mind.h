@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/agent/agent.h"
+#include "core/agent/follow.h"
 #include "core/agent/prefer.h"
 #include "core/agent/state.h"
 
@@ -20,15 +21,17 @@ class Agent::Mind {
   void hear(const Started& event);
   void hear(const Kubelet& event);
   void hear(const Wanted& event);
-  void hear(const NotWanted&) { wanted_.reset(); }
+  void hear(const NotWanted& event);
+  void hear(const Unreadable& event);
   void hear(const BootLayout& event) { boot_layout_ = event.spec; }
   void hear(const Lease& event);
   void hear(const ForeignPlugins& event) { foreign_plugins_ = event.resources; }
   void hear(const ForeignDriver& event) { foreign_driver_ = event.present; }
   void hear(const Xid& event);
-  void hear(const Doubt&) { doubt_ = true; }
+  void hear(const Doubt&) { doubt_told(doubted_); }
   void hear(const Done& event);
   void hear(const Woke&) { waking_ = kNever; }
+  void doubt_told(bool& which);
   EffectId emit(Action action);
   /// Is it that late? If not, a step is asked for then.
   bool due(Instant at);
@@ -101,20 +104,26 @@ class Agent::Mind {
   void operated(Code code);
   static void done_to(Gpu& gpu, const Operation& operation);
   void look();
+  bool looks_for_doubt();
 
   // serve.cc: kubelet
   void hear(const Dropped& event);
   void hear(const Confirmed& event);
   void hear(const Allocate& event);
   std::string refusal(const std::string& resource, const std::string& id);
-  bool has_cdi(std::uint32_t index, const DeviceKey& key, const Device& device) const;
-  void write_cdi();
   void serve();
   void confirm();
   bool wants_healthy(std::uint32_t index, const DeviceKey& key, Device& device);
   std::string wants_list(const Gpu& gpu, const Device& device);
   void send(const std::string& name, Resource& resource, std::vector<ServedDevice> list);
   void drop(const std::string& name, Resource& resource);
+
+  // cdi.cc: CDI entries
+  void hear(const CdiStale& event);
+  bool has_cdi(std::uint32_t index, const DeviceKey& key, const Device& device) const;
+  bool is_cdi_due(std::uint32_t index, const DeviceKey& key, const Device& device);
+  void write_cdi();
+  void cdi_done(const CdiWrite& write, Code code);
 
   // advise.cc: what kubelet is to take
   void hear(const PreferredAllocation& event);
@@ -123,6 +132,8 @@ class Agent::Mind {
 
   // status.cc
   void report();
+  void reported(Code code);
+  void report_anew();
   control::GpuNodeStatus status() const;
   std::vector<control::GpuStatus> remembered() const;
   int unread_source() const;
@@ -146,6 +157,9 @@ class Agent::Mind {
   std::string run_;
   std::string boot_id_;
   std::optional<Wanted> wanted_;
+  std::string told_uid_;            ///< of the last Wanted; "": there is none
+  std::optional<OlderSpec> older_;  ///< told last, and not followed
+  std::optional<Unreadable> unreadable_;
   std::optional<control::GpuNodeSpec> boot_layout_;
   bool kubelet_up_ = false;
   std::uint64_t registrations_ = 0;
@@ -157,7 +171,13 @@ class Agent::Mind {
 
   // Seen.
   bool looked_ = false;
-  bool doubt_ = true;  ///< look before anything else is done
+  bool doubt_ = true;     ///< look before anything else is done: an operation failed
+  bool doubted_ = false;  ///< the same, but with pauses: the host said so
+  bool suspect_ = false;  ///< something may be wrong somewhere: look, with pauses
+  bool looking_for_doubt_ = false;
+  Instant doubt_heard_ = 0;
+  Retry doubt_pause_;       ///< between Looks of which the reason was told
+  EffectId looked_id_ = 0;  ///< of the last Look that was answered
   Instant looked_at_ = 0;
   Code look_code_ = Code::Success;  ///< of the last failure
   Retry look_retry_;
@@ -171,9 +191,8 @@ class Agent::Mind {
   EffectId writing_id_ = 0;
   Retry journal_retry_;
   std::optional<Operation> operation_;
-  std::map<std::string, std::string> cdi_;  ///< uuid in the CDI entry, by device id
+  std::map<std::string, Cdi> cdi_;  ///< by device id
   std::map<EffectId, CdiWrite> cdi_writes_;
-  Retry cdi_retry_;
   std::map<std::string, Resource> resources_;
   std::map<std::string, gpu::Geometry> geometries_;  ///< by model; made when first needed
   EffectId confirming_ = 0;
@@ -182,6 +201,7 @@ class Agent::Mind {
   std::optional<control::GpuNodeStatus> reported_;
   std::optional<control::GpuNodeStatus> reporting_;
   EffectId reporting_id_ = 0;
+  bool report_void_ = false;  ///< in flight: it may be another GpuNode's
   Retry report_retry_;
 };
 

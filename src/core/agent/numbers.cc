@@ -34,9 +34,9 @@ std::vector<std::string> Agent::Mind::numbers(const std::vector<SeenGpu>& seen) 
   std::vector<std::string> uuids;
   for (const JournalGpu& gpu : journal_.gpus) uuids.push_back(gpu.uuid);
   if (!uuids.empty()) return uuids;
-  for (const auto& [id, uuid] : cdi_) {
+  for (const auto& [id, entry] : cdi_) {
     const auto name = parse_device_id(id);
-    const SeenGpu* gpu = uuid.empty() ? nullptr : owner(seen, uuid);
+    const SeenGpu* gpu = entry.uuid.empty() ? nullptr : owner(seen, entry.uuid);
     if (!name || name->gpu >= kMaxGpus || gpu == nullptr || gpu->uuid.empty()) continue;
     if (std::find(uuids.begin(), uuids.end(), gpu->uuid) != uuids.end()) continue;
     if (uuids.size() <= name->gpu) uuids.resize(name->gpu + 1);

@@ -1,4 +1,4 @@
-// What kubelet is told and asks: lists of devices, their confirmation, allocations, CDI entries.
+// What kubelet is told and asks: lists of devices, their confirmation, allocations.
 #include "core/agent/mind.h"
 
 namespace kerf::agent {
@@ -30,38 +30,6 @@ std::string Agent::Mind::refusal(const std::string& resource, const std::string&
     return id + " is being cut away";
   if (!has_cdi(name->gpu, key, *device)) return id + " is not cut yet";
   return "";
-}
-
-bool Agent::Mind::has_cdi(std::uint32_t index, const DeviceKey& key, const Device& device) const {
-  const std::string uuid = gpus_[index].uuid_of(device);
-  const auto entry = cdi_.find(id_of(index, key));
-  return !uuid.empty() && entry != cdi_.end() && entry->second == uuid;
-}
-
-void Agent::Mind::write_cdi() {
-  if (!looked_ || frozen()) return;
-  std::set<std::string> busy;
-  for (const auto& [id, write] : cdi_writes_) busy.insert(write.device);
-  each([&](std::uint32_t index, const DeviceKey& key, Device& device) {
-    const std::string id = id_of(index, key);
-    const std::string uuid = gpus_[index].uuid_of(device);
-    if (uuid.empty() || has_cdi(index, key, device) || busy.contains(id)) return;
-    if (!due(cdi_retry_.at)) return;
-    WriteCdi write{id, uuid, gpus_[index].seen.uuid, kNoInstance, kNoInstance};
-    if (device.instance) {
-      write.gi = device.instance->gi;
-      write.ci = device.instance->computes[0].id;
-    }
-    cdi_writes_[emit(std::move(write))] = {id, uuid};
-  });
-  for (const auto& [id, uuid] : cdi_) {
-    const auto name = parse_device_id(id);
-    const Device* device = by_id(id);
-    const bool blind = name && name->gpu < gpus_.size() && gpus_[name->gpu].lost();
-    const bool needed = device != nullptr && (device->exists() || !device->listed.empty());
-    if (blind || needed || busy.contains(id) || !due(cdi_retry_.at)) continue;
-    cdi_writes_[emit(RemoveCdi{id})] = {id, ""};
-  }
 }
 
 bool Agent::Mind::wants_healthy(std::uint32_t index, const DeviceKey& key, Device& device) {

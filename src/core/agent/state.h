@@ -160,10 +160,18 @@ struct Told {
   Retry retry;
 };
 
+/// A CDI entry.
+struct Cdi {
+  std::string uuid;    ///< that it is for; "": it is not known to be there
+  EffectId stale = 0;  ///< to be written anew once a Look with this id or a later one is answered
+  Retry retry;
+};
+
 /// A CDI entry in flight.
 struct CdiWrite {
   std::string device;
-  std::string uuid;  ///< "" = its removal
+  std::string uuid;    ///< "" = its removal
+  EffectId stale = 0;  ///< as in Cdi, of what became stale since it was asked for
 };
 
 }  // namespace kerf::agent

@@ -7,6 +7,8 @@ namespace kerf::agent {
 
 /// So many failures in a row, and it is more than a passing one.
 constexpr int kFailuresToSay = 3;
+/// There is no GpuNode: when to try again, unless one is told.
+constexpr std::int64_t kNoGpuNodeMs = 10'000;
 
 constexpr const char* kSourceWords[kSources] = {"kubelet's PodResources", "kubelet's checkpoint",
                                                 "the list of processes on the GPUs"};
@@ -63,6 +65,10 @@ std::pair<control::Degraded, std::string> Agent::Mind::degraded() const {
     auto& words = why[static_cast<std::size_t>(reason)];
     if (words.empty()) words = std::move(message);
   };
+  if (unreadable_)
+    say(Degraded::IllegalLayout, "generation " + std::to_string(unreadable_->generation) +
+                                     " of the spec cannot be read: " + unreadable_->why);
+  if (older_ && older_->stays(now_)) say(Degraded::IllegalLayout, older_->words());
   if (look_retry_.failures >= kFailuresToSay)
     say(Degraded::CutFailed,
         "the driver cannot be looked at: " + to_string(look_code_) +
@@ -156,10 +162,35 @@ control::GpuNodeStatus Agent::Mind::status() const {
 
 void Agent::Mind::report() {
   if (reporting_id_ != 0 || !(looked_ || look_retry_.failures >= kFailuresToSay)) return;
+  if (older_) due(older_->since + kOlderMs);  // then there is more to say
   control::GpuNodeStatus now = status();
   if (reported_ == now || !due(report_retry_.at)) return;
   reporting_ = now;
   reporting_id_ = emit(Report{std::move(now)});
+}
+
+void Agent::Mind::reported(Code code) {
+  reported_.reset();
+  if (report_void_) {
+    report_retry_.ok();
+  } else if (code == Code::Success) {
+    reported_ = std::move(reporting_);
+    report_retry_.ok();
+  } else if (code == Code::NotFound) {
+    report_retry_ = {0, now_ + kNoGpuNodeMs};
+  } else {
+    report_retry_.fail(now_, options_.retry_ms, options_.retry_max_ms);
+  }
+  reporting_.reset();
+  reporting_id_ = 0;
+  report_void_ = false;
+}
+
+/// There is a GpuNode that may have no status.
+void Agent::Mind::report_anew() {
+  reported_.reset();
+  report_retry_.ok();
+  report_void_ = reporting_id_ != 0;
 }
 
 }  // namespace kerf::agent

@@ -145,7 +145,8 @@ struct Confirmed {
   std::map<std::string, std::set<std::string>> healthy;  ///< by resource: device ids
 };
 
-/// GpuNode as the API server has it. May come twice or late: an older generation is not believed.
+/// GpuNode as the API server has it. May come twice or late: an older generation is not followed;
+/// if it is the last one told for a minute, the status says so, and the next higher one counts.
 struct Wanted {
   std::string uid;
   std::int64_t generation = 0;
@@ -153,6 +154,12 @@ struct Wanted {
 };
 /// There is no GpuNode: what stands stays.
 struct NotWanted {};
+/// GpuNode's spec of that generation cannot be read: what was followed last stays in force, and the
+/// status says why until a Wanted or a NotWanted comes.
+struct Unreadable {
+  std::int64_t generation = 0;
+  std::string why;  ///< for the status; the mind cuts it
+};
 /// The layout that a new node was bought with: annotation kerf.dev/layout of its Node. Followed as
 /// long as no GpuNode's spec was ever followed on this machine and none is there: makes what is
 /// missing, never permits to destroy. The last one counts.
@@ -197,8 +204,13 @@ struct Xid {
 };
 
 /// What was read from the driver may be outdated (it was reloaded, a GPU was reset, events were
-/// missed): look before anything else.
+/// missed): look before anything else. May come often: Looks for it have pauses.
 struct Doubt {};
+
+/// What CDI entries are made of (driver, libraries, device numbers) has changed, or is not known to
+/// be as it was: each entry is written anew, and counts as good until then. The host says so after
+/// Started, after Doubt, and when it sees a change.
+struct CdiStale {};
 
 /// The outcome of any other effect that has one. Code::Success, NVML's code of a driver operation;
 /// for files, kubelet and the API server any other code says: it may not have been done.
@@ -210,8 +222,8 @@ struct Done {
 struct Woke {};
 
 using Event = std::variant<Started, Looked, Holders, Kubelet, Dropped, Confirmed, Wanted, NotWanted,
-                           BootLayout, Allocate, PreferredAllocation, Lease, ForeignPlugins,
-                           ForeignDriver, Xid, Doubt, Done, Woke>;
+                           Unreadable, BootLayout, Allocate, PreferredAllocation, Lease,
+                           ForeignPlugins, ForeignDriver, Xid, Doubt, CdiStale, Done, Woke>;
 
 // --- What it asks for ----------------------------------------------------------------------------
 // One operation each. A driver operation (Look to DestroyInstance) is asked for only when no other

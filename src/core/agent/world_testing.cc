@@ -82,6 +82,7 @@ void World::start() {
   if (journal_ && !journal_lost) started.journal = journal_from_text(*journal_).value();
   for (const auto& [device, uuid] : cdi_) started.cdi.push_back({device, uuid});
   deliver(started);
+  deliver(CdiStale{});
   if (kubelet_up) deliver(Kubelet{true});
   if (boot_layout_ && api_up) deliver(*boot_layout_);
   if (wanted_ && api_up) deliver(*wanted_);

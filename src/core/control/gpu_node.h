@@ -84,6 +84,9 @@ struct GpuNodeStatus {
   /// Everything wanted stands, nothing else does, kubelet has confirmed it.
   bool cut = false;
   bool ready = false;   ///< the device plugins are registered with the kubelet that runs now
+  /// Not ready because the agent is about to end: what is free is to be withdrawn, for kubelet will
+  /// have none of it.
+  bool leaving = false;
   std::string epoch;    ///< names this registration: new after each restart of kubelet or agent
   std::string boot_id;  ///< of the machine
   Degraded degraded = Degraded::No;

@@ -3,6 +3,8 @@
 
 #include <sys/time.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -18,7 +20,8 @@ using apiserver::Verdict;
 const apiserver::Resource kGpuNodes{"kerf.dev", "v1alpha1", "gpunodes"};
 const apiserver::Resource kNodes{"", "v1", "nodes"};
 const apiserver::Resource kLeases{"coordination.k8s.io", "v1", "leases"};
-const apiserver::Resource kResourceSlices{"resource.k8s.io", "v1", "resourceslices"};
+/// Versions of ResourceSlices, newest first: 1.34 has v1, 1.32 and 1.33 the betas.
+constexpr std::array kSliceVersions = {"v1", "v1beta2", "v1beta1"};
 
 /// The DRA driver that hands out the same GPUs.
 constexpr std::string_view kForeignDriver = "gpu.nvidia.com";
@@ -39,12 +42,13 @@ bool is_newer(const std::string& version, const std::string& than) {
 }  // namespace
 
 Cluster::Cluster(Options options, apiserver::Client& client, runtime::Loop& loop,
-                 telemetry::Log log, Deliver deliver)
+                 telemetry::Log log, Deliver deliver, Lost lost)
     : options_(std::move(options)),
       client_(client),
       loop_(loop),
       log_(std::move(log)),
-      deliver_(std::move(deliver)) {}
+      deliver_(std::move(deliver)),
+      lost_(std::move(lost)) {}
 
 Cluster::~Cluster() {
   *alive_ = false;
@@ -52,20 +56,19 @@ Cluster::~Cluster() {
 }
 
 Cluster::Done Cluster::on_loop(Done done) {
-  return [this, alive = alive_, done = std::move(done)](Answer answer) {
-    auto step = [alive, done, answer = std::move(answer)] {
+  // On the client's thread this object may be gone: only what is captured is touched there.
+  return [loop = &loop_, alive = alive_, done = std::move(done)](Answer answer) {
+    static_cast<void>(loop->post([alive, done, answer = std::move(answer)] {
       if (*alive) done(answer);
-    };
-    // A queue that is full: the answer is lost, as it can be on the way. What waits for it has a
-    // deadline or asks again.
-    static_cast<void>(loop_.post(std::move(step)));
+    }));
   };
 }
 
 void Cluster::start() {
   apiserver::WatchEvents events;
-  const auto post = [this, alive = alive_](std::function<void()> step) {
-    static_cast<void>(loop_.post([alive, step = std::move(step)] {
+  started_ = runtime::Loop::now();
+  const auto post = [loop = &loop_, alive = alive_](std::function<void()> step) {
+    static_cast<void>(loop->post([alive, step = std::move(step)] {
       if (*alive) step();
     }));
   };
@@ -75,8 +78,10 @@ void Cluster::start() {
   events.gone = [this, post](const std::string&, const std::string&, const std::string&) {
     post([this] {
       there_ = false;
+      uid_.clear();
       version_.clear();
       status_ = {};
+      written_.reset();
       log_.info("GpuNode is gone; what stands stays");
       if (options_.follow_spec) deliver_(agent::NotWanted{});
     });
@@ -86,14 +91,14 @@ void Cluster::start() {
       if (!there_ && options_.follow_spec) deliver_(agent::NotWanted{});
     });
   };
-  events.trouble = [this](const std::string& what, std::int64_t) {
-    log_.warning("GpuNode cannot be watched; it is tried again", {{"why", what}});
+  events.trouble = [log = log_](const std::string& what, std::int64_t) {
+    log.warning("GpuNode cannot be watched; it is tried again", {{"why", what}});
   };
-  events.recovered = [this] { log_.info("GpuNode is watched again"); };
+  events.recovered = [log = log_] { log.info("GpuNode is watched again"); };
   watch_ = client_.watch(apiserver::only(kGpuNodes, "", options_.node), std::move(events));
   watching_ = true;
   look_at_node();
-  look_at_lease();
+  if (options_.follow_spec) look_at_lease();  // a layout by hand has no controller to be away
   look_at_slices();
 }
 
@@ -105,15 +110,36 @@ void Cluster::remember(const codec::Node& object) {
 
 void Cluster::seen(const codec::Node& object, const std::string& version) {
   there_ = true;
-  if (version_.empty() || is_newer(version, version_)) remember(object);
-  if (!options_.follow_spec) return;
+  const std::string uid(apiserver::metadata_text(object, "uid"));
+  if (uid != std::exchange(uid_, uid)) {
+    written_.reset();
+    version_.clear();
+    lost_();
+  }
+  const bool newest = version_.empty() || is_newer(version, version_);
+  if (newest) remember(object);
+  believe(object, newest);
+}
+
+/// What the object says: what is wanted, and whether its status is still the one that was written.
+void Cluster::believe(const codec::Node& object, bool newest) {
   const auto node = codec::read_gpu_node(codec::Field("GpuNode " + options_.node, object));
   if (!node) {
     log_.error("GpuNode cannot be read; the layout followed last stays",
                {{"why", node.error().message()}});
+    const codec::Node* metadata = object.find("metadata");
+    const codec::Node* generation = metadata != nullptr ? metadata->find("generation") : nullptr;
+    if (options_.follow_spec)
+      deliver_(agent::Unreadable{generation != nullptr ? generation->integer : 0,
+                                 node.error().message()});
     return;
   }
-  deliver_(agent::Wanted{node->meta.uid, node->meta.generation, node->spec});
+  if (newest && written_ && reports_ == 0 && node->status != *written_) {
+    written_.reset();  // once for each time that it was written
+    lost_();
+  }
+  if (options_.follow_spec)
+    deliver_(agent::Wanted{node->meta.uid, node->meta.generation, node->spec});
 }
 
 void Cluster::report(agent::EffectId effect, const control::GpuNodeStatus& status) {
@@ -124,23 +150,34 @@ void Cluster::report(agent::EffectId effect, const control::GpuNodeStatus& statu
   const codec::StatusTimes times{status_.is_null() ? nullptr : &status_, wall_clock()};
   const codec::Node object = codec::gpu_node_status_object(
       options_.node, version_, codec::gpu_node_status_node(status, times));
+  ++reports_;
   client_.replace({kGpuNodes, "", options_.node, "status"}, object,
-                  on_loop([this, effect](const Answer& answer) {
-                    agent::Code code = agent::Code::Unknown;
-                    if (answer.ok()) {
-                      code = agent::Code::Success;
-                      const auto version =
-                          apiserver::metadata_text(answer.object, "resourceVersion");
-                      if (is_newer(std::string(version), version_)) remember(answer.object);
-                    } else if (answer.verdict == Verdict::NotFound) {
-                      code = agent::Code::NotFound;
-                    } else if (answer.verdict == Verdict::Refused) {
-                      log_.error("status is refused", {{"why", answer.message}});
-                    } else {
-                      log_.debug("status is not written", {{"why", answer.message}});
-                    }
-                    deliver_(agent::Done{effect, code});
+                  on_loop([this, effect, status](const Answer& answer) {
+                    --reports_;
+                    if (answer.ok()) written_ = status;
+                    reported(effect, answer);
                   }));
+}
+
+void Cluster::reported(agent::EffectId effect, const Answer& answer) {
+  agent::Code code = agent::Code::Unknown;
+  if (answer.ok()) {
+    code = agent::Code::Success;
+    const std::string version(apiserver::metadata_text(answer.object, "resourceVersion"));
+    if (is_newer(version, version_)) remember(answer.object);
+  } else if (answer.verdict == Verdict::NotFound) {
+    code = agent::Code::NotFound;
+  } else if (answer.verdict == Verdict::Refused) {
+    log_.error("status is refused", {{"why", answer.message}});
+  } else if (answer.verdict == Verdict::Conflict) {
+    // The server's version counts, also where it is older: an etcd that was restored counts anew.
+    client_.get({kGpuNodes, "", options_.node, ""}, on_loop([this](const Answer& now) {
+                  if (now.ok()) remember(now.object);
+                }));
+  } else {
+    log_.debug("status is not written", {{"why", answer.message}});
+  }
+  deliver_(agent::Done{effect, code});
 }
 
 void Cluster::read_node(std::function<void(Result<codec::NodeView>)> done) {
@@ -163,18 +200,33 @@ void Cluster::again(std::int64_t delay_ms, void (Cluster::*look)()) {
   });
 }
 
-/// A node that is new has the layout that it was bought with in an annotation.
+/// Often while pods may wait for this node to be cut for the first time; else once a minute. After
+/// failures less and less often, and not all nodes at once.
+std::int64_t Cluster::node_pause(bool read) {
+  node_failures_ = read ? 0 : std::min(node_failures_ + 1, 6);
+  const bool is_new = !there_ && boot_text_.empty() && options_.follow_spec &&
+                      runtime::Loop::now() - started_ < options_.new_for_ms;
+  const std::int64_t pause = is_new ? options_.node_new_ms : options_.node_every_ms;
+  if (read) return pause;
+  const auto jitter =
+      static_cast<std::int64_t>(std::hash<std::string>{}(options_.node) % 500 + 500);
+  return std::min(options_.node_every_ms, jitter << node_failures_);
+}
+
+/// A node that is new has the layout that it was bought with in an annotation, which Karpenter
+/// writes some time after kubelet made the Node.
 void Cluster::look_at_node() {
   read_node([this](const Result<codec::NodeView>& view) {
     if (!view) log_.warning("Node cannot be read", {{"why", view.error().message()}});
-    again(view ? options_.node_every_ms : options_.node_retry_ms, &Cluster::look_at_node);
-    if (!view || !view->layout || boot_told_ || !options_.follow_spec) return;
-    boot_told_ = true;
-    const auto spec = codec::gpu_node_spec_from_json(*view->layout);
-    if (spec) deliver_(agent::BootLayout{*spec});
-    else
-      log_.error("the layout that the node was bought with cannot be read",
-                 {{"why", spec.error().message()}});
+    if (view && view->layout && options_.follow_spec &&
+        *view->layout != std::exchange(boot_text_, *view->layout)) {
+      const auto spec = codec::gpu_node_spec_from_json(*view->layout);
+      if (spec) deliver_(agent::BootLayout{*spec});
+      else
+        log_.error("the layout that the node was bought with cannot be read",
+                   {{"why", spec.error().message()}});
+    }
+    again(node_pause(view.has_value()), &Cluster::look_at_node);
   });
 }
 
@@ -194,15 +246,26 @@ void Cluster::look_at_lease() {
               }));
 }
 
-void Cluster::look_at_slices() {
-  apiserver::Collection slices{kResourceSlices, "", "spec.nodeName=" + options_.node, ""};
+void Cluster::look_at_slices() { look_at_slices_of(slices_version_); }
+
+void Cluster::look_at_slices_of(std::size_t version) {
+  const apiserver::Collection slices{{"resource.k8s.io", kSliceVersions[version], "resourceslices"},
+                                     "",
+                                     "spec.nodeName=" + options_.node,
+                                     ""};
   client_.list(
-      slices, on_loop([this](const Answer& answer) {
+      slices, on_loop([this, version](const Answer& answer) {
+        if (answer.verdict == Verdict::NotFound && version + 1 < kSliceVersions.size()) {
+          look_at_slices_of(version + 1);
+          return;
+        }
         again(options_.slices_every_ms, &Cluster::look_at_slices);
         if (answer.verdict == Verdict::NotFound) {  // a cluster without DRA
+          slices_version_ = 0;
           deliver_(agent::ForeignDriver{false});
           return;
         }
+        if (answer.ok()) slices_version_ = version;
         const auto drivers =
             answer.ok() ? codec::read_resource_slices(codec::Field("ResourceSlices", answer.object))
                         : Result<std::set<std::pair<std::string, std::string>>>(

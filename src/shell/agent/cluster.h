@@ -30,16 +30,20 @@ class Cluster {
     bool follow_spec = true;
     std::int64_t lease_every_ms = 10'000;
     std::int64_t node_every_ms = 60'000;
-    std::int64_t node_retry_ms = 1'000;  ///< until it was read once
+    /// While the node is new and has neither GpuNode nor layout: pods may wait for it.
+    std::int64_t node_new_ms = 2'000;
+    std::int64_t new_for_ms = 180'000;
     std::int64_t slices_every_ms = 60'000;
-    std::int64_t deadline_ms = 10'000;
   };
-  /// Wanted, NotWanted, BootLayout, Lease, ForeignDriver, and the outcome of each report.
+  /// Wanted, NotWanted, Unreadable, BootLayout, Lease, ForeignDriver, and the outcome of each
+  /// report.
   using Deliver = std::function<void(agent::Event)>;
+  /// The GpuNode has not the status that was written last: it was made anew, or another wrote it.
+  using Lost = std::function<void()>;
 
   /// Client, Loop and Log must outlive it.
   Cluster(Options options, apiserver::Client& client, runtime::Loop& loop, telemetry::Log log,
-          Deliver deliver);
+          Deliver deliver, Lost lost);
   ~Cluster();
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
@@ -63,20 +67,31 @@ class Cluster {
   void look_at_lease();
   void look_at_slices();
   void again(std::int64_t delay_ms, void (Cluster::*look)());
+  void reported(agent::EffectId effect, const apiserver::Answer& answer);
+  void believe(const codec::Node& object, bool newest);
+  std::int64_t node_pause(bool read);
+  void look_at_slices_of(std::size_t version);
 
   Options options_;
   apiserver::Client& client_;
   runtime::Loop& loop_;
   telemetry::Log log_;
   Deliver deliver_;
+  Lost lost_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   apiserver::Client::WatchId watch_ = 0;
   bool watching_ = false;
-  bool there_ = false;   ///< the GpuNode
-  std::string version_;  ///< of it, as seen or written last
-  codec::Node status_;   ///< of it, likewise
+  runtime::Instant started_ = 0;
+  bool there_ = false;                             ///< the GpuNode
+  std::string uid_;                                ///< of it
+  std::string version_;                            ///< of it, as seen or written last
+  codec::Node status_;                             ///< of it, likewise
+  int reports_ = 0;                                ///< under way
+  std::optional<control::GpuNodeStatus> written_;  ///< of this run and this object
   std::optional<codec::NodeView> node_;
-  bool boot_told_ = false;
+  int node_failures_ = 0;           ///< in a row
+  std::string boot_text_;           ///< the layout in the Node's annotation that was told last
+  std::size_t slices_version_ = 0;  ///< of resource.k8s.io, that the server has
   bool slices_unknown_ = false;
 };
 

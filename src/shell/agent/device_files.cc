@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include "codec/mig_minors.h"
@@ -18,6 +19,10 @@ constexpr std::size_t kProcBytesMax = 1u << 20;
 constexpr std::size_t kSpecBytesMax = 4u << 20;
 constexpr const char* kMigMinors = "/proc/driver/nvidia-caps/mig-minors";
 constexpr const char* kDevices = "/proc/devices";
+constexpr const char* kDriverVersion = "/proc/driver/nvidia/version";
+/// Of the generator: journals wait behind it.
+constexpr std::chrono::seconds kGenerate{10};
+constexpr std::chrono::seconds kTryAgain{60};  ///< after a failure
 constexpr const char* kGenerator = "nvidia-ctk cdi generate";
 constexpr std::array kControlNodes = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
                                       "/dev/nvidia-modeset"};
@@ -95,6 +100,7 @@ Result<codec::CdiEdits> DeviceFiles::generated() const {
   if (!options_.root.empty())
     command.arguments.insert(command.arguments.begin(), {"chroot", options_.root});
   command.output_max = kSpecBytesMax;
+  command.deadline = kGenerate;
   KERF_TRY(const runtime::ChildOutcome outcome, runtime::run_child(command));
   if (!outcome.ok())
     return fail(ErrorCode::Unavailable, "nvidia-ctk cdi generate: " + outcome.words());
@@ -112,16 +118,31 @@ std::string DeviceFiles::base_file() const {
   return "";
 }
 
-const DeviceFiles::Common& DeviceFiles::common() {
+std::string DeviceFiles::version() const {
   const std::string file = base_file();
   struct stat about {};
   std::string version = file;
   if (!file.empty() && ::stat(file.c_str(), &about) == 0)
     version = fmt::format("{} {} {}.{}", file, about.st_size, about.st_mtim.tv_sec,
                           about.st_mtim.tv_nsec);
-  if (read_ && version == version_) return common_;
-  version_ = version;
+  for (const char* path : {kDriverVersion, kDevices})
+    if (const auto text = read_proc(path)) version += *text;
+  return version;
+}
+
+bool DeviceFiles::changed() const { return read_ && (is_due() || version() != version_); }
+
+bool DeviceFiles::is_due() const {
+  return !common_.trouble.empty() && std::chrono::steady_clock::now() - read_at_ >= kTryAgain;
+}
+
+const DeviceFiles::Common& DeviceFiles::common() {
+  std::string version = this->version();
+  if (read_ && version == version_ && !is_due()) return common_;
+  const std::string file = base_file();
+  version_ = std::move(version);
   read_ = true;
+  read_at_ = std::chrono::steady_clock::now();
   common_ = {};
   auto edits = file.empty() ? generated() : read_base(file);
   if (edits) {

@@ -1,6 +1,7 @@
 // DeviceFiles: what a container needs of the machine to use a GPU or a slice: nodes and libraries.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -37,6 +38,9 @@ class DeviceFiles {
   /// toolkit keeps up to date with the driver; else what its generator (nvidia-ctk) prints. A file
   /// is read again when it changes, the generator runs once.
   const Common& common();
+  /// Is what common() and own() said last no longer so? Also after a failure, which may have
+  /// passed.
+  bool changed() const;
 
  private:
   bool exists(const std::string& path) const;
@@ -44,11 +48,17 @@ class DeviceFiles {
   void add_control_nodes(codec::CdiEdits& edits) const;
   Result<codec::CdiEdits> generated() const;
   std::string base_file() const;
+  /// Of the base, and of the driver that is loaded: a text that differs when they do.
+  std::string version() const;
   Result<codec::CdiEdits> read_base(const std::string& file) const;
 
   Options options_;
+  /// A failure is old enough to try again.
+  bool is_due() const;
+
   bool read_ = false;
-  std::string version_;  ///< of what was read: file, size and time
+  std::chrono::steady_clock::time_point read_at_;
+  std::string version_;  ///< of what was read
   Common common_;
 };
 

@@ -92,8 +92,11 @@ Result<void> Disk::write_journal(const agent::Journal& journal) {
 Result<void> Disk::write_cdi(const agent::CdiEntry& entry, const codec::CdiEdits& common,
                              const codec::CdiEdits& own) {
   KERF_CHECK_OK(runtime::make_folders(options_.cdi_folder));
-  return runtime::replace_file(options_.cdi_folder + "/" + codec::cdi_file_name(entry.device),
-                               codec::cdi_spec(entry, common, own), runtime::Durability::Fast);
+  const std::string path = options_.cdi_folder + "/" + codec::cdi_file_name(entry.device);
+  const std::string text = codec::cdi_spec(entry, common, own);
+  if (const auto before = runtime::read_file(path, kCdiBytesMax); before && *before == text)
+    return {};
+  return runtime::replace_file(path, text, runtime::Durability::Fast);
 }
 
 Result<void> Disk::remove_cdi(const std::string& device) {

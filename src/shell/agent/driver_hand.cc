@@ -26,8 +26,13 @@ agent::EffectId effect_of(const agent::Event& event) {
 }  // namespace
 
 DriverHand::DriverHand(Options options, const gpu::Catalogue& catalogue, runtime::Loop& loop,
-                       Deliver deliver)
+                       Deliver deliver, std::function<void()> reloaded)
     : options_(std::move(options)), loop_(loop), deliver_(std::move(deliver)) {
+  options_.worker.reloaded = [alive = alive_, &loop, reloaded = std::move(reloaded)] {
+    static_cast<void>(loop.post([alive, reloaded] {
+      if (*alive) reloaded();
+    }));
+  };
   worker_ = std::make_unique<nvml::Worker>(
       options_.worker, catalogue, [this, alive = alive_, &loop](agent::Event event) {
         static_cast<void>(loop.post([this, alive, event = std::move(event)]() mutable {
@@ -55,7 +60,7 @@ void DriverHand::act(const agent::Effect& effect) {
 void DriverHand::late(agent::EffectId effect) {
   const auto found = pending_.find(effect);
   if (found == pending_.end()) return;
-  overdue_[effect] = found->second.begun;
+  if (!worker_->withdraw(effect)) overdue_[effect] = found->second.begun;
   agent::Event event = std::move(found->second.on_deadline);
   pending_.erase(found);
   deliver_(std::move(event));

@@ -5,7 +5,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 
+#include "base/result.h"
 #include "core/agent/words.h"
 #include "shell/nvml/worker.h"
 #include "shell/runtime/loop.h"
@@ -22,26 +24,35 @@ class DriverHand {
     /// destroying one a second (facts of NVIDIA's DRA driver); none is known to take longer.
     std::int64_t deadline_ms = 60'000;
   };
-  DriverHand(Options options, const gpu::Catalogue& catalogue, runtime::Loop& loop,
-             Deliver deliver);
+  /// `reloaded`: Worker::Options::reloaded, on the loop.
+  DriverHand(
+      Options options, const gpu::Catalogue& catalogue, runtime::Loop& loop, Deliver deliver,
+      std::function<void()> reloaded = [] {});
   ~DriverHand();
   DriverHand(const DriverHand&) = delete;
   DriverHand& operator=(const DriverHand&) = delete;
 
-  /// As Worker::submit(). At the deadline it is done with Timeout; when the call comes back after
-  /// that, Doubt is told: it may have been done.
+  /// As Worker::submit(). At the deadline it is done with Timeout: it was not done if it had not
+  /// begun; else it may be, and when the call comes back after that, Doubt is told.
   void act(const agent::Effect& effect);
-  /// Runs `read` with the driver, then `use` on the loop with what it returned. Not at all if the
-  /// driver does not answer.
+  /// Runs `read` with the driver on its thread, then `use`, once, on the loop with a Result of what
+  /// it returned: Unavailable if the driver has not answered by the deadline, or too much waits for
+  /// it.
   template <class Read, class Use>
   void ask(Read read, Use use) {
-    static_cast<void>(
-        worker_->submit([loop = &loop_, alive = alive_, read, use](nvml::Driver& driver) {
-          auto answer = std::make_shared<decltype(read(driver))>(read(driver));
-          static_cast<void>(loop->post([alive, use, answer] {
-            if (*alive) use(*answer);
-          }));
-        }));
+    using Value = decltype(read(std::declval<nvml::Driver&>()));
+    // Whichever comes first answers: the driver or the deadline. Used on the loop's thread only.
+    auto once = std::make_shared<std::function<void(Result<Value>)>>(std::move(use));
+    const auto answer = [alive = alive_, once](Result<Value> value) {
+      if (*alive && *once) std::exchange(*once, nullptr)(std::move(value));
+    };
+    const bool taken = worker_->submit([loop = &loop_, answer, read](nvml::Driver& driver) {
+      auto value = std::make_shared<Value>(read(driver));
+      static_cast<void>(loop->post([answer, value] { answer(Result<Value>(std::move(*value))); }));
+    });
+    const char* why = taken ? "the driver does not answer" : "too much waits for the driver";
+    loop_.after(taken ? options_.deadline_ms : 0,
+                [answer, why] { answer(tl::unexpected(Error(ErrorCode::Unavailable, why))); });
   }
   /// As Worker::stop().
   bool stop(std::chrono::milliseconds deadline);

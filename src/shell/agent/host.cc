@@ -19,6 +19,9 @@ constexpr std::int64_t kWithdrawalEveryMs = 200;
 /// How long pods that were bound before the withdrawal take to be admitted (DESIGN, Take).
 constexpr std::int64_t kAdmissionMs = 500;
 constexpr std::chrono::seconds kStop{5};
+constexpr std::size_t kQueueMax = 1u << 20;
+constexpr int kUnaskedMax = 4096;
+constexpr std::int64_t kWebRetryMs = 10'000;
 constexpr std::chrono::seconds kPatience{2};  ///< of a health check with the loop
 
 /// Differs between runs, and reads well in a log: process and start.
@@ -36,18 +39,23 @@ Host::Impl::Impl(HostOptions options, const gpu::Catalogue& catalogue, telemetry
     : options_(std::move(options)),
       catalogue_(catalogue),
       log_(std::move(log)),
+      loop_(runtime::Loop::Options{kQueueMax}),
       recorder_(catalogue, log_, metrics_),
       disk_(options_.disk),
       files_(options_.files),
       mind_(catalogue, options_.mind) {}
 
+/// What kubelet asks is bounded here; outcomes are by the effects in flight, and none may be lost.
 bool Host::Impl::post(agent::Event event) {
-  return loop_.post([this, event = std::move(event)]() mutable { tell(std::move(event)); });
+  if (unasked_.load() >= kUnaskedMax) return false;
+  ++unasked_;
+  return loop_.post([this, event = std::move(event)]() mutable {
+    --unasked_;
+    tell(std::move(event));
+  });
 }
 
 Result<void> Host::Impl::begin_web() {
-  telemetry::add_process_metrics(metrics_);
-  metrics_.gauge("kerf_agent_info", "What this agent is", {{"version", options_.version}}).set(1);
   if (!options_.metrics) return {};
   web::Server::Handlers handlers;
   handlers["/metrics"] = [this](const web::Request&) {
@@ -62,8 +70,14 @@ Result<void> Host::Impl::begin_web() {
   server.address = options_.metrics_address;
   server.port = options_.metrics_port;
   auto started = web::Server::start(server, std::move(handlers));
-  if (!started) return tl::unexpected(std::move(started).error().within("--metrics"));
-  web_ = *std::move(started);
+  if (started) {
+    web_ = *std::move(started);
+  } else if (started.error().code() == ErrorCode::InvalidArgument) {
+    return tl::unexpected(std::move(started).error().within("--metrics"));
+  } else {  // the node's GPUs are worth more than a port
+    log_.error("no metrics and no health", {{"why", started.error().message()}});
+    loop_.after(kWebRetryMs, [this] { static_cast<void>(begin_web()); });
+  }
   return {};
 }
 
@@ -98,12 +112,15 @@ Result<void> Host::Impl::begin() {
     // What stands is served all the same; nothing is cut without a journal.
     recorder_.failed("state folder cannot be used", opened.error().message());
   }
+  telemetry::add_process_metrics(metrics_);
+  metrics_.gauge("kerf_agent_info", "What this agent is", {{"version", options_.version}}).set(1);
   KERF_CHECK_OK(begin_web());
   runtime::Serial::Options disk_options;
   disk_options.name = "kerf-disk";
   disk_thread_ = std::make_unique<runtime::Serial>(disk_options);
-  driver_ = std::make_unique<DriverHand>(options_.driver, catalogue_, loop_,
-                                         [this](agent::Event event) { tell(std::move(event)); });
+  driver_ = std::make_unique<DriverHand>(
+      options_.driver, catalogue_, loop_, [this](agent::Event event) { tell(std::move(event)); },
+      [this] { driver_reloaded(); });
   kubelet_ = std::make_unique<kubelet::Kubelet>(
       options_.kubelet, [this](agent::Event event) { return post(std::move(event)); });
   if (!client_) return {};
@@ -111,8 +128,15 @@ Result<void> Host::Impl::begin() {
   cluster.node = options_.node;
   cluster.lease_namespace = options_.lease_namespace;
   cluster.follow_spec = !options_.layout;
-  cluster_ = std::make_unique<Cluster>(cluster, *client_, loop_, log_.named("cluster"),
-                                       [this](agent::Event event) { tell(std::move(event)); });
+  cluster_ = std::make_unique<Cluster>(
+      cluster, *client_, loop_, log_.named("cluster"),
+      [this](agent::Event event) { tell(std::move(event)); },
+      [this] {
+        const runtime::Instant now = runtime::Loop::now();
+        if (!reported_ || now - lost_at_ < kLostEveryMs) return;
+        lost_at_ = now;
+        report_own();
+      });
   return {};
 }
 
@@ -132,20 +156,33 @@ void Host::Impl::start_mind() {
   started.journal = std::move(found.journal);
   started.cdi = std::move(found.cdi);
   tell(std::move(started));
+  tell(agent::CdiStale{});               // the driver may be another one than that run's
   static_cast<void>(loop_.post([] {}));  // a batch for it
 }
 
 void Host::Impl::start_layout() {
   LayoutFile::Hands hands;
   hands.read = [this](std::function<void(Result<control::GpuNodeSpec>)> use) {
-    driver_->ask([source = *options_.layout, &catalogue = catalogue_](
-                     nvml::Driver& driver) { return read_layout(source, driver, catalogue); },
-                 std::move(use));
+    if (options_.layout->mig_config) {
+      driver_->ask([source = *options_.layout, &catalogue = catalogue_](
+                       nvml::Driver& driver) { return read_layout(source, driver, catalogue); },
+                   [use = std::move(use)](Result<Result<control::GpuNodeSpec>> spec) {
+                     if (spec) use(*std::move(spec));
+                     else use(tl::unexpected(std::move(spec).error()));
+                   });
+      return;
+    }
+    const bool taken = disk_thread_->submit([this, use] {
+      auto spec = read_layout(*options_.layout);
+      static_cast<void>(loop_.post([use, spec = std::move(spec)] { use(spec); }));
+    });
+    if (!taken) use(fail(ErrorCode::Unavailable, "too much waits for the disk"));
   };
-  hands.journal = [this]() -> std::optional<agent::Journal> {
+  hands.journal = [this]() -> Result<std::optional<agent::Journal>> {
     auto journal = Disk::read_journal(options_.disk.state_folder);
-    if (!journal) return std::nullopt;
-    return *std::move(journal);
+    if (journal) return std::optional(*std::move(journal));
+    if (journal.error().code() == ErrorCode::NotFound) return std::optional<agent::Journal>();
+    return tl::unexpected(std::move(journal).error());
   };
   hands.cordoned = [this](std::function<void(Result<bool>)> use) {
     if (!cluster_) {
@@ -160,13 +197,34 @@ void Host::Impl::start_layout() {
     log_.info("layout is followed", {{"file", options_.layout->path}, {"uid", wanted.uid}});
     following_ = true;
     tell(std::move(wanted));
+    if (const auto started = start_kubelet(); !started)
+      end(Ending::How::Refused, started.error().message());
   };
-  hands.refuse = [this](const Error& error) {
-    log_.error("layout is not followed", {{"why", error.message()}});
-    if (!following_) end(Ending::How::Refused, error.message());
+  hands.refuse = [this](const Error& error) { refused(error); };
+  hands.warn = [this](const Error& error) {
+    log_.warning("layout file", {{"what", error.message()}});
   };
   layout_ = std::make_unique<LayoutFile>(*options_.layout, loop_, std::move(hands));
   layout_->start();
+}
+
+/// Before anything was served a layout that cannot be followed ends the agent. What may pass (the
+/// API server is away, the driver is not there yet) does not: what stands is served, and it is
+/// tried again.
+void Host::Impl::refused(const Error& error) {
+  log_.error("layout is not followed", {{"why", error.message()}});
+  if (following_ || kubelet_started_) return;
+  if (error.code() != ErrorCode::Unavailable) {
+    end(Ending::How::Refused, error.message());
+    return;
+  }
+  if (const auto started = start_kubelet(); !started)
+    end(Ending::How::Refused, started.error().message());
+}
+
+Result<void> Host::Impl::start_kubelet() {
+  if (std::exchange(kubelet_started_, true)) return {};
+  return kubelet_->start();
 }
 
 Result<Ending> Host::Impl::run() {
@@ -180,12 +238,18 @@ Result<Ending> Host::Impl::run() {
     if (layout_) layout_->again();
   });
   start_mind();
-  KERF_CHECK_OK(kubelet_->start());
+  if (!options_.layout) KERF_CHECK_OK(start_kubelet());
   if (cluster_) cluster_->start();
   if (options_.layout) start_layout();
   metrics_.gauge_function("kerf_agent_driver_stuck_seconds",
                           "How long a driver operation has been past its deadline; 0: none is",
                           [this] { return static_cast<double>(stuck_ms_.load()) / 1000; });
+  metrics_.gauge_function("kerf_agent_disk_stuck_seconds",
+                          "How long a file has been read or written; 0: not for long",
+                          [this] { return static_cast<double>(disk_stuck_ms_.load()) / 1000; });
+  metrics_.gauge_function("kerf_agent_driver_libraries",
+                          "1 if CDI entries bring the driver's libraries into containers",
+                          [this] { return libraries_ ? 1.0 : 0.0; });
   if (client_)
     metrics_.gauge_function("kerf_agent_api_contact_age_seconds",
                             "Since the API server answered last; -1: never in this run", [this] {
@@ -194,6 +258,7 @@ Result<Ending> Host::Impl::run() {
                             });
   read_facts();
   read_memory();
+  look_at_files();
   loop_.run();
   return stop();
 }
@@ -202,10 +267,6 @@ void Host::Impl::tell(agent::Event event) {
   if (const auto* done = std::get_if<agent::Done>(&event); done != nullptr && done->effect == 0) {
     own_report_done(done->code);
     return;
-  }
-  if (std::holds_alternative<agent::Doubt>(event)) {  // of a driver that was loaded anew
-    minors_.clear();
-    read_facts();
   }
   inbox_.push_back(std::move(event));
 }
@@ -217,6 +278,8 @@ void Host::Impl::step() {
   const std::vector<agent::Effect> effects = mind_.step(batch, now);
   recorder_.observe(batch, effects, now);
   for (const agent::Effect& effect : effects) act(effect);
+  // What was answered at once is the next batch's, which nothing else may bring.
+  if (!inbox_.empty()) static_cast<void>(loop_.post([] {}));
 }
 
 /// Whoever sends pods here is told first. What kubelet has free when its plugin is gone is no
@@ -232,7 +295,12 @@ void Host::Impl::say_goodbye() {
     return;
   }
   report_own();
-  wait_for_withdrawal(runtime::Loop::now() + options_.farewell_ms);
+  const runtime::Instant until = runtime::Loop::now() + options_.farewell_ms;
+  loop_.at(until + kWithdrawalEveryMs, [this] {  // also if the API server does not answer
+    log_.warning("the Node still offers free slices; pods on their way to them will be rejected");
+    end(Ending::How::Asked, "");
+  });
+  wait_for_withdrawal(until);
 }
 
 void Host::Impl::wait_for_withdrawal(runtime::Instant until) {
@@ -250,10 +318,7 @@ void Host::Impl::wait_for_withdrawal(runtime::Instant until) {
     }
     if (withdrawn) {
       loop_.after(kAdmissionMs, [this] { end(Ending::How::Asked, ""); });
-    } else if (runtime::Loop::now() >= until) {
-      log_.warning("the Node still offers free slices; pods on their way to them will be rejected");
-      end(Ending::How::Asked, "");
-    } else {
+    } else if (runtime::Loop::now() < until) {
       loop_.after(kWithdrawalEveryMs, [this, until] { wait_for_withdrawal(until); });
     }
   });

@@ -20,6 +20,9 @@ namespace kerf::shell {
 
 class Host::Impl {
  public:
+  /// A status that others keep overwriting is written again so often.
+  static constexpr std::int64_t kLostEveryMs = 10'000;
+
   Impl(HostOptions options, const gpu::Catalogue& catalogue, telemetry::Log log);
 
   Result<Ending> run();
@@ -31,6 +34,8 @@ class Host::Impl {
   Result<void> begin_web();
   void start_mind();
   void start_layout();
+  Result<void> start_kubelet();
+  void refused(const Error& error);
   void tell(agent::Event event);
   /// From any thread. False: the queue is full or the loop has ended.
   bool post(agent::Event event);
@@ -55,6 +60,10 @@ class Host::Impl {
   void own_report_done(agent::Code code);
   void read_facts();
   void read_memory();
+  void look_at_files();
+  void write_entry(agent::EffectId effect, const agent::WriteCdi& action, std::uint32_t minor);
+  /// The driver was loaded anew: what was read of it is not to be believed.
+  void driver_reloaded();
   web::Response healthy();
 
   HostOptions options_;
@@ -71,14 +80,22 @@ class Host::Impl {
 
   std::optional<agent::NodeFacts> facts_;
   bool reading_facts_ = false;
-  std::string files_trouble_;                       ///< said last
-  std::map<std::string, std::uint32_t> minors_;     ///< device minors by UUID
+  std::string files_trouble_;                    ///< said last
+  std::map<std::string, std::uint32_t> minors_;  ///< device minors by UUID
+  /// CDI entries that wait for their GPU's minor, by UUID.
+  std::map<std::string, std::vector<std::pair<agent::EffectId, agent::WriteCdi>>> waiting_;
   std::optional<control::GpuNodeStatus> reported_;  ///< as the mind had it last
   bool owes_report_ = false;                        ///< report_own() has not been done
-  bool following_ = false;                          ///< a layout file was followed
+  int own_failures_ = 0;                            ///< of it, in a row
+  runtime::Instant lost_at_ = -kLostEveryMs;        ///< the status was last found overwritten
+  std::atomic<int> unasked_{0};                     ///< kubelet's events that wait for the loop
+  bool kubelet_started_ = false;
+  bool following_ = false;  ///< a layout file was followed
   bool leaving_ = false;
   std::atomic<bool> ready_{false};
   std::atomic<std::int64_t> stuck_ms_{0};
+  std::atomic<std::int64_t> disk_stuck_ms_{0};
+  std::atomic<bool> libraries_{false};  ///< CDI entries bring the driver's libraries
   Ending ending_;
 
   // Last made, first destroyed: they call back.

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kFileBytesMax = 1u << 20;
 /// Lines of a refusal; a node has up to some hundred slices.
 constexpr std::size_t kTakenShown = 10;
+constexpr std::int64_t kEveryMs = 60'000;
 
 std::string refusal(const std::vector<std::string>& taken, const std::string& node_state) {
   std::string words = fmt::format(
@@ -36,10 +37,15 @@ std::string refusal(const std::vector<std::string>& taken, const std::string& no
 
 }  // namespace
 
+Result<control::GpuNodeSpec> read_layout(const LayoutSource& source) {
+  KERF_TRY(const std::string text, runtime::read_file(source.path, kFileBytesMax));
+  return codec::read_layout_file(text, source.path);
+}
+
 Result<control::GpuNodeSpec> read_layout(const LayoutSource& source, nvml::Driver& driver,
                                          const gpu::Catalogue& catalogue) {
+  if (!source.mig_config) return read_layout(source);
   KERF_TRY(const std::string text, runtime::read_file(source.path, kFileBytesMax));
-  if (!source.mig_config) return codec::read_layout_file(text, source.path);
   KERF_TRY(const agent::MigConfig config, codec::read_mig_config(text, source.path));
   KERF_TRY(const std::vector<agent::MigConfigGpu> gpus, driver.mig_config_gpus());
   auto spec = agent::layout_of(config, source.name, gpus, catalogue);
@@ -65,50 +71,78 @@ void LayoutFile::start() {
       loop_, slash == std::string::npos ? "." : source_.path.substr(0, slash + 1),
       [this](const std::string&, runtime::Change) { again(); });
   if (watch) watch_ = *std::move(watch);
+  else hands_.warn(std::move(watch).error().within("the layout file is read once a minute only"));
+  tick();
+}
+
+void LayoutFile::tick() {
   again();
+  loop_.after(kEveryMs, [this, alive = alive_] {
+    if (*alive) tick();
+  });
 }
 
 void LayoutFile::again() {
   if (std::exchange(again_, true) || reading_) return;
   reading_ = true;
   loop_.after(0, [this, alive = alive_] {  // what changes in one batch is read once
-    if (!*alive) return;
-    again_ = false;
-    hands_.read([this, alive](Result<control::GpuNodeSpec> spec) {
-      if (!*alive) return;
-      reading_ = false;
-      if (!spec) hands_.refuse(spec.error());
-      else judge(*spec);
-      if (std::exchange(again_, false)) again();
-    });
+    if (*alive) read();
   });
 }
 
+void LayoutFile::read() {
+  again_ = false;
+  hands_.read([this, alive = alive_](Result<control::GpuNodeSpec> spec) {
+    if (!*alive) return;
+    if (spec) {
+      judge(*spec);
+    } else {
+      hands_.refuse(spec.error());
+      done();
+    }
+  });
+}
+
+void LayoutFile::done() {
+  reading_ = false;
+  if (std::exchange(again_, false)) again();
+}
+
 void LayoutFile::judge(const control::GpuNodeSpec& spec) {
-  if (layout_uid(spec) == followed_) return;
+  if (layout_uid(spec) == followed_) return done();
   agent::NodeRead node;
-  node.journal = hands_.journal();
+  auto journal = hands_.journal();
+  if (!journal) {
+    hands_.refuse(Error(ErrorCode::Unavailable,
+                        "what is published is not known: " + journal.error().message()));
+    return done();
+  }
+  node.journal = *std::move(journal);
   const auto taken = agent::taken_published(node, spec);
   if (taken.empty()) {
     follow(spec);
-    return;
+    return done();
   }
+  // Until the answer is there nothing else is read: a verdict is about the file as it is now.
   hands_.cordoned([this, alive = alive_, spec, taken](const Result<bool>& cordoned) {
     if (!*alive) return;
+    const auto lines = report::taken_lines(taken);
     if (cordoned && *cordoned) {
       follow(spec);
-      return;
+    } else if (cordoned) {
+      hands_.refuse(Error(ErrorCode::Conflict, refusal(lines, "the node is not cordoned")));
+    } else {
+      hands_.refuse(Error(cordoned.error().code(),
+                          refusal(lines, "whether the node is cordoned is not known: " +
+                                             cordoned.error().message())));
     }
-    const std::string state =
-        cordoned ? "the node is not cordoned"
-                 : "whether the node is cordoned is not known: " + cordoned.error().message();
-    hands_.refuse(Error(ErrorCode::Conflict, refusal(report::taken_lines(taken), state)));
+    done();
   });
 }
 
 void LayoutFile::follow(const control::GpuNodeSpec& spec) {
   followed_ = layout_uid(spec);
-  hands_.follow({followed_, 1, spec});
+  hands_.follow({followed_, 0, spec});
 }
 
 }  // namespace kerf::shell

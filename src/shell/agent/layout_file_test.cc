@@ -43,8 +43,15 @@ class LayoutFileTest : public ::testing::Test {
       const std::string now((std::istreambuf_iterator<char>(in)), {});
       use(codec::read_layout_file(now, path_));
     };
-    hands.journal = [this] { return journal_; };
-    hands.cordoned = [this](std::function<void(Result<bool>)> use) { use(cordoned_); };
+    hands.journal = [this]() -> Result<std::optional<agent::Journal>> {
+      if (journal_error_) return fail(ErrorCode::Unavailable, "no disk");
+      return journal_;
+    };
+    hands.warn = [this](const Error& error) { told("warn: " + error.message()); };
+    hands.cordoned = [this](std::function<void(Result<bool>)> use) {
+      if (slow_verdict_) verdict_ = std::move(use);
+      else use(cordoned_);
+    };
     hands.follow = [this](agent::Wanted wanted) {
       uids_.push_back(wanted.uid);
       told("follow " + std::to_string(wanted.spec.gpus.at(0).slices.at(0).start));
@@ -70,6 +77,9 @@ class LayoutFileTest : public ::testing::Test {
   runtime::Loop loop_;
   std::optional<agent::Journal> journal_;
   Result<bool> cordoned_ = false;
+  bool slow_verdict_ = false;
+  bool journal_error_ = false;
+  std::function<void(Result<bool>)> verdict_;
   std::vector<std::string> told_;
   std::vector<std::string> uids_;
   std::vector<std::function<void()>> next_;  ///< after each thing told
@@ -135,6 +145,25 @@ TEST_F(LayoutFileTest, ParksNoPublishedSliceAndTakesAParkedOne) {
   ASSERT_EQ(told_.size(), 2U);
   EXPECT_THAT(told_[0], HasSubstr("refuse: "));
   EXPECT_EQ(told_[1], "follow 0");
+}
+
+// The answer to an old question must not bring back what stands in the file no more.
+TEST_F(LayoutFileTest, FollowsTheNewestFileAfterASlowVerdict) {
+  journal_ = journal_with(5, true);
+  slow_verdict_ = true;
+  next_.push_back([] {});  // follow 0, by the verdict
+  loop_.after(50, [this] {
+    folder_.write("layout.yaml", layout(5));  // takes nothing: needs no cordon
+    loop_.after(50, [this] { verdict_(true); });
+  });
+  start(layout(0));
+  EXPECT_THAT(told_, ElementsAre("follow 0", "follow 5"));
+}
+
+TEST_F(LayoutFileTest, TakesNothingWhileTheJournalCannotBeRead) {
+  journal_error_ = true;
+  start(layout(0));
+  EXPECT_THAT(told_[0], HasSubstr("refuse: what is published is not known: no disk"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "shell/nvml/driver.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -23,10 +24,26 @@ Driver::~Driver() = default;
 
 bool Driver::started() const { return session_ != nullptr && session_->ready(); }
 
+Result<std::unique_ptr<Library>> Driver::load() const {
+  auto library = Library::load(options_.library);
+  for (const std::string& path : options_.candidates) {
+    if (library) break;
+    auto other = Library::load(path);
+    // What is there but does not fit says more than that nothing is there.
+    const bool nothing_yet = library.error().code() == ErrorCode::NotFound;
+    if (other || (nothing_yet && other.error().code() != ErrorCode::NotFound))
+      library = std::move(other);
+  }
+  if (library || options_.candidates.empty()) return library;
+  return fail(library.error().code(),
+              fmt::format("{} (tried: {}, {})", library.error().message(), options_.library,
+                          fmt::join(options_.candidates, ", ")));
+}
+
 Result<void> Driver::start() {
   if (!session_) {
     start_code_ = static_cast<Code>(nvmlabi::kLibraryNotFound);
-    KERF_TRY(auto library, Library::load(options_.library));
+    KERF_TRY(auto library, load());
     session_ = std::make_unique<Session>(std::move(library));
   }
   if (started() && !session_->broken()) return {};
@@ -39,6 +56,14 @@ Result<void> Driver::start() {
     what += "; is the kernel module loaded (lsmod, dmesg), and does nvidia-smi work?";
   if (start_code_ == Code::NoPermission)
     what += "; this user may not open /dev/nvidiactl, or this container does not have it";
+  if (start_code_ == static_cast<Code>(nvmlabi::kLibraryNotFound))
+    what +=
+        " (LIBRARY_NOT_FOUND): a library of the driver is missing; is the driver installed, and "
+        "in a container, are all of its libraries mounted?";
+  if (outdated())
+    what +=
+        " (LIB_RM_VERSION_MISMATCH): the driver was upgraded under this process: it has to "
+        "start again";
   return fail(ErrorCode::Unavailable, std::move(what));
 }
 

@@ -58,6 +58,9 @@ class Driver {
  public:
   struct Options {
     std::string library = kLibraryName;
+    /// Where else it may be, in this order, if it is not there: the driver may be installed, or
+    /// mounted, only after the program began. Of what is there but is not NVML the next is tried.
+    std::vector<std::string> candidates = {};
   };
   /// Loads nothing yet. The catalogue must outlive the object.
   Driver(Options options, const gpu::Catalogue& catalogue);
@@ -67,9 +70,14 @@ class Driver {
 
   /// Loads the library if it is not loaded, initialises NVML, lists the GPUs, watches for events.
   /// A GPU that does not answer is listed all the same: it is asked again with each operation. An
-  /// error says what to do; it may be tried again at any time. look() does it by itself.
+  /// error says what to do; it may be tried again at any time, and as long as no library was found
+  /// all candidates are. look() does it by itself.
   Result<void> start();
   bool started() const;
+  /// The driver was upgraded under this process (LIB_RM_VERSION_MISMATCH): the library that it has
+  /// loaded is of another version than the kernel module and cannot be exchanged. The program has
+  /// to end and be started again. false again if the old driver came back.
+  bool outdated() const { return session_ && session_->mismatched(); }
   /// Rises when the driver was found to have been loaded anew, or may have been; 0 before start().
   Generation generation() const { return session_ ? session_->generation() : 0; }
 
@@ -146,6 +154,7 @@ class Driver {
         compute;  ///< by profile of the GPU instance
   };
 
+  Result<std::unique_ptr<Library>> load() const;
   Code initialise();
   Code enlist();
   static void place(std::vector<Member>& roster, std::uint32_t index, const std::string& uuid);

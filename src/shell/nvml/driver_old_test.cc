@@ -1,5 +1,6 @@
 // Tests of what the simulated driver does not do: older structs, GPUs that are counted anew, an
 // instance that is made elsewhere.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "shell/nvml/nvml_testing.h"
@@ -17,6 +18,8 @@ struct Scripted : testing::Test {
     set("KERF_STUB_ID", "19");
     set("KERF_STUB_CREATED", "");
     set("KERF_STUB_START", "0");
+    set("KERF_STUB_INIT", "0");
+    set("KERF_STUB_DEVICE", "0");
   }
   static std::string created() { return std::getenv("KERF_STUB_CREATED"); }
   Driver driver{{KERF_SCRIPTED_NVML}, codec::builtin_catalogue()};
@@ -39,6 +42,34 @@ TEST_F(Scripted, ProfilesAreReadFromEachVersionOfTheStruct) {
     EXPECT_EQ(gpu.profiles[0].placements_from, agent::FactFrom::Table);
     EXPECT_EQ(gpu.profiles[0].placements.size(), 7U);
   }
+}
+
+TEST_F(Scripted, ALibraryOfAnotherVersionThanTheModuleNeedsANewProcess) {
+  const Code mismatch{18};
+  ASSERT_TRUE(driver.start());
+  EXPECT_FALSE(driver.outdated());
+  set("KERF_STUB_INIT", "18");
+  set("KERF_STUB_DEVICE", "18");
+  driver.look();
+  EXPECT_TRUE(driver.outdated()) << "whatever call says so";
+  EXPECT_EQ(driver.look().code, mismatch) << "it is initialised again, in vain";
+  EXPECT_FALSE(driver.started());
+  const auto started = driver.start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message(),
+              testing::HasSubstr("the driver was upgraded under this process"));
+  set("KERF_STUB_INIT", "0");
+  set("KERF_STUB_DEVICE", "0");
+  EXPECT_EQ(driver.look().code, Code::Success) << "the old driver is back";
+  EXPECT_FALSE(driver.outdated());
+}
+
+TEST_F(Scripted, SaysWhatALibraryOfTheDriverThatIsMissingMeans) {
+  set("KERF_STUB_INIT", "12");
+  const auto started = driver.start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message(), testing::HasSubstr("is the driver installed"));
+  EXPECT_FALSE(driver.outdated());
 }
 
 /// Whether the driver's handles stay with a GPU or with an index.

@@ -64,6 +64,32 @@ TEST(DriverWithoutLibrary, StartsLaterWhenThereIsOne) {
   EXPECT_FALSE(driver.inventory());
 }
 
+TEST(DriverWithoutLibrary, TriesTheCandidatesAtEachStart) {
+  const TemporaryFolder folder;
+  const std::string late = folder.at("libnvidia-ml.so.1");
+  Driver driver({"/nowhere/libnvidia-ml.so.1", {"/nowhere/else.so", late}},
+                codec::builtin_catalogue());
+  const auto none = driver.start();
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code(), ErrorCode::NotFound);
+  EXPECT_THAT(none.error().message(), HasSubstr("is the driver installed"));
+  EXPECT_THAT(none.error().message(), HasSubstr("/nowhere/else.so, " + late));
+  folder.link(KERF_FEW_NVML, "libnvidia-ml.so.1");
+  EXPECT_EQ(driver.look().code, Code::FunctionNotFound) << "that library's answer";
+  EXPECT_TRUE(driver.started());
+  EXPECT_FALSE(driver.outdated());
+}
+
+TEST(DriverWithoutLibrary, PassesOverACandidateThatIsNotNvml) {
+  Driver good({"/nowhere/a.so", {KERF_NONE_NVML, KERF_FEW_NVML}}, codec::builtin_catalogue());
+  EXPECT_TRUE(good.start());
+  Driver bad({"/nowhere/a.so", {KERF_NONE_NVML, "/nowhere/b.so"}}, codec::builtin_catalogue());
+  const auto none = bad.start();
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code(), ErrorCode::InvalidArgument);
+  EXPECT_THAT(none.error().message(), HasSubstr("nvmlInit_v2")) << "says more than: nothing there";
+}
+
 TEST(DriverOfAnAncientLibrary, AnswersFunctionNotFoundAndGoesOn) {
   Driver driver({KERF_FEW_NVML}, codec::builtin_catalogue());
   ASSERT_TRUE(driver.start());

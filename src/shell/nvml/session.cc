@@ -34,6 +34,7 @@ void Session::on_thread() const {
 Code Session::note(nvmlabi::Return code) {
   ++calls_;
   if (code == nvmlabi::kUninitialized || code == nvmlabi::kDriverNotLoaded) broken_ = true;
+  if (code == nvmlabi::kLibRmVersionMismatch) broken_ = mismatched_ = true;
   return code_of(code);
 }
 
@@ -42,6 +43,7 @@ Code Session::init() {
   const Code code = note(call_.init_v2());
   ready_ = code == Code::Success;
   broken_ = false;
+  mismatched_ = code == static_cast<Code>(nvmlabi::kLibRmVersionMismatch);
   profile_version_ = 3;
   ++generation_;
   return code;

@@ -135,9 +135,12 @@ class Session {
   bool ready() const { return ready_; }
   Generation generation() const { return generation_; }
   void outdate();
-  /// A call was answered with UNINITIALIZED or DRIVER_NOT_LOADED since the last init: NVML has to
-  /// be initialised again before anything works.
+  /// A call was answered with UNINITIALIZED, DRIVER_NOT_LOADED or LIB_RM_VERSION_MISMATCH since the
+  /// last init: NVML has to be initialised again before anything works.
   bool broken() const { return broken_; }
+  /// LIB_RM_VERSION_MISMATCH came: the library that is loaded is of another version than the kernel
+  /// module. A library is never unloaded, so only another process can load the right one.
+  bool mismatched() const { return mismatched_; }
   /// Calls that reached the library, for tests of what does not.
   std::uint64_t calls() const { return calls_; }
 
@@ -219,6 +222,7 @@ class Session {
   std::thread::id thread_;
   bool ready_ = false;
   bool broken_ = false;
+  bool mismatched_ = false;
   Generation generation_ = 0;
   std::uint64_t calls_ = 0;
   unsigned profile_version_ = 3;  ///< the newest that this driver may know

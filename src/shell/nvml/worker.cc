@@ -36,13 +36,17 @@ Worker::Task Worker::task_of(agent::Effect effect) {
         looked_ = true;
         agent::Looked looked = driver.look();
         looked.effect = effect.id;
+        tell_reload(driver);
         deliver_(std::move(looked));
       } else if constexpr (std::is_same_v<Op, agent::AskHolders>) {
         agent::Holders holders = driver.processes();
         holders.effect = effect.id;
+        tell_reload(driver);
         deliver_(std::move(holders));
       } else if constexpr (requires { driver.perform(op); }) {
-        deliver_(agent::Done{effect.id, driver.perform(op)});
+        const agent::Done done{effect.id, driver.perform(op)};
+        tell_reload(driver);
+        deliver_(done);
       }
     };
     std::visit(answer, effect.action);
@@ -51,17 +55,31 @@ Worker::Task Worker::task_of(agent::Effect effect) {
 
 bool Worker::submit(agent::Effect effect) {
   KERF_ASSERT(is_for_nvml(effect.action), "an operation of the driver");
-  return submit(task_of(std::move(effect)));
+  const agent::EffectId id = effect.id;
+  return enqueue({id, task_of(std::move(effect))});
 }
 
-bool Worker::submit(Task task) {
+bool Worker::submit(Task task) { return enqueue({std::nullopt, std::move(task)}); }
+
+bool Worker::enqueue(Waiting waiting) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_ || queue_.size() >= options_.queue_max) return false;
-    queue_.push_back(std::move(task));
+    queue_.push_back(std::move(waiting));
   }
   wake_.notify_one();
   return true;
+}
+
+bool Worker::withdraw(agent::EffectId effect) {
+  const std::lock_guard lock(mutex_);
+  return std::erase_if(queue_, [&](const Waiting& one) { return one.effect == effect; }) != 0;
+}
+
+std::optional<std::chrono::milliseconds> Worker::busy_for() const {
+  const std::lock_guard lock(mutex_);
+  if (!begun_) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - *begun_);
 }
 
 void Worker::stop() {
@@ -87,18 +105,31 @@ bool Worker::stop(std::chrono::milliseconds deadline) {
 }
 
 bool Worker::next(Task& task) {
+  task = nullptr;  // what it holds may be destroyed slowly, so not under the lock
   std::unique_lock lock(mutex_);
+  begun_.reset();
   wake_.wait_for(lock, options_.listen_every, [this] { return stopping_ || !queue_.empty(); });
-  task = nullptr;
   if (stopping_) return false;
   if (!queue_.empty()) {
-    task = std::move(queue_.front());
+    task = std::move(queue_.front().task);
     queue_.pop_front();
   }
+  begun_ = Clock::now();
   return true;
 }
 
+void Worker::tell_reload(const Driver& driver) {
+  // After a try that failed there is nothing to read yet, and reading would only try again.
+  if (!driver.started() || std::exchange(known_, driver.generation()) == driver.generation())
+    return;
+  if (options_.reloaded) options_.reloaded();
+}
+
 void Worker::listen(Driver& driver) {
+  {
+    const std::lock_guard lock(mutex_);
+    begun_ = Clock::now();
+  }
   for (const agent::Xid& xid : driver.news().xids) deliver_(xid);
 }
 
@@ -107,13 +138,19 @@ void Worker::run() {
     Driver driver(options_.driver, catalogue_);
     static_cast<void>(driver.start());  // a Look tries again, and tells
     Generation generation = driver.generation();
+    known_ = generation;
     Task task;
     while (next(task)) {
       looked_ = false;
+      const bool was_started = driver.started();
       if (task) task(driver);
+      tell_reload(driver);
       listen(driver);
-      if (std::exchange(generation, driver.generation()) != driver.generation() && !looked_)
-        deliver_(agent::Doubt{});
+      tell_reload(driver);
+      const bool changed = std::exchange(generation, driver.generation()) != driver.generation();
+      // A driver that was not there and is not there now gives nothing to doubt, and whoever asked
+      // it because of a Doubt would ask for ever.
+      if (changed && !looked_ && (was_started || driver.started())) deliver_(agent::Doubt{});
     }
   }
   const std::lock_guard lock(mutex_);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "shell/nvml/nvml_testing.h"
@@ -111,6 +112,117 @@ TEST(Worker, TakesNoMoreThanItsQueueHolds) {
   for (agent::EffectId id = 1; id <= 4; ++id) EXPECT_EQ(inbox.next<agent::Looked>().effect, id);
   EXPECT_TRUE(worker.submit(agent::Effect{6, agent::Look{}}));
   EXPECT_EQ(inbox.next<agent::Looked>().effect, 6U);
+}
+
+TEST(Worker, WithdrawsWhatHasNotBegun) {
+  TestMachine machine({"T4"});
+  Inbox inbox;
+  Worker worker(options(), codec::builtin_catalogue(), inbox.deliver());
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  ASSERT_TRUE(worker.submit([&](Driver&) {
+    begun.set_value();
+    go_on.get_future().wait();
+  }));
+  begun.get_future().wait();
+  for (agent::EffectId id = 1; id <= 4; ++id)
+    ASSERT_TRUE(worker.submit(agent::Effect{id, agent::Look{}}));
+  EXPECT_TRUE(worker.withdraw(2));
+  EXPECT_FALSE(worker.withdraw(2)) << "once";
+  EXPECT_TRUE(worker.withdraw(4));
+  EXPECT_FALSE(worker.withdraw(5)) << "never taken";
+  EXPECT_TRUE(worker.submit(agent::Effect{6, agent::Look{}})) << "there is room again";
+  go_on.set_value();
+  for (const agent::EffectId id : {1U, 3U, 6U}) EXPECT_EQ(inbox.next<agent::Looked>().effect, id);
+  EXPECT_FALSE(worker.withdraw(6)) << "done";
+}
+
+TEST(Worker, DoesNotWithdrawWhatRuns) {
+  TestMachine machine({"T4"});
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  Worker worker(options(), codec::builtin_catalogue(), [&](const agent::Event&) {
+    begun.set_value();  // on the worker's thread: the Look is not over before this returns
+    go_on.get_future().wait();
+  });
+  ASSERT_TRUE(worker.submit(agent::Effect{1, agent::Look{}}));
+  begun.get_future().wait();
+  EXPECT_FALSE(worker.withdraw(1));
+  go_on.set_value();
+}
+
+TEST(Worker, TellsHowLongItHasBeenBusy) {
+  using std::chrono::milliseconds;
+  TestMachine machine({"T4"});
+  Inbox inbox;
+  Worker worker(options(), codec::builtin_catalogue(), inbox.deliver());
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  ASSERT_TRUE(worker.submit([&](Driver&) {
+    begun.set_value();
+    go_on.get_future().wait();
+  }));
+  begun.get_future().wait();
+  ASSERT_TRUE(worker.busy_for());
+  while (worker.busy_for().value() == milliseconds(0)) std::this_thread::yield();  // it rises
+  const auto before = worker.busy_for();
+  go_on.set_value();
+  while (worker.busy_for()) std::this_thread::yield();  // it becomes idle
+  EXPECT_GT(before, milliseconds(0));
+}
+
+TEST(Worker, TellsThatTheDriverWasLoadedAgainBeforeWhatALookSaw) {
+  TestMachine machine({"T4"});
+  Inbox inbox;
+  std::vector<std::string> order;  // of the worker's thread
+  Worker::Options telling = options();
+  telling.listen_every = std::chrono::hours(1);  // only after each operation
+  telling.reloaded = [&] { order.push_back("reloaded"); };
+  Worker worker(telling, codec::builtin_catalogue(), [&](agent::Event event) {
+    if (std::holds_alternative<agent::Doubt>(event)) order.push_back("doubt");
+    if (std::holds_alternative<agent::Looked>(event)) order.push_back("looked");
+    inbox.deliver()(std::move(event));
+  });
+  const auto look = [&](agent::EffectId id) {
+    EXPECT_TRUE(worker.submit(agent::Effect{id, agent::Look{}}));
+    return inbox.next<agent::Looked>();
+  };
+  EXPECT_EQ(look(1).code, Code::Success);
+  // Found outside a Look: Doubt as well.
+  ASSERT_TRUE(worker.submit([](Driver& driver) { driver.session().outdate(); }));
+  inbox.next<agent::Doubt>();
+  EXPECT_EQ(look(2).code, Code::Success);
+  // Within one: the first after a GPU was lost initialises NVML again.
+  machine.change([](simgpu::Driver& d) { return d.lose_gpu(0), 0; });
+  EXPECT_TRUE(look(3).gpus.at(0).lost);
+  look(4);
+  worker.stop();
+  EXPECT_THAT(order, testing::ElementsAre("looked", "reloaded", "doubt", "looked", "looked",
+                                          "reloaded", "looked"));
+}
+
+TEST(Worker, DoesNotTellOfTriesThatFailed) {
+  TestMachine gone({"T4"});
+  ::setenv(fakedriver::kFolderVariable, "/nowhere", 1);
+  Inbox inbox;
+  std::atomic<int> told{0};
+  Worker::Options telling = options();
+  telling.reloaded = [&] { ++told; };
+  Worker worker(telling, codec::builtin_catalogue(), inbox.deliver());
+  for (agent::EffectId id = 1; id <= 2; ++id) {
+    ASSERT_TRUE(worker.submit(agent::Effect{id, agent::Look{}}));
+    EXPECT_EQ(inbox.next<agent::Looked>().code, Code::DriverNotLoaded);
+  }
+  ASSERT_TRUE(worker.submit([](Driver& driver) { EXPECT_FALSE(driver.facts()); }));
+  std::promise<void> asked;
+  ASSERT_TRUE(worker.submit([&](Driver&) { asked.set_value(); }));
+  asked.get_future().wait();
+  EXPECT_EQ(told, 0);
+  EXPECT_EQ(inbox.size(), 0U) << "no Doubt either";
+  TestMachine machine({"T4"});
+  ASSERT_TRUE(worker.submit(agent::Effect{3, agent::Look{}}));
+  EXPECT_EQ(inbox.next<agent::Looked>().code, Code::Success);
+  EXPECT_EQ(told, 1) << "the driver is there now, and was not before";
 }
 
 TEST(Worker, StopsAfterTheOperationThatRunsAndDeliversNothingMore) {

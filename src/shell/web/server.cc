@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -10,15 +11,14 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <cstdio>
-#include <ctime>
 #include <memory>
-#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/quote.h"
 #include "shell/web/request.h"
+#include "shell/web/response_text.h"
 
 namespace kerf::web {
 namespace {
@@ -33,56 +33,14 @@ constexpr std::chrono::milliseconds kLinger{1000};
 // When the system has no descriptor for another connection.
 constexpr std::chrono::milliseconds kAcceptAgain{100};
 
-std::string_view reason(unsigned status) {
-  switch (status) {
-    case 200: return "OK";
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 413: return "Content Too Large";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "";
-  }
-}
-
-std::string date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm t{};
-  ::gmtime_r(&now, &t);
-  std::array<char, 40> text{};
-  // In the C locale, whatever the program's is: names of days and months are fixed.
-  static constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                kDays.at(static_cast<std::size_t>(t.tm_wday)), t.tm_mday,
-                kMonths.at(static_cast<std::size_t>(t.tm_mon)), t.tm_year + 1900, t.tm_hour,
-                t.tm_min, t.tm_sec);
-  return text.data();
-}
-
-std::string answer_text(const Response& response, bool head, bool keep_alive) {
-  std::string text = "HTTP/1.1 " + std::to_string(response.status) + " ";
-  text += reason(response.status);
-  text += "\r\nDate: " + date() + "\r\nContent-Type: " + response.content_type +
-          "\r\nContent-Length: " + std::to_string(response.body.size());
-  if (response.status == 405) text += "\r\nAllow: GET, HEAD";
-  text += keep_alive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
-  if (!head) text += response.body;
-  return text;
-}
-
-Response plain(unsigned status) {
-  return {status, std::to_string(status) + " " + std::string(reason(status)) + "\n"};
-}
+class Connection;
 
 struct Shared {
   Server::Options options;
   Server::Handlers handlers;
   std::atomic<std::size_t> connections{0};
+  std::vector<Connection*> open = {};  ///< as many as `connections`; of the server's thread
+  std::uint64_t turn = 0;              ///< counts what happens to connections
 };
 
 Response answer_to(const Shared& shared, const Request& request) {
@@ -95,14 +53,19 @@ Response answer_to(const Shared& shared, const Request& request) {
 /// Lives as long as one of its operations is pending; the timer closes the socket, which ends them.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(tcp::socket socket, Shared& shared)
+  /// What becomes of it when there are too many: those of the first kind go first.
+  enum class Stage { Leaving, Idle, Asking, Answered };
+
+  Connection(tcp::socket socket, Shared& shared, asio::ip::address peer)
       : socket_(std::move(socket)),
         timer_(socket_.get_executor()),
         shared_(shared),
+        peer_(std::move(peer)),
         reader_(shared.options.header_bytes_max) {
+    shared_.open.push_back(this);
     ++shared_.connections;
   }
-  ~Connection() { --shared_.connections; }
+  ~Connection() { leave(); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -111,12 +74,24 @@ class Connection : public std::enable_shared_from_this<Connection> {
     socket_.set_option(tcp::no_delay(true), ignored);
     next_request();
   }
-
- private:
   void close() {
+    leave();
     error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
+  }
+  const asio::ip::address& peer() const { return peer_; }
+  /// The smallest is the one to close.
+  std::pair<Stage, std::uint64_t> worth() const { return {stage_, since_}; }
+
+ private:
+  void leave() {
+    if (std::erase(shared_.open, this) != 0) --shared_.connections;
+  }
+
+  void enter(Stage stage) {
+    stage_ = stage;
+    since_ = ++shared_.turn;
   }
 
   void set_deadline(std::chrono::milliseconds duration) {
@@ -128,9 +103,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void next_request() {
-    set_deadline(bytes_.empty() ? shared_.options.idle_deadline : shared_.options.read_deadline);
-    begun_ = !bytes_.empty();
+    if (!bytes_.empty()) {
+      begin_request();
+    } else {
+      set_deadline(answers_ == 0 ? shared_.options.first_deadline : shared_.options.idle_deadline);
+      enter(Stage::Idle);
+    }
     go_on();
+  }
+
+  void begin_request() {
+    set_deadline(shared_.options.read_deadline);
+    enter(Stage::Asking);
   }
 
   void go_on() {
@@ -147,8 +131,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     socket_.async_read_some(asio::buffer(buffer_),
                             [self = shared_from_this()](const error_code& error, std::size_t size) {
                               if (error) return self->close();
-                              if (!std::exchange(self->begun_, true))
-                                self->set_deadline(self->shared_.options.read_deadline);
+                              if (self->stage_ == Stage::Idle) self->begin_request();
                               self->bytes_.append(self->buffer_.data(), size);
                               self->go_on();
                             });
@@ -156,7 +139,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void answer(const Response& response, bool head, bool keep_alive) {
     text_ = answer_text(response, head, keep_alive);
+    ++answers_;
     set_deadline(shared_.options.write_deadline);
+    enter(Stage::Answered);
     asio::async_write(
         socket_, asio::buffer(text_),
         [self = shared_from_this(), keep_alive](const error_code& error, std::size_t) {
@@ -172,6 +157,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     socket_.shutdown(tcp::socket::shutdown_send, error);
     if (error) return close();
     set_deadline(kLinger);
+    enter(Stage::Leaving);
     discard();
   }
 
@@ -186,12 +172,32 @@ class Connection : public std::enable_shared_from_this<Connection> {
   tcp::socket socket_;
   asio::steady_timer timer_;
   Shared& shared_;
+  const asio::ip::address peer_;
+  Stage stage_ = Stage::Idle;
+  std::uint64_t since_ = 0;    // shared_.turn when stage_ began
+  std::uint64_t answers_ = 0;  // begun
   RequestReader reader_;
   std::string bytes_;  // not yet read by reader_
   std::string text_;   // the answer that is being sent
   std::array<char, 4096> buffer_;
-  bool begun_ = false;  // a byte of the request is there
 };
+
+/// Room for one more of that peer, so that it is always taken: whoever fills all places with silent
+/// connections loses them to those who ask.
+void make_room(Shared& shared, const asio::ip::address& peer) {
+  const auto close_one = [&shared](const auto& counts) {
+    Connection* least = nullptr;
+    for (Connection* one : shared.open)
+      if (counts(*one) && (least == nullptr || one->worth() < least->worth())) least = one;
+    if (least != nullptr) least->close();
+  };
+  const auto of_peer = [&peer](const Connection& one) { return one.peer() == peer; };
+  const auto count = std::ranges::count_if(
+      shared.open, [&of_peer](const Connection* one) { return of_peer(*one); });
+  if (static_cast<std::size_t>(count) >= shared.options.connections_of_peer_max) close_one(of_peer);
+  else if (shared.open.size() >= shared.options.connections_max)
+    close_one([](const Connection&) { return true; });
+}
 
 tl::unexpected<Error> cannot_listen(const Server::Options& options, const error_code& error) {
   const std::string where = (options.address.empty() ? "port " : options.address + " port ") +
@@ -222,10 +228,11 @@ error_code listen_at(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(Options options, Handlers handlers) : shared{std::move(options), std::move(handlers), {}} {}
+  Impl(Options options, Handlers handlers) : shared{std::move(options), std::move(handlers)} {}
 
   Result<void> listen();
   void accept();
+  void take(tcp::socket socket);
   void accept_later();
   void run();
 
@@ -269,11 +276,17 @@ void Server::Impl::accept() {
         error == boost::system::errc::too_many_files_open_in_system ||
         error == boost::system::errc::no_buffer_space)
       return accept_later();
-    if (!error && shared.connections < shared.options.connections_max)
-      std::make_shared<Connection>(std::move(socket), shared)->start();
-    // Else the socket is closed here.
+    if (!error) take(std::move(socket));
     accept();
   });
+}
+
+void Server::Impl::take(tcp::socket socket) {
+  error_code error;
+  const asio::ip::address peer = socket.remote_endpoint(error).address();
+  if (error) return;  // it is gone already
+  make_room(shared, peer);
+  std::make_shared<Connection>(std::move(socket), shared, peer)->start();
 }
 
 void Server::Impl::accept_later() {

@@ -33,17 +33,21 @@ using Handler = std::function<Response(const Request&)>;
 /// GET and HEAD of the paths that have a handler; other paths 404, other methods 405, requests with
 /// a body 413, what is not HTTP 400, headers that are too large 431. Connections are kept alive.
 /// Nobody can hold it up: a connection has deadlines for everything and a bound on what it may
-/// send, and connections beyond the most are closed at once.
+/// send, and a new one is always taken. If there are too many of its peer, or in all, one of those
+/// is closed for it: the one that has been idle longest; if none is idle, the one whose request, or
+/// else whose answer, has been under way longest.
 class Server {
  public:
   struct Options {
-    std::string address = {};  ///< numeric; "" = all, IPv6 and IPv4 where there are
-    std::uint16_t port = 0;    ///< 0 = any that is free, see port()
-    std::size_t connections_max = 64;
-    std::size_t header_bytes_max = 8192;               ///< of one request: its line and its headers
+    std::string address = {};                  ///< numeric; "" = all, IPv6 and IPv4 where there are
+    std::uint16_t port = 0;                    ///< 0 = any that is free, see port()
+    std::size_t connections_max = 64;          ///< at least 1
+    std::size_t connections_of_peer_max = 16;  ///< of one address; at least 1
+    std::size_t header_bytes_max = 8192;       ///< of one request: its line and its headers
     std::chrono::milliseconds read_deadline{10'000};   ///< from a request's first byte to its end
     std::chrono::milliseconds write_deadline{10'000};  ///< of a whole answer
-    std::chrono::milliseconds idle_deadline{120'000};  ///< between requests
+    std::chrono::milliseconds first_deadline{10'000};  ///< to the first byte of the first request
+    std::chrono::milliseconds idle_deadline{30'000};   ///< between requests
   };
   /// By path, exactly as requested: "/metrics".
   using Handlers = std::map<std::string, Handler>;

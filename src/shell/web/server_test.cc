@@ -28,7 +28,9 @@ using testing::StartsWith;
 /// A client that sends bytes as they are. Waits for at most a minute.
 class Client {
  public:
-  explicit Client(std::uint16_t port, const char* address = "127.0.0.1") {
+  /// `from`: of which IPv4 address it comes; nullptr: the system chooses.
+  explicit Client(std::uint16_t port, const char* address = "127.0.0.1",
+                  const char* from = nullptr) {
     const bool v6 = std::string_view(address).find(':') != std::string_view::npos;
     fd_ = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const timeval limit{60, 0};
@@ -42,6 +44,12 @@ class Client {
     to4.sin_port = htons(port);
     ::inet_pton(v6 ? AF_INET6 : AF_INET, address,
                 v6 ? static_cast<void*>(&to6.sin6_addr) : static_cast<void*>(&to4.sin_addr));
+    if (from != nullptr) {
+      sockaddr_in self{};
+      self.sin_family = AF_INET;
+      ::inet_pton(AF_INET, from, &self.sin_addr);
+      if (::bind(fd_, reinterpret_cast<const sockaddr*>(&self), sizeof self) != 0) return;
+    }
     connected_ = ::connect(fd_,
                            v6 ? reinterpret_cast<const sockaddr*>(&to6)
                               : reinterpret_cast<const sockaddr*>(&to4),
@@ -219,7 +227,9 @@ TEST_F(ServerTest, AnswersGarbageOnceAndCloses) {
 }
 
 TEST_F(ServerTest, DoesNotWaitForSlowClients) {
-  start({.read_deadline = milliseconds(100), .idle_deadline = milliseconds(100)});
+  start({.read_deadline = milliseconds(100),
+         .first_deadline = milliseconds(100),
+         .idle_deadline = milliseconds(100)});
   Client silent = client();
   Client slow = client();
   std::atomic<bool> over{false};
@@ -240,6 +250,15 @@ TEST_F(ServerTest, DoesNotWaitForSlowClients) {
   trickle.join();
 }
 
+TEST_F(ServerTest, WaitsForAFirstRequestAndForLaterOnesByTheirOwnDeadlines) {
+  start({.first_deadline = milliseconds(100), .idle_deadline = std::chrono::hours(1)});
+  EXPECT_TRUE(client().ended()) << "nothing came";
+  start({.first_deadline = std::chrono::hours(1), .idle_deadline = milliseconds(100)});
+  Client c = client();
+  EXPECT_THAT(c.get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_TRUE(c.ended()) << "nothing more came";
+}
+
 TEST_F(ServerTest, DoesNotWaitForClientsThatDoNotRead) {
   start({.write_deadline = milliseconds(100)});
   Client c = client();
@@ -256,22 +275,82 @@ TEST_F(ServerTest, SendsLargeAnswersWhole) {
   EXPECT_THAT(c.get("/healthz"), StartsWith("HTTP/1.1 200 "));
 }
 
-TEST_F(ServerTest, ClosesConnectionsBeyondTheMost) {
+TEST_F(ServerTest, ClosesTheOneThatIsIdleLongestForANewOne) {
   start({.connections_max = 2});
   Client a = client();
   Client b = client();
-  EXPECT_THAT(a.get("/healthz"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(b.get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(a.get("/healthz"), StartsWith("HTTP/1.1 200 ")) << "b is idle for longer now";
   Client c = client();
-  EXPECT_TRUE(c.ended());
+  EXPECT_TRUE(b.ended());
+  EXPECT_THAT(c.get("/healthz"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(a.get("/healthz"), StartsWith("HTTP/1.1 200 "));
-  b.close();
+  EXPECT_EQ(server_->connections(), 2u);
+  a.close();
   wait_for_connections(1);
-  EXPECT_THAT(client().get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  Client d = client();
+  EXPECT_THAT(d.get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(c.get("/healthz"), StartsWith("HTTP/1.1 200 ")) << "there was room";
+}
+
+TEST_F(ServerTest, ClosesIdleConnectionsBeforeThoseWithARequestUnderWay) {
+  start({.connections_max = 2});
+  Client asking = client();
+  // Answers one request and holds half of the next; both came in one piece.
+  asking.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /heal");
+  EXPECT_THAT(asking.receive(), StartsWith("HTTP/1.1 200 "));
+  Client idle = client();
+  EXPECT_THAT(idle.get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  Client third = client();
+  EXPECT_TRUE(idle.ended()) << "although the other has been there longer";
+  EXPECT_THAT(third.get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  asking.send("thz HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(asking.receive(), StartsWith("HTTP/1.1 200 "));
+}
+
+/// Silent connections, as many as anybody likes to open, never shut the door to a probe.
+TEST_F(ServerTest, AnswersAProbeWhileSomebodyHoldsManySilentConnections) {
+  for (const std::size_t count : {64u, 300u}) {
+    start();
+    std::vector<std::unique_ptr<Client>> silent;
+    for (std::size_t i = 0; i < count; ++i) {
+      silent.push_back(std::make_unique<Client>(server_->port()));
+      ASSERT_TRUE(silent.back()->connected());
+      if (i % 50 != 0) continue;
+      EXPECT_THAT(client().get("/healthz"), StartsWith("HTTP/1.1 200 ")) << i << " of " << count;
+    }
+    EXPECT_THAT(client().get("/healthz"), StartsWith("HTTP/1.1 200 ")) << count;
+    EXPECT_TRUE(silent.front()->ended());
+    EXPECT_LE(server_->connections(), 16u) << "of one address";
+  }
+}
+
+TEST_F(ServerTest, CountsEachPeersConnectionsByThemselves) {
+  start({.address = "0.0.0.0", .connections_max = 64, .connections_of_peer_max = 2});
+  Client other(server_->port(), "127.0.0.1", "127.0.0.2");
+  ASSERT_TRUE(other.connected());
+  EXPECT_THAT(other.get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  std::vector<std::unique_ptr<Client>> crowd;
+  for (int i = 0; i < 20; ++i) crowd.push_back(std::make_unique<Client>(server_->port()));
+  EXPECT_THAT(crowd.back()->get("/healthz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(other.get("/healthz"), StartsWith("HTTP/1.1 200 ")) << "idle longest, but not theirs";
+  EXPECT_EQ(server_->connections(), 3u);
+}
+
+TEST_F(ServerTest, TakesANewConnectionWhenAllOthersHoldARequestUnderWay) {
+  start({.connections_max = 4});
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < 4; ++i) {
+    slow.push_back(std::make_unique<Client>(server_->port()));
+    EXPECT_THAT(slow.back()->get("/healthz"), StartsWith("HTTP/1.1 200 "));
+    if (i % 2 == 0) slow.back()->send("GET /heal");
+    else slow.back()->send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");  // and does not read
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(client().get("/healthz"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(ServerTest, ServesManyClients) {
-  start();
+  start({.connections_of_peer_max = 64});  // the server learns late that one has closed
   std::vector<std::thread> threads;
   std::atomic<int> good{0};
   for (int t = 0; t < 8; ++t) {
