@@ -170,10 +170,10 @@ class Doubts : public testing::Test {
     gpu = world.pod("a")->device.starts_with("gpu0/") ? 0 : 1;
     xid = {world.gpu_uuid(gpu), world.driver.state().gpus[gpu].instances.at(0).id, 94};
   }
-  void storm(const Event& event, std::int64_t ms) {
-    for (std::int64_t passed = 0; passed < ms; passed += 50) {
+  void storm(const Event& event, std::int64_t ms, std::int64_t every = 50) {
+    for (std::int64_t passed = 0; passed < ms; passed += every) {
       world.tell(event);
-      world.run_for(50);
+      world.run_for(every);
     }
   }
   bool looks() const {
@@ -203,11 +203,11 @@ TEST_F(Doubts, WithoutEndAreLookedAtWithLongerAndLongerPauses) {
 }
 
 TEST_F(Doubts, OfASliceHoldUpNoCutOfTheOthers) {
-  storm(xid, 20'000);
+  storm(xid, 20'000);  // to the longest pauses
   std::vector<control::WantedGpu> gpus = {cut("2g.10gb@0"), cut("2g.10gb@0")};
   gpus[1 - gpu] = cut("3g.20gb@4 3g.20gb@0");
   world.want(gpus);
-  storm(xid, 4'000);
+  storm(xid, 4'000, 1);
   EXPECT_EQ(world.layout(1 - gpu), "3g.20gb@0 3g.20gb@4");
   EXPECT_EQ(world.wrong(), Ids{});
 }
