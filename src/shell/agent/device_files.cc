@@ -130,7 +130,13 @@ std::string DeviceFiles::version() const {
   return version;
 }
 
-bool DeviceFiles::changed() const { return read_ && (is_due() || version() != version_); }
+bool DeviceFiles::changed() {
+  if (!read_) return false;
+  if (version() != version_) return true;
+  if (!is_due()) return false;
+  const codec::CdiEdits before = common_.edits;
+  return common().edits != before;  // failed again: no entry is written anew for that
+}
 
 bool DeviceFiles::is_due() const {
   return !common_.trouble.empty() && std::chrono::steady_clock::now() - read_at_ >= kTryAgain;

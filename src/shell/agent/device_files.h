@@ -38,9 +38,8 @@ class DeviceFiles {
   /// toolkit keeps up to date with the driver; else what its generator (nvidia-ctk) prints. A file
   /// is read again when it changes, the generator runs once.
   const Common& common();
-  /// Is what common() and own() said last no longer so? Also after a failure, which may have
-  /// passed.
-  bool changed() const;
+  /// Is what common() and own() said last no longer so? What failed a while ago is tried again.
+  bool changed();
 
  private:
   bool exists(const std::string& path) const;

@@ -95,6 +95,19 @@ TEST_F(DeviceFilesTest, GoOnWithTheControlNodesAloneAndSayWhy) {
   EXPECT_THAT(paths(common.edits), ElementsAre("/dev/nvidiactl", "/dev/nvidia-uvm"));
 }
 
+TEST_F(DeviceFilesTest, TellThatWhatEntriesAreMadeOfHasChanged) {
+  DeviceFiles files = this->files();
+  EXPECT_FALSE(files.changed());  // nothing was asked for yet
+  files.common();
+  EXPECT_FALSE(files.changed());
+  root_.write("proc/driver/nvidia/version", "NVRM version: 570.133.20");
+  EXPECT_TRUE(files.changed());
+  files.common();
+  EXPECT_FALSE(files.changed());
+  root_.write("cdi/nvidia.yaml", "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices: []\n");
+  EXPECT_TRUE(files.changed());
+}
+
 TEST_F(DeviceFilesTest, SayThatTheFileThatWasNamedIsNotThere) {
   DeviceFiles files = this->files("/nowhere/base.yaml");
   EXPECT_THAT(files.common().trouble, HasSubstr("/nowhere/base.yaml"));
