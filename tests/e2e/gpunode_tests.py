@@ -119,7 +119,9 @@ class GpuNodes(BedTest):
 
         walk("", version["schema"]["openAPIV3Schema"])
         self.assertGreater(fields, 45)
-        self.assertIn("such as 1g.10gb", " ".join(bed.kubectl("explain", "gpunode.spec.gpus.slices.profile").split()))
+        # The API server serves a kind's description some time after the kind itself.
+        said = bed.wait("description of the kind", lambda: bed.kubectl("explain", "gpunode.spec.gpus.slices.profile"))
+        self.assertIn("such as 1g.10gb", " ".join(said.split()))
 
     @staticmethod
     def create(bed, thing, *words):
