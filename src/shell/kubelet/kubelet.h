@@ -31,7 +31,7 @@ struct Options {
   /// How often PodResources is looked at unasked while a device of Kerf's is held: the end of a pod
   /// is written nowhere. A tenth as often while none is: an allocation is seen at once, because
   /// kubelet rewrites its checkpoint then. A look costs about 0.7 ms of CPU.
-  std::chrono::milliseconds holders_every{3'000};
+  std::chrono::milliseconds holders_every{5'000};
   /// How often it is looked whether another plugin serves one of the names, while one does; a sixth
   /// as often while none does: one that comes is seen at once, by the checkpoint.
   std::chrono::milliseconds foreign_every{5'000};
