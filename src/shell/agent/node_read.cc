@@ -1,6 +1,8 @@
 // read_node: driver, journal, checkpoint and PodResources, each asked once.
 #include "shell/agent/node_read.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -31,11 +33,13 @@ agent::Holders read_checkpoint(const kubelet::Options& options) {
 
 /// PodResources' two answers.
 void ask_kubelet(const kubelet::Options& options, agent::NodeRead& node) {
-  auto loop = std::make_shared<runtime::Loop>();
-  kubelet::Client client(loop, options.pod_resources);
   agent::Holders& holders = node.holders[static_cast<int>(agent::Source::PodResources)];
   holders.source = agent::Source::PodResources;
   holders.known = false;
+  node.kubelet_up = false;
+  if (::access(options.pod_resources.c_str(), F_OK) != 0) return;  // nobody to be asked
+  auto loop = std::make_shared<runtime::Loop>();
+  kubelet::Client client(loop, options.pod_resources);
   int open = 2;
   const auto answered = [&open, &loop] {
     if (--open == 0) loop->quit();

@@ -7,6 +7,7 @@
 #include <kubelet_api/podresources.grpc.pb.h>
 
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -71,9 +72,22 @@ Error error_of(const grpc::Status& status) {
                status.error_message() + " (gRPC code " + std::to_string(status.error_code()) + ")");
 }
 
+/// A channel whose call has failed is let go of much later, not while gRPC's threads may be busy
+/// with that failure: it aborts now and then if they are (1.51.1, ref_counted.h). The last eight
+/// are kept, also after the client's end.
+void retire(std::shared_ptr<grpc::Channel> channel) {
+  static std::mutex mutex;
+  static auto& kept = *new std::deque<std::shared_ptr<grpc::Channel>>;  // never destroyed
+  if (!channel) return;
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(channel));
+  if (kept.size() > 8) kept.pop_front();
+}
+
 }  // namespace
 
 struct Client::Impl {
+  ~Impl() { retire(std::move(lister)); }
   std::shared_ptr<runtime::Loop> loop;
   std::string pod_resources;
   std::shared_ptr<grpc::Channel> lister;  // null: to be made anew
@@ -143,7 +157,7 @@ void Client::list(std::chrono::milliseconds deadline, Listed answer) {
       },
       [](const v1::ListPodResourcesResponse& response) { return holders_of(response); },
       [this, answer = std::move(answer)](Result<std::vector<agent::Holder>> result) {
-        if (!result) impl_->lister.reset();
+        if (!result) retire(std::exchange(impl_->lister, nullptr));
         answer(std::move(result));
       });
 }
@@ -159,7 +173,7 @@ void Client::allocatable(std::chrono::milliseconds deadline, Allocatable answer)
       },
       [](const v1::AllocatableResourcesResponse& response) { return allocatable_of(response); },
       [this, answer = std::move(answer)](Result<Healthy> result) {
-        if (!result) impl_->lister.reset();
+        if (!result) retire(std::exchange(impl_->lister, nullptr));
         answer(std::move(result));
       });
 }
