@@ -81,7 +81,9 @@ WatchEvents watch_events(std::int64_t id) {
   events.gone = [line](const std::string&, const std::string& name, const std::string& uid) {
     print(line("gone").set("name", Node::of(name)).set("uid", Node::of(uid)));
   };
-  events.synced = [line] { print(line("synced")); };
+  events.synced = [line](const std::string& version) {
+    print(line("synced").set("version", Node::of(version)));
+  };
   events.trouble = [line](const std::string& what, std::int64_t) {
     print(line("trouble").set("what", Node::of(what)));
   };

@@ -8,6 +8,9 @@ for any lines. Commands of other programs are left alone. KERF and KERF_FAKE are
 KERF_FAKE it is the kerf-fake-driver beside kerf, and its commands are left alone where there is none.
 Each page has a simulated machine of its own. `kerf-fake-driver enter` runs only where it may mount.
 --update writes today's output into the blocks that have no "..." line.
+
+It also compares the tables of reasons in docs/reference/events.md and conditions.md with the closed lists of
+src/report/decision_reasons.cc.
 """
 import difflib
 import os
@@ -119,11 +122,51 @@ def check(programs, path, update, machine):
     return wrong
 
 
+def listed(name):
+    """Rows of an array of the source, each its strings and words, adjacent strings joined."""
+    source = (ROOT / "src/report/decision_reasons.cc").read_text(encoding="utf-8")
+    body = re.search(rf"\b{name} = {{{{(.*?)}}}};", source, re.DOTALL).group(1)
+    body = re.sub(r'"\s+"', "", body)
+    rows = re.findall(r'{((?:[^{}"]|"(?:[^"\\]|\\.)*")*)}', body)
+    return [[a or b for a, b in re.findall(r'"((?:[^"\\]|\\.)*)"|([\w:]+)', row)] for row in rows]
+
+
+def table_rows(page, width):
+    """Cells of the page's table rows of that many columns, without heads and backquotes."""
+    rows = []
+    for line in (ROOT / "docs/reference" / page).read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip().strip("`") for cell in line.strip("|").split(" | ")] if line.startswith("|") else []
+        if len(cells) == width and not set(line) <= set("|- "):
+            rows.append(cells)
+    return rows
+
+
+def check_reasons():
+    """How many tables of reasons differ from the program's lists."""
+    events = [(row[0], "Warning" if row[2] == "true" else "Normal", row[1]) for row in listed("kReasons")]
+    shown = [(row[0], row[1], row[2]) for row in table_rows("events.md", 5) if row[0] != "reason"]
+    conditions = [(row[0].removeprefix("Type::"), "True" if row[2] == "true" else "False", row[1])
+                  for row in listed("kConditions")]
+    told, kind = [], ""
+    for cells in table_rows("conditions.md", 5):
+        kind = cells[0] or kind
+        if cells[0] != "type":
+            told.append((kind, cells[1], cells[2]))
+    wrong = 0
+    for page, expected, actual in (("events.md", events, shown), ("conditions.md", conditions, told)):
+        if not expected or expected != actual:
+            wrong += 1
+            print(f"docs/reference/{page} and src/report/decision_reasons.cc differ:")
+            print("\n".join(difflib.unified_diff([str(one) for one in expected], [str(one) for one in actual],
+                                                 "the program's", "shown", lineterm="")))
+    return wrong
+
+
 def main():
     programs = Programs()
     update = "--update" in sys.argv[1:]
     pages = [ROOT / "README.md"] + sorted((ROOT / "docs").rglob("*.md"))
-    wrong = 0
+    wrong = check_reasons()
     for page in pages:
         with tempfile.TemporaryDirectory(prefix="kerf-docs-") as folder:
             wrong += check(programs, page, update, folder + "/machine")

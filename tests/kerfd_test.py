@@ -106,7 +106,8 @@ class Kerfd(unittest.TestCase):
 
 class Usage(Kerfd):
     def test_help_and_version(self):
-        for words in [(), ("--help",), ("-h",), ("help",), ("agent", "--help")]:
+        for words in [(), ("--help",), ("-h",), ("help",), ("agent", "--help"),
+                      ("controller", "--help")]:
             out, err = self.expect(0, *words, prints="Usage: kerfd")
             self.assertEqual(err, "")
             self.assertLessEqual(max(len(line) for line in out.splitlines()), 100)
@@ -115,7 +116,19 @@ class Usage(Kerfd):
 
     def test_mistakes(self):
         for words, says in [
-            (("controller",), "no command \"controller\""),
+            (("controler",), "no command \"controler\"; there are controller and agent"),
+            (("controller",), "KUBERNETES_SERVICE_HOST"),
+            (("controller", "--token", "/t"), "--api-server, --ca and --token go together"),
+            (("controller", "--set", "settle"), "\"settle\" is not NAME=DURATION, such as node-deadline=15m"),
+            (("controller", "--set", "settle=soon"), "expected a duration such as 30m"),
+            (("controller", "--set", "sleep=5s"), "no wait is called \"sleep\"; there are batch-idle, batch-max"),
+            (("controller", "--node-class", "EC2NodeClass"), "is not RESOURCE.VERSION.GROUP/KIND"),
+            (("controller", "--karpenter-metrics", "10.0.0.1:8080"), "expected a URL such as http://10.0.3.7:8080/metrics"),
+            (("controller", "--inventory"), "\"--inventory\" is no option of the controller"),
+            (("controller", "--api-server", "https://127.0.0.1:1", "--ca", "/none", "--token", "/none",
+              "--price-region", "mars-1"), "no prices of \"mars-1\" are shipped; there are us-east-1"),
+            (("controller", "--api-server", "https://127.0.0.1:1", "--ca", "/none/ca", "--token", "/none/t"),
+             "/none/"),
             (("--inventory",), "no command \"--inventory\""),
             (("agent",), "which Node is this? Give --node-name NAME, or set NODE_NAME"),
             (("agent", "--node-name", "n1"), "KUBERNETES_SERVICE_HOST"),
@@ -135,7 +148,7 @@ class Usage(Kerfd):
             (("agent", "--inventry"), "\"--inventry\" is no option"),
             (("agent", "--inventory", "x"), "\"x\" is no option"),
             (("agent", "--inventory", "-o", "yaml"), "\"yaml\" is none of table, json"),
-            (("agent", "--inventory", "-o"), "-o needs a value: -o table or -o json"),
+            (("agent", "--inventory", "-o"), "-o needs a value: -o table or json"),
             (("agent", "-o", "--inventory"), "-o needs a value"),
             (("agent", "--inventory", "-o", "json", "--output=table"), "-o (--output) is given twice"),
             (("agent", "--inventory=maybe"), "--inventory takes no value: \"--inventory=maybe\""),

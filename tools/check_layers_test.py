@@ -27,6 +27,8 @@ MODULES = [
     module("cli", "cli", ["codec", "shell_nvml"]),
     module("sim", "sim", ["core_plan", "shell_nvml"]),
     module("shell_nvml", "shell/nvml", ["core_plan", "sim"]),
+    module("shell_apiserver", "shell/apiserver", ["codec"]),
+    module("shell_controller", "shell/controller", ["shell_apiserver"]),
 ]
 
 
@@ -160,6 +162,10 @@ const char* g = R"x(throw )" )x";
             ("yaml.h", "src/codec/yaml.cc", "src/codec/json.cc"),
             ("boost/json.hpp", "src/codec/any.cc", "src/cli/plan.cc"),
             ("boost/json/value.hpp", "src/codec/any.cc", "tests/a_test.cc"),
+            ("curl/curl.h", "src/shell/apiserver/curl_transport.cc",
+             "src/shell/apiserver/session.cc"),
+            ("curl/curl.h", "src/shell/controller/page_fetch.cc",
+             "src/shell/controller/prices.cc"),
         )
         for header, owner, other in cases:
             with self.subTest(header):

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/assert.h"
 #include "base/money.h"
 #include "base/quote.h"
 
@@ -76,6 +77,16 @@ Result<std::int64_t> duration_ms(const Field& field) {
   Result<std::int64_t> duration = parse_duration(text);
   if (!duration) return field.wrong(duration.error());
   return duration;
+}
+
+std::string duration_text(std::int64_t ms) {
+  KERF_ASSERT(ms >= 0, "a duration is not negative");
+  const std::int64_t seconds = ms / 1000;
+  std::string text;
+  if (seconds >= 3600) text += std::to_string(seconds / 3600) + "h";
+  if (seconds / 60 % 60 != 0) text += std::to_string(seconds / 60 % 60) + "m";
+  if (seconds % 60 != 0 || seconds == 0) text += std::to_string(seconds % 60) + "s";
+  return text;
 }
 
 }  // namespace kerf::codec

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -17,5 +18,9 @@ inline constexpr std::int64_t kDurationMaxMs = std::int64_t{100'000} * 3'600'000
 Result<std::int64_t> parse_duration(std::string_view text);
 /// The same of a string in a document.
 Result<std::int64_t> duration_ms(const Field& field);
+
+/// "720h", "1h30m", "5s"; "0s". `ms` is not negative; a part of a second is left out, for Karpenter
+/// takes hours, minutes and seconds only.
+std::string duration_text(std::int64_t ms);
 
 }  // namespace kerf::codec

@@ -42,5 +42,20 @@ TEST(Duration, RefusesWhatIsNone) {
   EXPECT_THAT(parse_duration("100000h1ms").error().message(), testing::HasSubstr("at most"));
 }
 
+TEST(Duration, IsWrittenInWholeSeconds) {
+  const std::pair<std::int64_t, const char*> cases[] = {{0, "0s"},
+                                                        {999, "0s"},
+                                                        {5'000, "5s"},
+                                                        {60'000, "1m"},
+                                                        {5'400'000, "1h30m"},
+                                                        {3'601'000, "1h1s"},
+                                                        {2'592'000'000, "720h"},
+                                                        {3'661'001, "1h1m1s"}};
+  for (const auto& [ms, text] : cases) {
+    EXPECT_EQ(duration_text(ms), text);
+    EXPECT_EQ(parse_duration(text).value(), ms / 1000 * 1000);
+  }
+}
+
 }  // namespace
 }  // namespace kerf::codec

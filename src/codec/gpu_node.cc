@@ -12,8 +12,8 @@
 #include "codec/extended_resource.h"
 #include "codec/gpu_node_status.h"
 #include "codec/json.h"
+#include "codec/kube_meta.h"
 #include "codec/lenient_fields.h"
-#include "codec/timestamp.h"
 
 namespace kerf::codec {
 namespace {
@@ -26,8 +26,6 @@ constexpr std::size_t kGpusMax = 16;
 constexpr std::size_t kSlicesMax = 64;
 constexpr std::int64_t kReplicasMax = 16;
 constexpr std::size_t kJsonBytesMax = 256u << 10;
-constexpr std::size_t kLabelsMax = 10'000;
-constexpr std::size_t kAnnotationBytesMax = 1u << 20;
 constexpr std::string_view kReplica = "replica/";
 
 bool take_digits(std::string_view& text) {
@@ -136,37 +134,6 @@ Result<void> check_kind(const Field& object) {
                                   quoted(version), quoted(kind)));
 }
 
-Result<std::int64_t> given_time(const std::optional<Field>& mapping, std::string_view key) {
-  KERF_TRY(const std::optional<Field> field, given(mapping, key));
-  if (!field) return 0;
-  KERF_TRY(const std::string text, given_text(mapping, key));
-  Result<std::int64_t> at = parse_timestamp(text);
-  if (!at) return field->wrong(at.error());
-  return at;
-}
-
-Result<control::Meta> read_meta(const std::optional<Field>& metadata) {
-  control::Meta meta;
-  KERF_TRY(meta.name, given_text(metadata, "name"));
-  KERF_TRY(meta.uid, given_text(metadata, "uid"));
-  KERF_TRY(const std::string version, given_text(metadata, "resourceVersion"));
-  if (!version.empty()) {
-    const char* const end = version.data() + version.size();
-    const auto read = std::from_chars(version.data(), end, meta.version);
-    if (read.ec != std::errc() || read.ptr != end || meta.version < 0) {
-      return metadata->wrong("resourceVersion " + quoted(version) + "; expected a number");
-    }
-  }
-  KERF_TRY(const auto generation, given_integer(metadata, "generation", 0, INT64_MAX));
-  meta.generation = generation.value_or(meta.generation);
-  KERF_TRY(meta.created, given_time(metadata, "creationTimestamp"));
-  KERF_TRY(meta.deleted, given_time(metadata, "deletionTimestamp"));
-  KERF_TRY(meta.labels, given_labels(metadata, "labels", kLabelsMax, 253));
-  KERF_TRY(meta.annotations,
-           given_labels(metadata, "annotations", kLabelsMax, kAnnotationBytesMax));
-  return meta;
-}
-
 }  // namespace
 
 bool is_mig_profile_name(std::string_view text) {
@@ -207,7 +174,7 @@ Result<control::GpuNode> read_gpu_node(const Field& object) {
   control::GpuNode node;
   KERF_CHECK_OK(check_kind(object));
   KERF_TRY(const std::optional<Field> metadata, given_mapping(object, "metadata"));
-  KERF_TRY(node.meta, read_meta(metadata));
+  KERF_TRY(node.meta, read_metadata(metadata));
   KERF_TRY(const std::optional<Field> spec, given_mapping(object, "spec"));
   if (spec) {
     KERF_TRY(node.spec, read_gpu_node_spec(*spec));
@@ -234,17 +201,7 @@ Node gpu_node_spec_node(const GpuNodeSpec& spec) {
 }
 
 std::string gpu_node_spec_json(const GpuNodeSpec& spec) {
-  const std::string text = write_json(gpu_node_spec_node(spec));
-  // Line ends stand between values only: the writer escapes those in strings.
-  std::string line;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] != '\n') {
-      line += text[at];
-      continue;
-    }
-    while (at + 1 < text.size() && text[at + 1] == ' ') ++at;
-  }
-  return line;
+  return write_json_line(gpu_node_spec_node(spec));
 }
 
 }  // namespace kerf::codec

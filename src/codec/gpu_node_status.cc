@@ -10,6 +10,7 @@
 
 #include "base/quote.h"
 #include "codec/gpu_node.h"
+#include "codec/kube_meta.h"
 #include "codec/lenient_fields.h"
 
 namespace kerf::codec {
@@ -97,14 +98,6 @@ Result<void> read_condition(const Field& condition, GpuNodeStatus& status) {
 
 // --- Writing -------------------------------------------------------------------------------------
 
-/// At most what a condition holds, cut between characters.
-std::string bounded(const std::string& message) {
-  if (message.size() <= kMessageBytesMax) return message;
-  std::size_t end = kMessageBytesMax - 3;
-  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xc0U) == 0x80U) --end;
-  return message.substr(0, end) + "...";
-}
-
 /// What stands, in the text form of a layout: with a UUID it stands.
 std::string layout_of(const GpuStatus& gpu) {
   std::string text = (gpu.model.empty() ? "GPU" : gpu.model) + " [";
@@ -165,36 +158,12 @@ Node counts_node(const GpuNodeStatus& status) {
       .set("total", Node::of(total));
 }
 
-/// lastTransitionTime of the condition of that type if its status is `status` already; else `now`.
-std::string transition_time(const StatusTimes& times, std::string_view type,
-                            std::string_view status) {
-  const auto is = [](const Node& condition, std::string_view key, std::string_view value) {
-    const Node* node = condition.find(key);
-    return node != nullptr && node->kind == Node::Kind::String && node->text == value;
-  };
-  const Node* conditions = times.previous == nullptr ? nullptr : times.previous->find("conditions");
-  if (conditions == nullptr) return times.now;
-  for (const Node& condition : conditions->items) {
-    if (!is(condition, "type", type) || !is(condition, "status", status)) continue;
-    const Node* since = condition.find("lastTransitionTime");
-    if (since != nullptr && since->kind == Node::Kind::String && !since->text.empty())
-      return since->text;
-  }
-  return times.now;
-}
-
 Node conditions_node(const GpuNodeStatus& status, const StatusTimes& times) {
   Node conditions = Node::sequence();
-  const auto add = [&](std::string_view type, bool is_true, std::string_view reason,
+  const ConditionTimes when{times.previous, times.now, status.observed_generation};
+  const auto add = [&](std::string_view type, bool holds, std::string_view reason,
                        const std::string& message) {
-    const std::string_view word = is_true ? "True" : "False";
-    conditions.push(Node::mapping()
-                        .set("type", Node::of(std::string(type)))
-                        .set("status", Node::of(std::string(word)))
-                        .set("observedGeneration", Node::of(status.observed_generation))
-                        .set("lastTransitionTime", Node::of(transition_time(times, type, word)))
-                        .set("reason", Node::of(std::string(reason)))
-                        .set("message", Node::of(message)));
+    conditions.push(condition_node(when, type, holds, reason, message));
   };
   const bool degraded = status.degraded != Degraded::No;
   const std::string_view uncut = status.observed_generation == 0 ? "NotWanted"
@@ -207,7 +176,7 @@ Node conditions_node(const GpuNodeStatus& status, const StatusTimes& times) {
                        : "KubeletAway",
       "");
   add("Degraded", degraded, degraded ? control::to_string(status.degraded) : "AsExpected",
-      degraded ? bounded(status.message) : "");
+      degraded ? status.message : "");
   return conditions;
 }
 

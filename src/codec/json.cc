@@ -204,11 +204,16 @@ void write_double(double value, std::string& out) {
   if (out.find_first_of(".e", start) == std::string::npos) out += ".0";
 }
 
+constexpr std::size_t kOneLine = static_cast<std::size_t>(-1);
+
+/// `indent` blanks in front of the lines of lists and mappings, or kOneLine.
 void write_value(const Node& node, std::size_t indent, std::string& out) {
   const auto new_line = [&](std::size_t width) {
+    if (width == kOneLine) return;
     out += '\n';
     out.append(width, ' ');
   };
+  const std::size_t inner = indent == kOneLine ? kOneLine : indent + 2;
   switch (node.kind) {
     case Node::Kind::Null: out += "null"; return;
     case Node::Kind::Bool: out += node.boolean ? "true" : "false"; return;
@@ -223,8 +228,8 @@ void write_value(const Node& node, std::size_t indent, std::string& out) {
       char before = '[';
       for (const Node& item : node.items) {
         out += std::exchange(before, ',');
-        new_line(indent + 2);
-        write_value(item, indent + 2, out);
+        new_line(inner);
+        write_value(item, inner, out);
       }
       new_line(indent);
       out += ']';
@@ -238,10 +243,10 @@ void write_value(const Node& node, std::size_t indent, std::string& out) {
       char before = '{';
       for (const auto& [key, value] : node.members) {
         out += std::exchange(before, ',');
-        new_line(indent + 2);
+        new_line(inner);
         write_string(key, out);
         out += ": ";
-        write_value(value, indent + 2, out);
+        write_value(value, inner, out);
       }
       new_line(indent);
       out += '}';
@@ -279,6 +284,12 @@ std::string write_json(const Node& root) {
   std::string out;
   write_value(root, 0, out);
   out += '\n';
+  return out;
+}
+
+std::string write_json_line(const Node& root) {
+  std::string out;
+  write_value(root, kOneLine, out);
   return out;
 }
 

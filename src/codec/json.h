@@ -17,5 +17,7 @@ Result<Document> parse_json(std::string_view text, std::string_view file,
 /// ends with a newline. NaN and infinity become null, bytes that are not UTF-8 U+FFFD; control
 /// characters and other invisible line ends are escaped.
 std::string write_json(const Node& root);
+/// The same as one line, without the newline: for annotations and bodies of requests.
+std::string write_json_line(const Node& root);
 
 }  // namespace kerf::codec

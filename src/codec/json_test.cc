@@ -253,5 +253,13 @@ TEST(Json, ReadsBackWhatItWrites) {
   }
 }
 
+TEST(Json, IsWrittenOnOneLineToo) {
+  const Node node = Node::mapping()
+                        .set("a", Node::sequence().push(Node::of("x\ny")).push(Node::null()))
+                        .set("b", Node::mapping().set("c", Node::of(true)))
+                        .set("d", Node::sequence());
+  EXPECT_EQ(write_json_line(node), R"({"a": ["x\ny",null],"b": {"c": true},"d": []})");
+}
+
 }  // namespace
 }  // namespace kerf::codec

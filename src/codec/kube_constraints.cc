@@ -9,6 +9,7 @@
 
 #include "base/quote.h"
 #include "codec/kube_selectors.h"
+#include "core/control/names.h"
 
 namespace kerf::codec {
 namespace {
@@ -29,8 +30,8 @@ bool not_empty(const Node* list) { return list != nullptr && !list->items.empty(
 class ConstraintReader {
  public:
   ConstraintReader(const KubeObject& object, const Node& spec, const Namespaces& namespaces,
-                   PodShape& shape)
-      : object_(object), spec_(spec), namespaces_(namespaces), shape_(shape) {}
+                   bool running, PodShape& shape)
+      : object_(object), spec_(spec), namespaces_(namespaces), running_(running), shape_(shape) {}
 
   bool preferred() const { return preferred_; }
 
@@ -66,7 +67,7 @@ class ConstraintReader {
       }
       KERF_TRY(const Node* fields, object_.list(&node, "matchFields"));
       if (term.empty() && !not_empty(fields)) continue;  // an empty term matches no node
-      KERF_TRY(const bool named, names_a_node(fields));
+      KERF_TRY(const bool named, names_a_node(fields, term));
       names_nodes |= named;
       if (named) continue;
       if (term.empty()) {  // matches every new node, and the terms are alternatives
@@ -151,16 +152,18 @@ class ConstraintReader {
     return {};
   }
 
-  /// True if the fields ask for a node by name, which no node that is yet to be bought has.
-  Result<bool> names_a_node(const Node* fields) {
+  /// True if the fields ask for a node by name, which no node that is yet to be bought has. In a
+  /// cluster nodes have names, and `term` asks for it as for a label.
+  Result<bool> names_a_node(const Node* fields, Requirements& term) {
     bool named = false;
     if (fields == nullptr) return named;
     for (const Node& field : fields->items) {
       KERF_TRY(const Requirement requirement, read_requirement(object_, field, true));
-      if (requirement.key != "metadata.name") {
+      if (requirement.key != control::kNodeNameField) {
         return object_.wrong(field, "matchFields: expected the key metadata.name");
       }
-      named |= requirement.op != Operator::NotIn;
+      if (running_) term.push_back(requirement);
+      else named |= requirement.op != Operator::NotIn;
     }
     return named;
   }
@@ -332,6 +335,7 @@ class ConstraintReader {
   const KubeObject& object_;
   const Node& spec_;
   const Namespaces& namespaces_;
+  bool running_;
   PodShape& shape_;
   bool preferred_ = false;
 };
@@ -376,9 +380,9 @@ Result<std::vector<cluster::Toleration>> read_tolerations(const KubeObject& obje
 }
 
 Result<void> read_constraints(const KubeObject& object, const Node& pod_spec,
-                              const Namespaces& namespaces, cluster::PodShape& shape,
+                              const Namespaces& namespaces, bool running, cluster::PodShape& shape,
                               bool& preferred) {
-  ConstraintReader reader(object, pod_spec, namespaces, shape);
+  ConstraintReader reader(object, pod_spec, namespaces, running, shape);
   KERF_CHECK_OK(reader.node_selector());
   KERF_CHECK_OK(reader.node_affinity());
   KERF_CHECK_OK(reader.pod_affinity());

@@ -24,9 +24,10 @@ struct Namespaces {
 /// Adds to `shape` (its ns and labels are set already) what `pod_spec` says of where the pod can
 /// run. Preferred rules and ScheduleAnyway are not kept; `preferred` is set if there are any. Rules
 /// that no new node or no zone can meet go to shape.unplaceable. Lists come out sorted, so that
-/// equal pods are equal shapes.
+/// equal pods are equal shapes. `running`: it is a cluster's pod, whose node may be there: a node
+/// that it names (matchFields) becomes a requirement of the label control::kNodeNameField.
 Result<void> read_constraints(const KubeObject& object, const Node& pod_spec,
-                              const Namespaces& namespaces, cluster::PodShape& shape,
+                              const Namespaces& namespaces, bool running, cluster::PodShape& shape,
                               bool& preferred);
 
 /// A list of tolerations, as a pod spec or a RuntimeClass has it; nullptr: none.

@@ -90,7 +90,8 @@ Result<std::map<std::string, std::string>> given_labels(const std::optional<Fiel
   if (field->node().kind != Node::Kind::Mapping) return field->expected("a mapping");
   if (field->node().members.size() > most) {
     return field->wrong(
-        fmt::format("{} entries; at most {} are read", field->node().members.size(), most));
+        Error(ErrorCode::TooLarge,
+              fmt::format("{} entries; at most {} are read", field->node().members.size(), most)));
   }
   for (const auto& [name, value] : field->node().members) {
     std::string text;

@@ -13,8 +13,10 @@ constexpr std::size_t kEntriesMax = 10'000;
 constexpr std::size_t kValueBytesMax = 1u << 20;  // annotations may be large
 constexpr std::size_t kSlicesMax = 100'000;
 
-Result<std::map<std::string, std::int64_t>> read_amounts(const std::optional<Field>& status,
-                                                         std::string_view key) {
+}  // namespace
+
+Result<std::map<std::string, std::int64_t>> read_extended_amounts(
+    const std::optional<Field>& status, std::string_view key) {
   KERF_TRY(const std::optional<Field> amounts, given_mapping(status, key));
   std::map<std::string, std::int64_t> read;
   if (!amounts) return read;
@@ -30,8 +32,6 @@ Result<std::map<std::string, std::int64_t>> read_amounts(const std::optional<Fie
   return read;
 }
 
-}  // namespace
-
 Result<NodeView> read_node_view(const Field& node) {
   NodeView view;
   KERF_TRY(const std::optional<Field> metadata, given_mapping(node, "metadata"));
@@ -44,8 +44,8 @@ Result<NodeView> read_node_view(const Field& node) {
   KERF_TRY(const std::optional<Field> spec, given_mapping(node, "spec"));
   KERF_TRY(view.unschedulable, given_flag(spec, "unschedulable"));
   KERF_TRY(const std::optional<Field> status, given_mapping(node, "status"));
-  KERF_TRY(view.capacity, read_amounts(status, "capacity"));
-  KERF_TRY(view.allocatable, read_amounts(status, "allocatable"));
+  KERF_TRY(view.capacity, read_extended_amounts(status, "capacity"));
+  KERF_TRY(view.allocatable, read_extended_amounts(status, "allocatable"));
   return view;
 }
 

@@ -32,6 +32,9 @@ struct NodeView {
   std::map<std::string, std::int64_t> allocatable;
 };
 Result<NodeView> read_node_view(const Field& node);
+/// The extended resources of status.capacity or status.allocatable (`key`), as above.
+Result<std::map<std::string, std::int64_t>> read_extended_amounts(
+    const std::optional<Field>& status, std::string_view key);
 
 /// A Lease of coordination.k8s.io.
 struct LeaseView {

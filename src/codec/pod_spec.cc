@@ -142,7 +142,8 @@ Result<PodTemplate> read_pod(const KubeObject& object, const Node& pod, const La
 
   out.shape.node_selector = std::move(runtime.node_selector);
   out.shape.tolerations = std::move(runtime.tolerations);
-  KERF_CHECK_OK(read_constraints(object, *spec, around.namespaces, out.shape, out.preferred));
+  KERF_CHECK_OK(
+      read_constraints(object, *spec, around.namespaces, running, out.shape, out.preferred));
   KERF_CHECK_OK(read_volumes(object, *spec, around, out));
   KERF_CHECK_OK(read_priority(object, *spec, around, out));
   KERF_TRY(const Node* gates, object.list(spec, "schedulingGates"));

@@ -23,8 +23,8 @@ struct PodTemplate {
 };
 
 /// Reads `pod`, a mapping with metadata and spec that belongs to `object`. `more_labels` are those
-/// that the controller adds. `running`: the pod is on its node already, so spec.nodeName is the
-/// cluster's choice and no demand.
+/// that the controller adds. `running`: it is a pod of a cluster: spec.nodeName is the cluster's
+/// choice and no demand, and a node that its affinity names is one that may be there.
 Result<PodTemplate> read_pod(const KubeObject& object, const Node& pod, const Labels& more_labels,
                              bool running, const Surroundings& around, const gpu::Catalogue& gpus);
 

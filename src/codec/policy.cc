@@ -21,8 +21,6 @@ namespace {
 
 using cluster::Policy;
 
-constexpr std::string_view kApiVersion = "kerf.dev/v1alpha1";
-constexpr std::string_view kKind = "SlicePolicy";
 constexpr std::size_t kEntriesMax = 1'000;
 constexpr std::int64_t kGpusMax = 1'000'000;
 constexpr std::size_t kHeadroomMax = 64;
@@ -252,13 +250,15 @@ Result<control::SlicePolicy> read_slice_policy(const Document& document,
   if (document.root.kind != Node::Kind::Mapping) {
     return root.expected("a SlicePolicy manifest, a mapping with apiVersion, kind, metadata, spec");
   }
-  if (const Node* kind = document.root.find("kind"); kind != nullptr && kind->text != kKind) {
+  if (const Node* kind = document.root.find("kind");
+      kind != nullptr && kind->text != kSlicePolicyKind) {
     return Field(document.file, *kind, "kind").expected("SlicePolicy");
   }
   control::SlicePolicy policy;
   KERF_CHECK_OK(root.object({
-      {"apiVersion", [](const Field& f) { return checked(f.one_of({kApiVersion})); }, true},
-      {"kind", [](const Field& f) { return checked(f.one_of({kKind})); }, true},
+      {"apiVersion", [](const Field& f) { return checked(f.one_of({kSlicePolicyApiVersion})); },
+       true},
+      {"kind", [](const Field& f) { return checked(f.one_of({kSlicePolicyKind})); }, true},
       {"metadata", check_metadata, true},
       {"spec", [&](const Field& f) { return read_spec(f, gpus, policy); }, true},
       {"status", [](const Field&) -> Result<void> { return {}; }},

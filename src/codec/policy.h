@@ -1,6 +1,8 @@
 // A SlicePolicy manifest -> cluster::Policy, or all of control::SlicePolicy.
 #pragma once
 
+#include <string_view>
+
 #include "codec/document.h"
 #include "codec/strict_fields.h"
 #include "core/cluster/policy.h"
@@ -8,6 +10,9 @@
 #include "core/gpu/model.h"
 
 namespace kerf::codec {
+
+inline constexpr std::string_view kSlicePolicyApiVersion = "kerf.dev/v1alpha1";
+inline constexpr std::string_view kSlicePolicyKind = "SlicePolicy";
 
 /// Reads the one document of kind SlicePolicy (kerf.dev/v1alpha1); docs/reference/policy.md lists
 /// the fields. Unknown fields are errors with the nearest known name; fields that only a controller

@@ -88,7 +88,7 @@ class Collector {
 
   /// The offerings, sorted, and the types without any price, by name.
   void finish(PriceNote& note, std::vector<market::Offering>& offerings,
-              std::vector<std::string>& unpriced) const {
+              std::vector<market::Offering>& off_sale, std::vector<std::string>& unpriced) const {
     note.unknown_types = unknown_.size();
     std::vector<bool> priced(market_.types.size(), false);
     for (const auto& [key, zones] : offerings_) {
@@ -96,14 +96,17 @@ class Collector {
       for (const auto& [zone, line] : zones) {
         if (!line->available) {
           ++note.unavailable;
+          if (line->known) off_sale.push_back({key.first, zone, key.second, line->price});
         } else {
           offerings.push_back({key.first, zone, key.second, line->price});
         }
       }
     }
-    std::sort(offerings.begin(), offerings.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.type, a.zone, a.capacity_type) < std::tie(b.type, b.zone, b.capacity_type);
-    });
+    for (auto* list : {&offerings, &off_sale})
+      std::sort(list->begin(), list->end(), [](const auto& a, const auto& b) {
+        return std::tie(a.type, a.zone, a.capacity_type) <
+               std::tie(b.type, b.zone, b.capacity_type);
+      });
     note.offerings = offerings.size();
     for (std::size_t i = 0; i < priced.size(); ++i) {
       if (!priced[i]) unpriced.push_back(market_.types[i].name);
@@ -156,9 +159,11 @@ Result<PriceNote> load_prices(std::string text, std::string_view file,
   }
   PriceNote note;
   std::vector<market::Offering> offerings;
+  std::vector<market::Offering> off_sale;
   std::vector<std::string> unpriced;
-  collector.finish(note, offerings, unpriced);
+  collector.finish(note, offerings, off_sale, unpriced);
   market.offerings = std::move(offerings);
+  market.off_sale = std::move(off_sale);
   market.unpriced = std::move(unpriced);
   market.region = std::move(region);
   market.price_date = prices.date;

@@ -155,7 +155,8 @@ Result<std::vector<Field>> Field::items(std::size_t most) const {
     return wrong("an empty list; leave the field out, or list at least one");
   }
   if (node_->items.size() > most) {
-    return wrong(fmt::format("{} entries; at most {} are read", node_->items.size(), most));
+    return wrong(Error(ErrorCode::TooLarge,
+                       fmt::format("{} entries; at most {} are read", node_->items.size(), most)));
   }
   std::vector<Field> out;
   for (std::size_t i = 0; i < node_->items.size(); ++i) {
@@ -167,7 +168,8 @@ Result<std::vector<Field>> Field::items(std::size_t most) const {
 Result<std::vector<std::pair<std::string, Field>>> Field::members(std::size_t most) const {
   if (node_->kind != Node::Kind::Mapping) return expected("a mapping");
   if (node_->members.size() > most) {
-    return wrong(fmt::format("{} fields; at most {} are read", node_->members.size(), most));
+    return wrong(Error(ErrorCode::TooLarge,
+                       fmt::format("{} fields; at most {} are read", node_->members.size(), most)));
   }
   std::vector<std::pair<std::string, Field>> out;
   for (const auto& [name, value] : node_->members) {

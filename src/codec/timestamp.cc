@@ -81,6 +81,21 @@ bool read_offset(std::string_view text, std::int64_t& east) {
   return hours < 24 && minutes < 60;
 }
 
+/// "2026-11-29T16:00:00".
+std::string to_seconds(std::int64_t ms) {
+  KERF_ASSERT(ms >= 0 && ms <= kTimestampMax, "of the years 1970 to 9999");
+  std::int64_t days = ms / kDay;
+  Date date;
+  date.year = 1970 + days / 366;  // at most that many years have passed
+  while (days_before(date.year + 1) <= days) ++date.year;
+  days -= days_before(date.year);
+  while (days_of(date.year, date.month) <= days) days -= days_of(date.year, date.month++);
+  date.day += days;
+  const std::int64_t seconds = ms % kDay / kSecond;
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", date.year, date.month, date.day,
+                     seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
 }  // namespace
 
 Result<std::int64_t> parse_timestamp(std::string_view text) {
@@ -108,18 +123,14 @@ Result<std::int64_t> parse_timestamp(std::string_view text) {
   return at;
 }
 
-std::string timestamp_text(std::int64_t ms) {
-  KERF_ASSERT(ms >= 0 && ms < days_before(kYearLast + 1) * kDay, "of the years 1970 to 9999");
-  std::int64_t days = ms / kDay;
-  Date date;
-  date.year = 1970 + days / 366;  // at most that many years have passed
-  while (days_before(date.year + 1) <= days) ++date.year;
-  days -= days_before(date.year);
-  while (days_of(date.year, date.month) <= days) days -= days_of(date.year, date.month++);
-  date.day += days;
-  const std::int64_t seconds = ms % kDay / kSecond;
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", date.year, date.month, date.day,
-                     seconds / 3600, seconds / 60 % 60, seconds % 60);
+std::string timestamp_text(std::int64_t ms) { return to_seconds(ms) + "Z"; }
+
+std::string timestamp_text_ms(std::int64_t ms) {
+  return fmt::format("{}.{:03}Z", to_seconds(ms), ms % kSecond);
+}
+
+std::string timestamp_text_us(std::int64_t ms) {
+  return fmt::format("{}.{:03}000Z", to_seconds(ms), ms % kSecond);
 }
 
 }  // namespace kerf::codec

@@ -16,5 +16,13 @@ Result<std::int64_t> parse_timestamp(std::string_view text);
 
 /// In UTC, whole seconds: what metav1.Time holds. `ms` is of the years 1970 to 9999.
 std::string timestamp_text(std::int64_t ms);
+/// The same with three digits of a second ("2026-11-29T16:00:00.123Z"): parse_timestamp() gives
+/// `ms` back.
+std::string timestamp_text_ms(std::int64_t ms);
+/// The same with six digits, what metav1.MicroTime holds and insists on.
+std::string timestamp_text_us(std::int64_t ms);
+
+/// The last that can be written.
+inline constexpr std::int64_t kTimestampMax = 253'402'300'799'999;
 
 }  // namespace kerf::codec

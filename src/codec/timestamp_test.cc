@@ -63,5 +63,17 @@ TEST(Timestamp, WritesEveryDayAsItIsReadBack) {
   }
 }
 
+TEST(Timestamp, WritesPartsOfASecondWhereTheyAreWanted) {
+  EXPECT_EQ(timestamp_text_ms(1'795'968'000'009), "2026-11-29T16:00:00.009Z");
+  EXPECT_EQ(timestamp_text_ms(1'795'968'000'000), "2026-11-29T16:00:00.000Z");
+  EXPECT_EQ(timestamp_text_us(1'795'968'000'009), "2026-11-29T16:00:00.009000Z");
+  EXPECT_EQ(timestamp_text_ms(0), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(timestamp_text_ms(kTimestampMax), "9999-12-31T23:59:59.999Z");
+  for (std::int64_t at = 0; at < kTimestampMax; at += 86'400'001'237) {
+    EXPECT_EQ(parse_timestamp(timestamp_text_ms(at)).value(), at);
+    EXPECT_EQ(parse_timestamp(timestamp_text_us(at)).value(), at);
+  }
+}
+
 }  // namespace
 }  // namespace kerf::codec

@@ -1,6 +1,7 @@
 // parse_command: the words after kerfd as plain structs.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -38,18 +39,37 @@ struct AgentOptions {
   std::string log_level = "info";
 };
 
+/// `kerfd controller`. Names and addresses are not looked up here.
+struct ControllerOptions {
+  std::string identity;  ///< "": not given, and POD_NAME is not set
+  std::string kube_namespace = "kerf-system";
+  std::optional<std::string> api_server;  ///< as of AgentOptions
+  std::optional<std::string> ca_file;
+  std::optional<std::string> token_file;
+  std::vector<std::string> karpenter_metrics;  ///< URLs; empty: Karpenter's pods
+  std::string karpenter_namespace;             ///< "" = all
+  std::string price_region = "us-east-1";
+  /// Resource, version, group and kind of NodeClasses.
+  std::array<std::string, 4> node_class = {"ec2nodeclasses", "v1", "karpenter.k8s.aws",
+                                           "EC2NodeClass"};
+  std::vector<std::pair<std::string, std::int64_t>> waits;  ///< --set NAME=DURATION, in ms
+  std::string metrics = ":9109";                            ///< ADDRESS:PORT; "off"
+  std::string log_level = "info";
+};
+
 /// What to do. Help and version go before all else.
 struct Command {
-  enum class Kind { Help, AgentHelp, Version, Agent };
+  enum class Kind { Help, AgentHelp, ControllerHelp, Version, Agent, Controller };
   Kind kind = Kind::Help;
   AgentOptions agent;
+  ControllerOptions controller;
 };
 
 /// An environment variable's value; nullopt: it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-/// NODE_NAME and POD_NAMESPACE stand in for --node-name and --namespace. Errors are for people:
-/// they say which word is wrong, and what may stand there.
+/// NODE_NAME, POD_NAME and POD_NAMESPACE stand in for --node-name, --identity and --namespace.
+/// Errors are for people: they say which word is wrong, and what may stand there.
 Result<Command> parse_command(const std::vector<std::string>& words,
                               const Environment& environment);
 

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -23,6 +25,8 @@
 #include "report/rehearsal.h"
 #include "shell/agent/host.h"
 #include "shell/agent/node_read.h"
+#include "shell/controller/host.h"
+#include "shell/controller/page_fetch.h"
 #include "shell/nvml/driver.h"
 #include "shell/runtime/environment.h"
 #include "shell/telemetry/log.h"
@@ -33,14 +37,47 @@ namespace {
 constexpr std::string_view kHelp =
     R"(Usage: kerfd COMMAND [OPTION...]
 
-Kerf's part in the cluster. It is being built: so far there is the agent of a node.
+Kerf's part in the cluster.
 
 Commands:
-  agent      cuts one node's GPUs and serves the slices to kubelet
-  version    print the version
-  help       print this
+  controller  decides which GPU is cut how, and which node is bought or given back
+  agent       cuts one node's GPUs and serves the slices to kubelet
+  version     print the version
+  help        print this
 
-kerfd agent --help says more.
+kerfd controller --help and kerfd agent --help say more.
+)";
+
+constexpr std::string_view kControllerHelp =
+    R"(Usage: kerfd controller [OPTION...]
+
+Runs in the cluster: watches pods that ask for slices, and for each SlicePolicy says what they cost
+and what they could cost (mode Observe), or buys nodes by Karpenter's NodeClaims, has their GPUs cut
+by the agents, names the node of each pod, and gives nodes back (mode Act). Of several replicas one
+decides. It ends at SIGTERM.
+
+  --identity NAME      of this replica (default: $POD_NAME, else host name and process)
+  --namespace NAME     of the Lease kerf-controller (default: $POD_NAMESPACE, else kerf-system)
+  --api-server URL     https://HOST:PORT, with --ca FILE and --token FILE; without the three, what
+                       kubelet gives every pod
+  --karpenter-metrics URL[,URL...]
+                       pages with prices, http://HOST:PORT/metrics (default: those of Karpenter's
+                       pods, found by their label app.kubernetes.io/name=karpenter)
+  --karpenter-namespace NAME
+                       look for these pods there only
+  --price-region NAME  of the shipped price table, where no page has prices (default us-east-1)
+  --node-class RESOURCE.VERSION.GROUP/KIND
+                       (default ec2nodeclasses.v1.karpenter.k8s.aws/EC2NodeClass)
+  --set NAME=DURATION  another length for one of its waits; may be given several times. Names:
+                       @WAITS@
+  --metrics ADDR:PORT  Prometheus metrics, /healthz, /readyz (default :9109); off: none
+  --log-level LEVEL    debug, info, warning or error (default info); one JSON object per line
+  -h, --help           print this
+
+Exit codes:
+  0  ended as asked
+  2  bad usage, or it could not begin
+  3  internal error
 )";
 
 constexpr std::string_view kAgentHelp =
@@ -142,6 +179,14 @@ std::string absolute(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
 }
 
+/// Where the API server is and who asks it.
+template <class Options>
+Result<apiserver::Credentials> credentials(const Options& options) {
+  if (options.api_server)
+    return apiserver::Credentials{*options.api_server, *options.ca_file, *options.token_file};
+  return apiserver::in_cluster();
+}
+
 Result<shell::HostOptions> host_options(const AgentOptions& options) {
   shell::HostOptions host;
   host.version = KERF_VERSION;
@@ -152,11 +197,7 @@ Result<shell::HostOptions> host_options(const AgentOptions& options) {
     host.layout =
         shell::LayoutSource{absolute(*options.mig_config), true, *options.mig_config_name};
   if (!options.node.empty()) {
-    if (options.api_server) {
-      host.api = apiserver::Credentials{*options.api_server, *options.ca_file, *options.token_file};
-    } else {
-      KERF_TRY(host.api, apiserver::in_cluster());
-    }
+    KERF_TRY(host.api, credentials(options));
   } else if (!host.layout) {
     return invalid("which Node is this? Give --node-name NAME, or set NODE_NAME");
   }
@@ -201,10 +242,89 @@ ExitCode print_rehearsal(const AgentOptions& options) {
                reached ? kAllRead : kTrouble);
 }
 
+telemetry::Log log_of(const std::string& level, const char* component) {
+  telemetry::Log::Options options;
+  options.component = component;
+  telemetry::parse_level(level, options.threshold);
+  return telemetry::Log(options);
+}
+
+/// Host and process: a replica that has no name of its own.
+std::string own_name() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return fmt::format("{}-{}", host.data(), ::getpid());
+}
+
+Result<shell::ControllerOptions> controller_options(const ControllerOptions& options) {
+  shell::ControllerOptions host;
+  host.version = KERF_VERSION;
+  host.identity = options.identity.empty() ? own_name() : options.identity;
+  for (const auto& [name, ms] : options.waits)
+    if (auto set = shell::set_wait(host, name, ms); !set)
+      return tl::unexpected(std::move(set).error().within("--set"));
+  for (const std::string& url : options.karpenter_metrics)
+    if (auto good = shell::check_page_url(url); !good)
+      return tl::unexpected(std::move(good).error().within("--karpenter-metrics"));
+  KERF_TRY(host.api, credentials(options));
+  host.election.ns = options.kube_namespace;
+  host.prices.urls = options.karpenter_metrics;
+  host.prices.karpenter_namespace = options.karpenter_namespace;
+  host.prices.region = options.price_region;
+  const auto& [resource, version, group, kind] = options.node_class;
+  host.watches.node_classes = {group, version, resource};
+  host.node_class = {group, kind};
+  host.metrics = options.metrics != "off";
+  if (host.metrics) {
+    KERF_TRY(const auto address, parse_address(options.metrics));
+    std::tie(host.metrics_address, host.metrics_port) = address;
+  }
+  return host;
+}
+
+ExitCode run_controller(const ControllerOptions& options) {
+  auto with = controller_options(options);
+  if (!with) {
+    say(fmt::format("kerfd controller: {}\nSee kerfd controller --help.", with.error().message()));
+    return kBadInput;
+  }
+  auto types = codec::builtin_market(options.price_region);
+  if (!types) {
+    say(fmt::format(
+        "kerfd controller: --price-region: no prices of \"{}\" are shipped; there are {}",
+        options.price_region, fmt::join(codec::builtin_regions(), ", ")));
+    return kBadInput;
+  }
+  auto host = std::make_unique<shell::ControllerHost>(*std::move(with), *std::move(types),
+                                                      log_of(options.log_level, "controller"));
+  const auto ended = host->run();
+  // A search may still run, and what it uses must not be destroyed under it.
+  static_cast<void>(host.release());
+  if (ended) return kAllRead;
+  say(fmt::format("kerfd controller: {}", ended.error().message()));
+  return kBadInput;
+}
+
+std::string controller_help() {
+  std::string names;
+  std::size_t column = 0;
+  for (const std::string& name : shell::wait_names()) {
+    if (column + name.size() > 70) {
+      names += ",\n" + std::string(23, ' ');
+      column = 0;
+    } else if (!names.empty()) {
+      names += ", ";
+    }
+    names += name;
+    column += name.size() + 2;
+  }
+  std::string text(kControllerHelp);
+  constexpr std::string_view kPlace = "@WAITS@";
+  return text.replace(text.find(kPlace), kPlace.size(), names);
+}
+
 ExitCode run_agent(const AgentOptions& options) {
-  telemetry::Log::Options log_options;
-  telemetry::parse_level(options.log_level, log_options.threshold);
-  const telemetry::Log log(log_options);
+  const telemetry::Log log = log_of(options.log_level, "agent");
   auto host_with = host_options(options);
   if (!host_with) {
     say(fmt::format("kerfd agent: {}\nSee kerfd agent --help.", host_with.error().message()));
@@ -243,15 +363,18 @@ ExitCode run_program(const std::vector<std::string>& words) {
   const auto command = parse_command(
       words, [](const std::string& name) { return runtime::environment(name.c_str()); });
   if (!command) {
-    const bool agent = !words.empty() && words.front() == "agent";
-    say(fmt::format("kerfd{0}: {1}\nSee kerfd{0} --help.", agent ? " agent" : "",
+    const bool known =
+        !words.empty() && (words.front() == "agent" || words.front() == "controller");
+    say(fmt::format("kerfd{0}: {1}\nSee kerfd{0} --help.", known ? " " + words.front() : "",
                     command.error().message()));
     return kBadInput;
   }
   switch (command->kind) {
     case Command::Kind::Help: return print(kHelp, kAllRead);
     case Command::Kind::AgentHelp: return print(kAgentHelp, kAllRead);
+    case Command::Kind::ControllerHelp: return print(controller_help(), kAllRead);
     case Command::Kind::Version: return print("kerfd " KERF_VERSION "\n", kAllRead);
+    case Command::Kind::Controller: return run_controller(command->controller);
     case Command::Kind::Agent: break;
   }
   if (command->agent.inventory) return print_inventory(command->agent);

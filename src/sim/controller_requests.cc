@@ -45,14 +45,21 @@ Request of_uid(Verb verb, Kind kind, Key key, const std::string& uid) {
   return request;
 }
 
+void set_price(control::GpuNode& node, MicroUsdPerHour price) {
+  if (price.micro != 0) node.meta.annotations[control::kUsdPerHour] = format_exact(price);
+}
+
 Request request(const controller::PutLayout& put) {
   if (put.version != 0)
-    return update<control::GpuNode>(
-        {"", put.node}, Part::Main, put.version,
-        [spec = put.spec](control::GpuNode& node) { node.spec = spec; });
+    return update<control::GpuNode>({"", put.node}, Part::Main, put.version,
+                                    [put](control::GpuNode& node) {
+                                      node.spec = put.spec;
+                                      set_price(node, put.price);
+                                    });
   control::GpuNode node;
   node.meta.name = put.node;
   node.spec = put.spec;
+  set_price(node, put.price);
   return create({"", put.node}, std::move(node));
 }
 
@@ -99,6 +106,7 @@ Request request(const controller::PatchNode& patch) {
   return update<control::Node>(
       {"", patch.node}, Part::Main, patch.version, [patch](control::Node& node) {
         for (const auto& [key, value] : patch.labels) node.meta.labels[key] = value;
+        for (const std::string& key : patch.remove_labels) node.meta.labels.erase(key);
         if (patch.remove_uncut)
           std::erase_if(node.taints,
                         [](const auto& taint) { return taint.key == control::kUncutTaint; });

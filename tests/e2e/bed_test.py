@@ -20,10 +20,17 @@ from agent_tests import AgentBoot, AgentSlices  # noqa: E402, F401
 from agent_trouble_tests import AgentAlone, AgentTroubles  # noqa: E402, F401
 from api_tests import Api  # noqa: E402, F401
 from cluster_tests import Again, Nodes, Together, Walk  # noqa: E402, F401
+from controller_api_tests import ControllerApi  # noqa: E402, F401
+from controller_crash_tests import ControllerCrashes, ControllerFailover  # noqa: E402, F401
+from controller_tests import ControllerBurst, ControllerDown, ControllerFirst, ControllerRecut  # noqa: E402, F401
+from controller_trouble_tests import ControllerDisagrees, ControllerObserve, ControllerTroubles  # noqa: E402, F401
 from gpu_tests import Gpus  # noqa: E402, F401
 from gpunode_tests import GpuNodes  # noqa: E402, F401
 from kerf_bed.testing import main  # noqa: E402
 from leftover_tests import Checker, Interrupted  # noqa: E402, F401
+from placing_tests import Placing  # noqa: E402, F401
+from policy_tests import Policies  # noqa: E402, F401
+from rights_tests import Rights  # noqa: E402, F401
 
 if __name__ == "__main__":
     sys.exit(main())

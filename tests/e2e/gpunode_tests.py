@@ -192,6 +192,7 @@ class GpuNodes(BedTest):
 
     def status_is_what_people_see(self, bed):
         self.create(bed, gpu_node("seen", [slice_("1g.10gb", MIG)]))
+        bed.kubectl("annotate", "gn", "seen", "kerf.dev/usd-per-hour=6.88")
         with self.subTest("a spec sent with a status changes nothing"):
             self.patch_status(bed, "seen", STATUS, spec={"gpus": [{}, {}]})
             seen = bed.get("gn", "seen")
@@ -199,9 +200,10 @@ class GpuNodes(BedTest):
             self.assertEqual(seen["status"], STATUS)
         with self.subTest("kubectl get"):
             head, line = bed.kubectl("get", "gn").splitlines()
-            self.assertEqual(head.split(), "NAME MODEL USED FREE PARKED CUT READY DEGRADED AGE".split())
-            self.assertEqual(line.split()[:-1], ["seen", "H100-80", "1", "2", "3", "True", "False", "ModeOff"])
-            self.assertIn("H100-80 [1g.10gb@0]", bed.kubectl("get", "kerf", "-o", "wide"))
+            self.assertEqual(head.split(), "NAME MODEL USED FREE PARKED $/H CUT READY DEGRADED AGE LAYOUT".split())
+            words = line.split()
+            self.assertEqual(words[:9], ["seen", "H100-80", "1", "2", "3", "6.88", "True", "False", "ModeOff"])
+            self.assertEqual(words[10:], ["H100-80", "[1g.10gb@0]"])
         for name, status, field, words in REFUSED_STATUS:
             with self.subTest("refused", status=name):
                 self.refused(field, words, lambda s=status: self.patch_status(bed, "seen", s))

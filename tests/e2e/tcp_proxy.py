@@ -6,6 +6,7 @@ by a line when it is done:
   cut      closes all connections with a reset, and accepts no new ones
   stall    what is connected stays so, and nothing passes any more; new connections work
   drip     from now on bytes pass in pieces of 100
+  slow     from now on what comes waits for 30 ms, and everything else with it
   open     accepts connections again, all of them at full speed
 """
 import os
@@ -13,6 +14,7 @@ import selectors
 import socket
 import struct
 import sys
+import time
 
 RESET = struct.pack("ii", 1, 0)  # close() sends a reset
 
@@ -24,7 +26,7 @@ class Proxy:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.pairs = {}  # socket -> its other side; what is stalled is not in it
         self.stalled = []
-        self.is_open, self.piece = True, 65536
+        self.is_open, self.piece, self.wait = True, 65536, 0.0
         self.selector.register(self.listener, selectors.EVENT_READ)
         self.selector.register(sys.stdin, selectors.EVENT_READ)
 
@@ -61,6 +63,7 @@ class Proxy:
             if not data:
                 self.end(one)
                 return
+            time.sleep(self.wait)
             for at in range(0, len(data), self.piece):
                 self.pairs[one].sendall(data[at:at + self.piece])
         except OSError:
@@ -79,8 +82,10 @@ class Proxy:
             self.pairs.clear()
         elif word == "drip":
             self.piece = 100
+        elif word == "slow":
+            self.wait = 0.03
         elif word == "open":
-            self.is_open, self.piece = True, 65536
+            self.is_open, self.piece, self.wait = True, 65536, 0.0
         print(word, flush=True)
 
     def serve(self):

@@ -83,7 +83,7 @@ struct GpuNodeStatus {
   std::int64_t observed_generation = 0;  ///< of the spec that it looked at last
   /// Everything wanted stands, nothing else does, kubelet has confirmed it.
   bool cut = false;
-  bool ready = false;   ///< the device plugins are registered with the kubelet that runs now
+  bool ready = false;  ///< the device plugins are registered with the kubelet that runs now
   /// Not ready because the agent is about to end: what is free is to be withdrawn, for kubelet will
   /// have none of it.
   bool leaving = false;

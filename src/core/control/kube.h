@@ -109,7 +109,11 @@ struct Workload {
   std::string kind;
   std::int64_t at_once = 0;  ///< pods that run together: min(parallelism, completions left)
   cluster::PodShape shape;   ///< of the pods that are not there yet
+  std::string group;         ///< what its pods have as kerf.dev/group; "" = it is their owner
   bool operator==(const Workload&) const = default;
+
+  /// What its pods are known by.
+  const std::string& family() const { return group.empty() ? meta.uid : group; }
 };
 
 struct NodeClass {

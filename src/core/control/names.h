@@ -22,14 +22,27 @@ inline constexpr const char* kNodeClassHash = "kerf.dev/nodeclass-hash";
 inline constexpr const char* kUncutTaint = "kerf.dev/uncut";
 /// Taint of every Kerf node, NoSchedule: pods that ask for a GPU tolerate it.
 inline constexpr const char* kSlicesTaint = "kerf.dev/slices";
+/// On a Node until Karpenter has put the claim's labels and taints on it.
+inline constexpr const char* kUnregisteredTaint = "karpenter.sh/unregistered";
 inline constexpr const char* kDisruptedTaint = "karpenter.sh/disrupted";
 inline constexpr const char* kDoNotDisrupt = "karpenter.sh/do-not-disrupt";
 inline constexpr const char* kTypeLabel = "node.kubernetes.io/instance-type";
 inline constexpr const char* kZoneLabel = "topology.kubernetes.io/zone";
 inline constexpr const char* kCapacityLabel = "karpenter.sh/capacity-type";
+/// No label but the field that matchFields names, which every node carries as a label in the mind:
+/// a DaemonSet's pod asks for its one node by it.
+inline constexpr const char* kNodeNameField = "metadata.name";
 /// Pods that a claim was bought for, by uid, separated by commas (annotation of the claim).
 inline constexpr const char* kBoughtFor = "kerf.dev/bought-for";
 inline constexpr const char* kGroupLabel = "kerf.dev/group";
+/// On a NodeClaim and its Node: "true"; the agent's DaemonSet selects by it.
+inline constexpr const char* kManagedLabel = "kerf.dev/managed";
+/// On the same: "false"; keeps the GPU Operator's device plugin and MIG manager away (DESIGN §11).
+inline constexpr const char* kOperandsLabel = "nvidia.com/gpu.deploy.operands";
+/// On a GpuNode: what its node costs, dollars per hour, for `kubectl get gpunodes`.
+inline constexpr const char* kUsdPerHour = "kerf.dev/usd-per-hour";
+/// On a NodeClaim: the first layout, JSON of a GpuNode's spec; Karpenter copies it to the Node.
+inline constexpr const char* kLayoutAnnotation = "kerf.dev/layout";
 /// A time-sliced replica of no stated size.
 inline constexpr const char* kSharedGpu = "nvidia.com/gpu.shared";
 

@@ -20,6 +20,12 @@ using Version = std::int64_t;
 /// Amounts of extended resources by name: "nvidia.com/mig-1g.5gb" -> 3.
 using Amounts = std::map<std::string, std::int64_t>;
 
+/// 0 = none.
+inline std::int64_t amount_of(const Amounts& amounts, const std::string& resource) {
+  const auto at = amounts.find(resource);
+  return at == amounts.end() ? 0 : at->second;
+}
+
 using Labels = std::map<std::string, std::string>;
 /// "" = it is not there.
 inline std::string label_of(const Labels& labels, const char* key) {

@@ -28,6 +28,17 @@ bool buys_for(const SlicePolicy& policy, const std::string& resource) {
   });
 }
 
+const char* to_string(Condition::Type type) {
+  switch (type) {
+    case Condition::Type::Accepted: return "Accepted";
+    case Condition::Type::PricesCurrent: return "PricesCurrent";
+    case Condition::Type::NodeClassesReady: return "NodeClassesReady";
+    case Condition::Type::PodsServed: return "PodsServed";
+    case Condition::Type::NodesHealthy: break;
+  }
+  return "NodesHealthy";
+}
+
 bool is_open(const Consolidation& consolidation, Instant now) {
   if (consolidation.windows.empty()) return true;
   const std::int64_t minute = (now / kMinute + kEpochMinute) % kMinutesOfWeek;

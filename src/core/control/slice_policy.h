@@ -65,12 +65,46 @@ struct Figures {
   /// that it does not buy for included. nullopt: not worked out yet.
   std::optional<MicroUsdPerHour> could_be;
   std::int64_t unserved = 0;  ///< pods that this bill leaves out
+  /// No fleet for the same pods costs less, for those that `could_be` serves; and what they would
+  /// cost on whole GPUs as Karpenter packs them. The host's: worked out beside the mind, with an
+  /// LP. nullopt: not known (yet).
+  std::optional<MicroUsdPerHour> bound;
+  std::optional<MicroUsdPerHour> whole_gpus;
   bool operator==(const Figures&) const = default;
+};
+
+/// Something about a policy that is as it should be, or is not. report/ makes the sentence.
+struct Condition {
+  enum class Type : std::uint8_t {
+    Accepted,          ///< the spec can be read. The host's: a mind never sees one that cannot
+    PricesCurrent,     ///< prices are Karpenter's, and not old
+    NodeClassesReady,  ///< both NodeClasses are there and Ready
+    PodsServed,        ///< nobody waits who could not be given a place
+    NodesHealthy,      ///< no node that it bought is degraded
+  };
+  Type type = Type::Accepted;
+  bool ok = true;
+  std::string reason;             ///< CamelCase, from a closed list: docs/reference/conditions.md
+  std::vector<std::string> args;  ///< of the sentence
+  bool operator==(const Condition&) const = default;
+};
+const char* to_string(Condition::Type type);
+
+/// What is done next, or in Observe what would be; report/ makes the sentence.
+struct NextStep {
+  std::string what;  ///< "Buy", "Return", "Move", "Wait", "Would": as controller::What
+  std::vector<std::string> args;
+  MicroUsdPerHour price;  ///< what it costs; of Return what it saves
+  bool operator==(const NextStep&) const = default;
 };
 
 struct PolicyStatus {
   Kept kept;
   Figures figures;
+  // For people; never read back.
+  std::int64_t observed_generation = 0;
+  std::vector<Condition> conditions;  ///< by type
+  std::vector<NextStep> next;         ///< at most 10, the most important first
   bool operator==(const PolicyStatus&) const = default;
 };
 

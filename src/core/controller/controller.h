@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "core/controller/overview.h"
 #include "core/controller/words.h"
 
 namespace kerf::controller {
@@ -24,6 +25,7 @@ struct Options {
   std::int64_t disagree_silent_ms = 6 * control::kMinute;  ///< ... without another word of it
   std::int64_t disagree_again_ms = 30 * control::kMinute;  ///< until it is tried again
   std::int64_t move_deadline_ms = 5 * control::kMinute;
+  std::int64_t empty_ms = 2 * control::kMinute;  ///< a node without pods for so long is given back
   std::int64_t consolidate_every_ms = control::kMinute;
   std::int64_t settle_ms = 30 * control::kSecond;     ///< nothing changed for so long: consolidate
   std::int64_t price_age_ms = 30 * control::kMinute;  ///< older prices: no move for money
@@ -48,6 +50,9 @@ class Controller {
   Controller& operator=(Controller&&) noexcept;
 
   std::vector<Effect> step(std::span<const Event> batch, Instant now);
+
+  /// The fleet as of the last step; empty while it does not lead or knows too little.
+  Overview overview() const;
 
   /// Of everything that decides what it does next; the same in every build.
   std::uint64_t hash() const;

@@ -11,78 +11,9 @@ using testing::kMinute;
 using testing::kSecond;
 using testing::pending_pod;
 
-using State = cluster::SliceState;
-
-/// A slice that stands: "1g.10gb" at 0; whom it is held by, "" = nobody.
-struct Slice {
-  std::string form;
-  std::uint8_t start = 0;
-  std::string pod;
-};
-
-/// One node as it is told: its claim, its Node and its GpuNode.
-struct Told {
-  control::NodeClaim claim;
-  control::Node node;
-  control::GpuNode gpus;
-};
-
-/// A p5.4xlarge (one H100-80) in service, of policy "gpu"; free slices are parked.
-Told standing(Bench& bench, const std::string& name, const std::vector<Slice>& slices) {
-  Told told;
-  control::NodeClaim& claim = told.claim;
-  claim.meta.name = "claim-" + name;
-  claim.meta.labels = {{control::kPolicyLabel, "gpu"}, {control::kModeLabel, "cut"}};
-  claim.type = "p5.4xlarge";
-  claim.zones = {"us-east-1a"};
-  claim.zone = "us-east-1a";
-  claim.capacity_types = {market::CapacityType::OnDemand};
-  claim.provider_id = "i-" + name;
-  claim.node = name;
-  claim.initialized = true;
-  claim = bench.tell(claim);
-  control::Node& node = told.node;
-  node.meta.name = name;
-  node.meta.labels = claim.meta.labels;
-  node.meta.labels[control::kTypeLabel] = claim.type;
-  node.meta.labels[control::kZoneLabel] = claim.zone;
-  node.meta.labels[control::kCapacityLabel] = "on-demand";
-  node.provider_id = claim.provider_id;
-  node.ready = true;
-  node.allocatable = {15000, 200000, 100000, 100};
-  control::GpuNode& gpus = told.gpus;
-  gpus.meta.name = name;
-  gpus.meta.generation = 1;
-  gpus.spec.gpus.resize(1);
-  gpus.status.gpus.resize(1);
-  gpus.status.gpus[0].model = "H100-80";
-  gpus.status.observed_generation = 1;
-  gpus.status.cut = gpus.status.ready = true;
-  gpus.status.epoch = "1.1";
-  for (const Slice& slice : slices) {
-    const std::string resource = "nvidia.com/mig-" + slice.form;
-    const bool held = !slice.pod.empty();
-    gpus.spec.gpus[0].slices.push_back({slice.form, slice.start, resource, held});
-    control::SliceStatus status{slice.form, slice.start, resource, held ? State::Used : State::Free,
-                                held,       false,       "MIG-1",  ""};
-    if (held) status.pod = "default/" + slice.pod;
-    gpus.status.gpus[0].slices.push_back(std::move(status));
-    node.allocatable_of[resource] += held ? 1 : 0;
-  }
-  node = bench.tell(node);
-  gpus = bench.tell(gpus);
-  return told;
-}
-
-control::Pod running_pod(const std::string& name, const std::string& profile,
-                         const std::string& node) {
-  control::Pod pod = pending_pod(name, profile);
-  pod.unschedulable = false;
-  pod.node = node;
-  pod.phase = control::PodPhase::Running;
-  pod.admitted = true;
-  return pod;
-}
+using testing::running_pod;
+using testing::standing;
+using testing::Told;
 
 /// A small pod in the way of one that needs half a GPU, and room for the small one beside others.
 struct InTheWay : Bench {
@@ -124,6 +55,31 @@ TEST(ControllerNodes, MakesRoomForAPodByMovingAnotherRatherThanBuy) {
   // Nothing has been said of the source yet: first its offer is lowered, then the slice is parked.
   EXPECT_TRUE(bench.take<Evict>().empty());
   EXPECT_EQ(bench.take<Withdraw>().size(), 1U);
+}
+
+TEST(ControllerNodes, APodWhoseSuccessorWouldPreemptOthersIsNotMoved) {
+  for (const bool preempts : {false, true}) {
+    InTheWay bench;
+    control::PriorityClass urgent;
+    urgent.meta.name = "urgent";
+    urgent.value = 1000;
+    urgent.preempts = preempts;
+    bench.tell(urgent);
+    // Another user of the same resource, and the one in the way is more important.
+    standing(bench, "c", {{"1g.10gb", 0, "other"}, {"3g.40gb", 4, "big"}});
+    control::Pod other = running_pod("other", "1g.10gb", "c");
+    other.owner = {};
+    bench.tell(other);
+    control::Pod big = running_pod("big", "3g.40gb", "c");
+    big.owner = {};
+    bench.tell(big);
+    control::Pod small = running_pod("small", "1g.10gb", "a");
+    small.shape.priority = 1000;
+    bench.tell(small);
+    bench.tell(pending_pod("half", "4g.40gb"));
+    bench.pass(15 * kSecond);
+    EXPECT_EQ(bench.take<CreateClaim>().size(), preempts ? 1U : 0U);
+  }
 }
 
 TEST(ControllerNodes, BuysWhereNoMoveIsAllowed) {

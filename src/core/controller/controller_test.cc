@@ -17,6 +17,7 @@ TEST(Controller, DoesNothingBeforeEveryKindIsSynced) {
     Bench bench;
     bench.tell_event(Leading{1});
     bench.tell_event(Offerings{market_of({"p5.4xlarge"}), bench.now, {}});
+    bench.tell_classes();
     bench.add(act());
     bench.tell(pending_pod("a"));
     for (int kind = 0; kind < control::kKinds; ++kind)

@@ -3,6 +3,8 @@
 
 namespace kerf::controller::testing {
 
+using State = cluster::SliceState;
+
 void Bench::tell_event(Event event) { events.push_back(std::move(event)); }
 
 void Bench::synced() {
@@ -10,8 +12,18 @@ void Bench::synced() {
     tell_event(Synced{static_cast<Kind>(kind), version});
 }
 
+void Bench::tell_classes() {
+  for (const char* name : {"cut", "whole"}) {
+    control::NodeClass made_from;
+    made_from.meta.name = name;
+    made_from.hash = "h";
+    tell(made_from);
+  }
+}
+
 void Bench::start(const std::vector<std::string>& types) {
   tell_event(Leading{1});
+  tell_classes();
   tell_event(Offerings{market_of(types), now, {}});
   synced();
 }
@@ -60,6 +72,62 @@ void Bench::settle() {
     effects = std::move(left);
     if (events.empty()) return;
   }
+}
+
+Told standing(Bench& bench, const std::string& name, const std::vector<Slice>& slices) {
+  Told told;
+  control::NodeClaim& claim = told.claim;
+  claim.meta.name = "claim-" + name;
+  claim.meta.labels = {{control::kPolicyLabel, "gpu"}, {control::kModeLabel, "cut"}};
+  claim.type = "p5.4xlarge";
+  claim.zones = {"us-east-1a"};
+  claim.zone = "us-east-1a";
+  claim.capacity_types = {market::CapacityType::OnDemand};
+  claim.provider_id = "i-" + name;
+  claim.node = name;
+  claim.initialized = true;
+  claim = bench.tell(claim);
+  control::Node& node = told.node;
+  node.meta.name = name;
+  node.meta.labels = claim.meta.labels;
+  node.meta.labels[control::kTypeLabel] = claim.type;
+  node.meta.labels[control::kZoneLabel] = claim.zone;
+  node.meta.labels[control::kCapacityLabel] = "on-demand";
+  node.provider_id = claim.provider_id;
+  node.ready = true;
+  node.allocatable = {15000, 200000, 100000, 100};
+  control::GpuNode& gpus = told.gpus;
+  gpus.meta.name = name;
+  gpus.meta.generation = 1;
+  gpus.spec.gpus.resize(1);
+  gpus.status.gpus.resize(1);
+  gpus.status.gpus[0].model = "H100-80";
+  gpus.status.observed_generation = 1;
+  gpus.status.cut = gpus.status.ready = true;
+  gpus.status.epoch = "1.1";
+  for (const Slice& slice : slices) {
+    const std::string resource = "nvidia.com/mig-" + slice.form;
+    const bool held = !slice.pod.empty();
+    gpus.spec.gpus[0].slices.push_back({slice.form, slice.start, resource, held});
+    control::SliceStatus status{slice.form, slice.start, resource, held ? State::Used : State::Free,
+                                held,       false,       "MIG-1",  ""};
+    if (held) status.pod = "default/" + slice.pod;
+    gpus.status.gpus[0].slices.push_back(std::move(status));
+    node.allocatable_of[resource] += held ? 1 : 0;
+  }
+  node = bench.tell(node);
+  gpus = bench.tell(gpus);
+  return told;
+}
+
+control::Pod running_pod(const std::string& name, const std::string& profile,
+                         const std::string& node) {
+  control::Pod pod = pending_pod(name, profile);
+  pod.unschedulable = false;
+  pod.node = node;
+  pod.phase = control::PodPhase::Running;
+  pod.admitted = true;
+  return pod;
 }
 
 }  // namespace kerf::controller::testing

@@ -71,6 +71,8 @@ struct Bench {
   /// Not inlined: g++ 12 then sees members of other events that are never read.
   [[gnu::noinline]] void tell_event(Event event);
   void synced();
+  /// The NodeClasses that act() names.
+  void tell_classes();
   void start(const std::vector<std::string>& types = {"p5.4xlarge"});
   void step();
   /// Lets time pass, with a step for each WakeAt; searches and status writes are answered at once.
@@ -97,5 +99,25 @@ struct Bench {
 
   std::vector<control::SlicePolicy> policies;
 };
+
+/// A slice that stands: "1g.10gb" at 0; whom it is held by, "" = nobody.
+struct Slice {
+  std::string form;
+  std::uint8_t start = 0;
+  std::string pod;
+};
+
+/// One node as it is told: its claim, its Node and its GpuNode.
+struct Told {
+  control::NodeClaim claim;
+  control::Node node;
+  control::GpuNode gpus;
+};
+
+/// A p5.4xlarge (one H100-80) in service, of policy "gpu"; free slices are parked.
+Told standing(Bench& bench, const std::string& name, const std::vector<Slice>& slices);
+
+control::Pod running_pod(const std::string& name, const std::string& profile,
+                         const std::string& node);
 
 }  // namespace kerf::controller::testing

@@ -28,18 +28,20 @@ bool has_taint(const std::vector<cluster::Taint>& taints, std::string_view key) 
 MicroUsdPerHour price_of(const market::Market& market, const Machine& machine) {
   MicroUsdPerHour fallback;
   MicroUsdPerHour cheapest;
-  for (const market::Offering& offering : market.offerings) {
-    if (offering.type != machine.type) continue;
-    fallback = std::max(fallback, offering.price);
-    if (offering.capacity_type != machine.capacity_type) continue;
-    const bool here = offering.zone.empty() || offering.zone == machine.zone;
-    if (here) return offering.price;
-    const bool maybe =
-        machine.zone.empty() && machine.claim != nullptr &&
-        std::count(machine.claim->zones.begin(), machine.claim->zones.end(), offering.zone) > 0;
-    if (maybe && (cheapest.micro == 0 || offering.price < cheapest)) cheapest = offering.price;
-  }
-  // Not on sale any more: what it costs is not known to be less than its dearest like.
+  // What cannot be had now costs whoever has it the same as before.
+  for (const auto* list : {&market.offerings, &market.off_sale})
+    for (const market::Offering& offering : *list) {
+      if (offering.type != machine.type) continue;
+      fallback = std::max(fallback, offering.price);
+      if (offering.capacity_type != machine.capacity_type) continue;
+      const bool here = offering.zone.empty() || offering.zone == machine.zone;
+      if (here) return offering.price;
+      const bool maybe =
+          machine.zone.empty() && machine.claim != nullptr &&
+          std::count(machine.claim->zones.begin(), machine.claim->zones.end(), offering.zone) > 0;
+      if (maybe && (cheapest.micro == 0 || offering.price < cheapest)) cheapest = offering.price;
+    }
+  // No price at all any more: it is not known to be less than its dearest like.
   return cheapest.micro != 0 ? cheapest : fallback;
 }
 
@@ -71,7 +73,16 @@ std::string name_of(const control::GpuNode& node, std::uint32_t gpu,
   return "";
 }
 
-std::vector<Standing> from_status(const Machine& machine, const control::GpuNode& node) {
+/// The agent learns some seconds after everybody else that a pod has ended. What it held is free to
+/// plan with; whether anybody still holds it the agent asks before it takes anything.
+bool has_ended(const Store& store, const std::string& pod) {
+  const auto slash = pod.find('/');
+  if (slash == std::string::npos) return false;
+  return store.has_gone(Key{pod.substr(0, slash), pod.substr(slash + 1)});
+}
+
+std::vector<Standing> from_status(const Machine& machine, const control::GpuNode& node,
+                                  const Store& store) {
   const control::GpuNodeStatus& status = node.status;
   std::vector<Standing> slices;
   for (std::uint32_t g = 0; g < status.gpus.size(); ++g)
@@ -81,7 +92,9 @@ std::vector<Standing> from_status(const Machine& machine, const control::GpuNode
       if (!form) continue;
       slices.push_back({{g, *form, slice.start},
                         name_of(node, g, slice),
-                        slice.state,
+                        slice.state == SliceState::Used && has_ended(store, slice.pod)
+                            ? SliceState::Free
+                            : slice.state,
                         slice.published,
                         slice.lent,
                         slice.pod});
@@ -177,7 +190,9 @@ class Builder {
     machine.claim = claim;
     machine.node = node;
     if (node != nullptr) machine.gpus = store_.find<control::GpuNode>(node->meta.name);
-    const control::Labels& labels = node != nullptr ? node->meta.labels : claim->meta.labels;
+    // Karpenter copies the claim's labels to the Node some time after kubelet made it.
+    control::Labels labels = node != nullptr ? node->meta.labels : control::Labels();
+    if (claim != nullptr) labels.insert(claim->meta.labels.begin(), claim->meta.labels.end());
     machine.policy = control::label_of(labels, control::kPolicyLabel);
     const market::InstanceType* type = market_.type_named(
         claim != nullptr ? claim->type : control::label_of(labels, control::kTypeLabel));
@@ -208,12 +223,16 @@ class Builder {
     if (claim != nullptr) machine.price = price_of(market_, machine);
   }
 
-  static void judge(Machine& machine) {
+  void judge(Machine& machine) const {
     const Node* node = machine.node;
     const control::GpuNode* gpus = machine.gpus;
     machine.seen_by_agent =
         gpus != nullptr && std::ssize(gpus->status.gpus) == machine.instance->gpu_count;
-    machine.uncut = node != nullptr && has_taint(node->taints, control::kUncutTaint);
+    machine.unregistered =
+        node != nullptr && (has_taint(node->taints, control::kUnregisteredTaint) ||
+                            (machine.claim != nullptr && machine.claim->node.empty()));
+    machine.uncut =
+        machine.unregistered || (node != nullptr && has_taint(node->taints, control::kUncutTaint));
     machine.in_service = node != nullptr && node->ready && machine.seen_by_agent && !machine.uncut;
     machine.going = (machine.claim != nullptr && machine.claim->meta.deleted != 0) ||
                     (machine.claim != nullptr && machine.claim->initialized && node == nullptr) ||
@@ -222,7 +241,7 @@ class Builder {
     // A node that was in service and is not ready may come back; until then it takes nobody.
     if (node != nullptr && !node->ready && !machine.uncut) machine.unusable = true;
     if (gpus != nullptr && gpus->status.degraded != control::Degraded::No) machine.unusable = true;
-    if (machine.seen_by_agent) machine.slices = from_status(machine, *gpus);
+    if (machine.seen_by_agent) machine.slices = from_status(machine, *gpus, store_);
     else if (gpus != nullptr) machine.slices = from_spec(machine, gpus->spec);
     else if (machine.claim != nullptr) machine.slices = from_spec(machine, machine.claim->layout);
   }
@@ -245,9 +264,9 @@ class Builder {
     });
     block_strangers(machine, seating);
     for (const Pod* pod : unknown) guess(machine, *pod, seating);
-    machine.allocatable = machine.node != nullptr
-                              ? machine.node->allocatable - max(others, overhead_.daemonsets)
-                              : market::allocatable(*machine.instance, overhead_);
+    const bool said = machine.node != nullptr && (machine.node->ready || !machine.uncut);
+    machine.allocatable = said ? machine.node->allocatable - max(others, overhead_.daemonsets)
+                               : market::allocatable(*machine.instance, overhead_);
     const auto kept = kept_.find(machine.name);
     if (kept != kept_.end())
       for (const Reservation* reservation : kept->second) keep(machine, *reservation, seating);

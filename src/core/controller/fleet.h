@@ -57,6 +57,7 @@ struct Machine {
   MicroUsdPerHour price;
   bool seen_by_agent = false;  ///< the agent has said what stands
   bool uncut = false;          ///< its node has not been in service yet
+  bool unregistered = false;   ///< ... and Karpenter has not put taints and labels on it yet
   bool in_service = false;     ///< its node is ready and takes pods
   bool going = false;          ///< being deleted, cordoned, interrupted, lost
   bool unusable = false;       ///< degraded: nothing new is put on it
@@ -94,6 +95,9 @@ Fleet build_fleet(const Store& store, const market::Market& market,
 
 /// Of a node that Kerf did not buy, by its labels; 0 = it is not known.
 MicroUsdPerHour price_of(const market::Market& market, const control::Node& node);
+
+/// The slice that stands there; nullptr: none does.
+const Standing* standing_at(const Machine& machine, const online::DeviceAt& at);
 
 /// The id by which kubelet knows it.
 std::string id_of(const Machine& machine, const online::DeviceAt& at);

@@ -8,6 +8,12 @@
 
 namespace kerf::controller {
 
+const Standing* standing_at(const Machine& machine, const online::DeviceAt& at) {
+  for (const Standing& slice : machine.slices)
+    if (slice.at == at) return &slice;
+  return nullptr;
+}
+
 using cluster::SliceState;
 using control::Node;
 using online::DeviceAt;
@@ -112,6 +118,7 @@ cluster::Node as_node(const Machine& machine) {
   if (machine.node != nullptr) {
     node.labels = machine.node->meta.labels;
     node.labels.emplace("kubernetes.io/hostname", machine.node->meta.name);
+    node.labels[control::kNodeNameField] = machine.node->meta.name;  // a DaemonSet's pod names it
     for (const cluster::Taint& taint : machine.node->taints)
       if (taint.key != control::kSlicesTaint && taint.key != control::kUncutTaint &&
           taint.key != control::kDisruptedTaint && !taint.key.starts_with("node.kubernetes.io/") &&

@@ -40,6 +40,7 @@ std::optional<Flight::Landed> Flight::done(EffectId effect, const Outcome& outco
       if (known >= wait.written || wait.came_and_went) waits_.erase(target);
       break;
     case Result::Conflict:
+    case Result::Later:
     case Result::Refused: {
       wait.in_flight = false;
       const std::int64_t pause = kBackOff << std::min(wait.failures, 6);

@@ -17,7 +17,7 @@ namespace kerf::controller {
 
 /// Rules. An object is busy from the moment an effect on it is asked for
 ///  - until it is seen as it was written (Applied: that version or a later one), or gone;
-///  - refused or in conflict: for a time that doubles with each failure in a row;
+///  - refused, turned away or in conflict: for a time that doubles with each failure in a row;
 ///  - not known (Unknown): until a version after the one it was decided on is seen, because then
 ///  the
 ///    request can do nothing any more; for requests without a version until the object is seen to

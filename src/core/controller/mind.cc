@@ -22,6 +22,7 @@ std::vector<Effect> Controller::step(std::span<const Event> batch, Instant now) 
   return mind_->step(batch, now);
 }
 std::uint64_t Controller::hash() const { return mind_->hash(); }
+Overview Controller::overview() const { return mind_->overview(); }
 
 std::vector<Effect> Controller::Mind::step(std::span<const Event> batch, Instant now) {
   now_ = now;
@@ -55,17 +56,20 @@ std::string told_key(Kind kind, const Key& key) {
 void Controller::Mind::absorb(const Event& event) {
   if (const auto* seen = std::get_if<Seen>(&event)) {
     const control::Meta& meta = control::meta_of(seen->object);
-    store_.see(seen->object);
+    const auto* claim = std::get_if<control::NodeClaim>(&seen->object);
+    if (claim != nullptr && store_.see(seen->object)) ending(*claim);
+    else store_.see(seen->object);
     flight_.seen(control::kind_of(seen->object), control::key_of(meta), meta.version);
   } else if (const auto* gone = std::get_if<Gone>(&event)) {
-    if (gone->kind == Kind::NodeClaim) {
+    if (gone->kind == Kind::NodeClaim && !gone->stays) {
       const auto* claim = store_.find<control::NodeClaim>(gone->key);
-      // Karpenter deletes a claim that it cannot launch.
-      if (claim != nullptr && claim->meta.uid == gone->uid && !claim->launched() &&
-          machines_[claim->meta.name].closing.empty())
-        refused(*claim);
+      if (claim != nullptr && claim->meta.uid == gone->uid) {
+        control::NodeClaim last = *claim;
+        last.meta.deleted = std::max<Instant>(last.meta.deleted, 1);
+        ending(last);
+      }
     }
-    if (store_.lose(gone->kind, gone->key, gone->uid)) {
+    if (store_.lose(gone->kind, gone->key, gone->uid, gone->stays)) {
       flight_.gone(gone->kind, gone->key);
       told_.erase(told_key(gone->kind, gone->key));
     }
@@ -84,9 +88,12 @@ void Controller::Mind::absorb(const Event& event) {
   } else if (const auto* offerings = std::get_if<Offerings>(&event)) {
     if (offerings->market == nullptr) return;
     prices_as_of_ = offerings->as_of;
+    price_source_ = offerings->source;
+    price_trouble_ = offerings->trouble;
     overhead_ = offerings->overhead;
     // The same prices again are no news.
     const bool same = market_ != nullptr && market_->offerings == offerings->market->offerings &&
+                      market_->off_sale == offerings->market->off_sale &&
                       market_->types.size() == offerings->market->types.size();
     if (same) return;
     market_ = as_bought(*offerings->market);
@@ -95,11 +102,31 @@ void Controller::Mind::absorb(const Event& event) {
     absorb(*done);
   } else if (const auto* solved = std::get_if<Solved>(&event)) {
     for (auto& [name, mind] : policies_) {
-      if (mind.solving == 0 || mind.solving != solved->effect) continue;
-      mind.solving = 0;
-      mind.answer = solved->solution;
+      if (mind.solving != 0 && mind.solving == solved->effect) {
+        mind.solving = 0;
+        mind.answer = solved->solution;
+      } else if (mind.comparing != 0 && mind.comparing == solved->effect) {
+        mind.comparing = 0;
+        mind.comparison = solved->solution;
+      }
+    }
+  } else if (const auto* bounded = std::get_if<Bounded>(&event)) {
+    for (auto& [name, mind] : policies_) {
+      if (mind.bounding == 0 || mind.bounding != bounded->effect) continue;
+      mind.bounding = 0;
+      mind.figures.bound = bounded->bound;
+      mind.figures.whole_gpus = bounded->whole_gpus;
     }
   }
+}
+
+/// Karpenter deletes a claim that it cannot launch: first it is told to end, then it is gone. Once.
+void Controller::Mind::ending(const control::NodeClaim& claim) {
+  if (claim.meta.deleted == 0 || claim.launched() || !leading_) return;
+  std::string& closing = machines_[claim.meta.name].closing;
+  if (!closing.empty()) return;  // known, or by Kerf itself
+  closing = "refused";
+  refused(claim);
 }
 
 void Controller::Mind::absorb(const Done& done) {
@@ -109,18 +136,32 @@ void Controller::Mind::absorb(const Done& done) {
   const auto landed = flight_.done(done.effect, done.outcome, known, now_);
   if (landed->kind == Kind::SlicePolicy) {
     PolicyMind& mind = policies_[landed->key.name];
-    if (landed->result == Result::Applied) mind.written = std::max(mind.written, mind.writing);
+    if (landed->result == Result::Applied) {
+      mind.written = std::max(mind.written, mind.writing);
+    } else {  // what it said may not be there
+      mind.told_generation = 0;
+    }
   }
   if (landed->kind == Kind::NodeClaim && landed->result == Result::Refused) {
     const auto claim = creating_.find(landed->key.name);
     if (claim != creating_.end()) refused(claim->second);
   }
+  if (landed->kind == Kind::NodeClaim && landed->result == Result::Later)
+    for (auto& [name, mind] : policies_) {
+      const auto to_buy = mind.to_buy.find(landed->key.name);
+      if (to_buy != mind.to_buy.end()) to_buy->second.asked = false;
+    }
   if (landed->kind == Kind::Pod && landed->result == Result::Refused)
     refused_effects_.insert(done.effect);
+  if (landed->kind == Kind::Pod && landed->result == Result::Applied)
+    for (auto& [name, mind] : policies_)
+      for (Transaction& transaction : mind.transactions)
+        for (MoveState& move : transaction.moves) move.evicted |= move.asked == done.effect;
 }
 
 void Controller::Mind::start_term() {
   leading_ = true;
+  thought_ = false;
   synced_.clear();
   flight_.clear();
   reservations_.clear();
@@ -128,6 +169,7 @@ void Controller::Mind::start_term() {
   policies_.clear();
   machines_.clear();
   nominated_by_others_.clear();
+  named_.clear();
   disagreed_.clear();
   opened_.clear();
   did_not_leave_.clear();
@@ -172,6 +214,7 @@ const SlicePolicy* Controller::Mind::governing(const control::Pod& pod) const {
 }
 
 void Controller::Mind::rebuild() {
+  spent_.clear();
   fleet_ = build_fleet(store_, *market_, overhead_, creating_, reservations_, *tables_);
   for (auto& [name, machine] : fleet_) {
     const auto memory = machines_.find(name);
@@ -185,6 +228,7 @@ void Controller::Mind::rebuild() {
 }
 
 void Controller::Mind::think() {
+  thought_ = true;
   std::erase_if(creating_, [&](const auto& entry) {
     return store_.find<control::NodeClaim>(entry.first) != nullptr;
   });
@@ -200,11 +244,14 @@ void Controller::Mind::think() {
   for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
     load(policy);
     PolicyMind& mind = policies_[policy.meta.name];
+    if (mind.comparison != nullptr) {
+      compared(policy, *std::exchange(mind.compared, nullptr),
+               *std::exchange(mind.comparison, nullptr));
+    }
     if (mind.answer == nullptr) continue;
     const auto question = std::exchange(mind.problem, nullptr);
     const auto answer = std::exchange(mind.answer, nullptr);
-    if (question->search == Search::Compare) compared(policy, *question, *answer);
-    else if (policy.mode != control::Mode::Act) continue;
+    if (policy.mode != control::Mode::Act) continue;
     else if (question->search == Search::Place) placed(policy, *question, *answer);
     else proposed(policy, *question, *answer);
     rebuild();

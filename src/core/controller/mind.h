@@ -18,6 +18,8 @@
 
 namespace kerf::controller {
 
+inline constexpr std::size_t kWaitingMax = 5;  ///< pods that a status names
+
 /// DESIGN §11: a claim that nobody looks after goes by itself; Kerf replaces it before.
 inline constexpr std::int64_t kExpireAfterMs = std::int64_t{720} * control::kHour;
 
@@ -63,6 +65,7 @@ struct MoveState {
   std::string successor;    ///< Await: the reservation of the pod that came
   std::uint64_t noted = 0;  ///< Evict: the status has to be written up to here first
   EffectId asked = 0;       ///< Evict: the eviction that was asked for last
+  bool evicted = false;     ///< Evict: it was granted; the pod is told to end any moment
 };
 
 /// A proposal that is being carried out.
@@ -82,6 +85,8 @@ struct ToBuy {
   std::uint64_t noted = 0;
   bool asked = false;
   Instant since = 0;
+  MicroUsdPerHour price;
+  std::size_t pods = 0;
 };
 
 /// What the mind knows of one policy beside the policy.
@@ -95,6 +100,19 @@ struct PolicyMind {
   control::Figures figures;
   Instant figures_at = 0;
   Instant status_at = 0;
+  /// As the status written last had them.
+  std::vector<control::Condition> conditions;
+  std::vector<control::NextStep> next;
+  /// Pods that the last answer left without a place, and why: the first ones; how many in all.
+  std::vector<control::NextStep> waiting;
+  std::int64_t waiting_count = 0;
+  control::NextStep would;  ///< what everything would be bought as
+  std::optional<MicroUsdPerHour> would_told;
+  EffectId comparing = 0;  ///< a Compare in flight, beside any other question
+  std::shared_ptr<const Problem> compared;
+  std::shared_ptr<const Solution> comparison;  ///< to it, not looked at yet
+  EffectId bounding = 0;                       ///< the Compare that a bound may still come for
+  std::int64_t told_generation = 0;  ///< of the status written last; 0 = it is to be written anew
   std::vector<cluster::PodShape> shapes;  ///< by AskId of the forecast
   std::map<cluster::PodShape, online::AskId> shape_ids;
   std::optional<online::Forecast> forecast;
@@ -154,11 +172,13 @@ class Controller::Mind {
       : options_(options), tables_(std::move(tables)) {}
   std::vector<Effect> step(std::span<const Event> batch, Instant now);
   std::uint64_t hash() const;
+  Overview overview() const;
 
  private:
   // mind.cc: what it is told; the order of thinking.
   void absorb(const Event& event);
   void absorb(const Done& done);
+  void ending(const control::NodeClaim& claim);
   void start_term();
   bool may_act() const;
   void think();
@@ -199,13 +219,14 @@ class Controller::Mind {
                const std::string& machine, std::vector<online::DeviceAt> devices);
   void disagree();
   void count_arrivals(PolicyMind& mind, const std::vector<Want>& wanted);
+  static void forget_shapes(PolicyMind& mind);
   const control::Pod* pod_of(const std::string& id) const;
   bool inherited(const std::string& id) const;
   bool is_moving(const std::string& heir) const;
   const control::Pod* waiting_for(const Seat& seat) const;
   std::uint64_t fingerprint(const std::string& policy) const;
 
-  // mind_layout.cc: what is cut, offered and withdrawn on each machine.
+  // mind_layout.cc: what is cut and withdrawn on each machine; mind_offer.cc: what is offered.
   void lay_out();
   control::GpuNodeSpec target(const Machine& machine);
   void take_or_give(const Machine& machine, const control::GpuNodeSpec& wanted);
@@ -218,10 +239,13 @@ class Controller::Mind {
   std::string text_of(const Machine& machine, const std::vector<online::DeviceAt>& devices) const;
   void publish(const Machine& machine);
   void nominate(const Machine& machine);
+  void take_back_nominations();
   void open(const Machine& machine);
+  void label(const Machine& machine);
   void watch_layout(const Machine& machine);
   void tell_of_losses(const Machine& machine);
   bool may_park(const std::string& resource) const;
+  bool would_preempt(const cluster::PodShape& shape) const;
   void find_priorities();
 
   // mind_claims.cc: buying, giving back, offerings that were refused.
@@ -236,6 +260,8 @@ class Controller::Mind {
                         std::vector<Alternative> others);
   control::NodeClaim claim_for(const control::SlicePolicy& policy, const Problem& problem,
                                const plan::NodePlan& node, const std::string& name) const;
+  void wait_for_class(const std::string& policy, const std::string& node_class,
+                      const std::vector<std::string>& uids);
   bool create_claims();
   void uncount(PolicyMind& mind, const control::NodeClaim& claim);
   bool is_awaited(const PolicyMind& mind, const std::string& claim) const;
@@ -244,10 +270,12 @@ class Controller::Mind {
   void give_back();
   bool nothing_offered(const Machine& machine) const;
   int unlaunched() const;
+  std::vector<Key> pods_of(const std::vector<std::string>& uids) const;
   std::shared_ptr<const market::Market> on_sale();
+  // mind_budgets.cc
   static Part part_of(const gpu::Model& model, MicroUsdPerHour price, std::int64_t gpus,
                       const std::vector<online::DeviceAt>& devices);
-  Part spent(const control::SlicePolicy& policy, const std::string& ns) const;
+  Part spent(const control::SlicePolicy& policy, const std::string& ns);
   bool within_budget(const control::SlicePolicy& policy, const std::string& ns);
   bool affordable(const control::SlicePolicy& policy, const Problem& problem,
                   const plan::NodePlan& node);
@@ -305,14 +333,24 @@ class Controller::Mind {
                        const std::set<std::string>& nodes) const;
   std::uint64_t must_keep(PolicyMind& mind) { return ++mind.noted; }
 
+  // mind_conditions.cc: what people are told of a policy.
+  std::vector<control::Condition> conditions(const control::SlicePolicy& policy);
+  control::Condition prices_condition();
+  control::Condition classes_condition(const control::SlicePolicy& policy) const;
+  control::Condition nodes_condition(const control::SlicePolicy& policy) const;
+  std::vector<control::NextStep> next_steps(const control::SlicePolicy& policy);
+
   Options options_;
   Store store_;
   Flight flight_;
   std::shared_ptr<online::SliceTables> tables_;  ///< what is kept changes nothing
   bool leading_ = false;
+  bool thought_ = false;  ///< in this term: the fleet is put together
   std::set<Kind> synced_;
   std::shared_ptr<const market::Market> market_;
   Instant prices_as_of_ = 0;
+  std::string price_source_;
+  std::string price_trouble_;
   market::NodeOverhead overhead_;
   /// Offerings that could not be had: type, zone, capacity type -> until when they are out.
   std::map<std::tuple<std::string, std::string, market::CapacityType>, Instant> refused_;
@@ -328,6 +366,7 @@ class Controller::Mind {
   std::map<std::string, PolicyMind> policies_;
   std::map<std::string, MachineMemory> machines_;
   std::map<std::string, Instant> nominated_by_others_;  ///< pod uid -> since
+  std::set<std::string> named_;                         ///< uids of pods nominated in this term
   std::map<std::string, Instant> disagreed_;            ///< pod uids -> until when
   std::set<std::string> opened_;                        ///< pod uids that others were moved for
   std::set<std::string> did_not_leave_;                 ///< "heir/" + uid: a place was kept in vain
@@ -338,6 +377,7 @@ class Controller::Mind {
 
   // Of this step.
   Instant now_ = 0;
+  std::map<std::pair<std::string, std::string>, Part> spent_;  ///< by policy and namespace
   Fleet fleet_;
   std::map<std::string, std::int32_t> lowest_users_;  ///< by resource: the lowest priority
   std::optional<std::int32_t> preempting_;            ///< the greatest priority that may preempt

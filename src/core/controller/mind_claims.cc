@@ -75,6 +75,13 @@ std::string mode_text(const gpu::Model& model, gpu::GpuMode mode) {
 
 }  // namespace
 
+std::vector<Key> Controller::Mind::pods_of(const std::vector<std::string>& uids) const {
+  std::vector<Key> pods;
+  for (const std::string& uid : uids)
+    if (const control::Pod* pod = store_.pod(uid)) pods.push_back(control::key_of(pod->meta));
+  return pods;
+}
+
 int Controller::Mind::unlaunched() const {
   std::int64_t count = std::ssize(creating_);
   for (const auto& [key, claim] : store_.all<NodeClaim>())
@@ -116,101 +123,17 @@ void Controller::Mind::refused(const NodeClaim& claim) {
     PolicyMind& mind = policies_[policy->second];
     uncount(mind, claim);  // nothing was bought
     mind.to_buy.erase(name);
-    note({now_,
-          What::Refused,
-          Kind::NodeClaim,
-          {"", name},
-          policy->second,
-          {claim.type, joined(claim.zones)},
-          {},
-          {}});
+    Record record;
+    record.what = What::Refused;
+    record.kind = Kind::NodeClaim;
+    record.about = {"", name};
+    record.policy = policy->second;
+    record.args = {claim.type, joined(claim.zones)};
+    record.pods = pods_of(control::bought_for(claim.meta.annotations));
+    note(std::move(record));
   }
   std::erase_if(reservations_, [&](const auto& entry) { return entry.second.machine == name; });
   creating_.erase(name);  // last: `claim` may be the one in there
-}
-
-// --- Budgets of namespaces -----------------------------------------------------------------------
-
-/// Rate and thousandths of GPUs that a pod's devices are of its node, by the parts that are in use.
-Controller::Mind::Part Controller::Mind::part_of(const gpu::Model& model, MicroUsdPerHour price,
-                                                 std::int64_t gpus,
-                                                 const std::vector<DeviceAt>& devices) {
-  Part part;
-  for (const DeviceAt& at : devices) {
-    std::int64_t milli = 1000;
-    if (at.form.kind == gpu::FormKind::Slice && model.slots > 0)
-      milli = 1000 * model.profiles[at.form.profile].slots / model.slots;
-    else if (at.form.replicas > 1) milli = 1000 / at.form.replicas;
-    part.gpu_milli += milli;
-  }
-  part.rate = {price.micro * part.gpu_milli / (1000 * std::max<std::int64_t>(gpus, 1))};
-  return part;
-}
-
-Controller::Mind::Part Controller::Mind::spent(const SlicePolicy& policy,
-                                               const std::string& ns) const {
-  Part sum;
-  for (const auto& [name, machine] : fleet_) {
-    if (machine.policy != policy.meta.name) continue;
-    for (const control::Pod* pod : machine.unseated) {
-      if (pod->meta.ns != ns) continue;
-      // Nobody knows which parts: no less than this.
-      const std::int64_t gpus = std::ssize(resources_of(pod->shape));
-      sum.gpu_milli += 1000 * gpus;
-      sum.rate += MicroUsdPerHour{machine.price.micro * gpus / machine.instance->gpu_count};
-    }
-    for (const Seat& seat : machine.seats) {
-      if (seat.shape->ns != ns) continue;
-      const Part part =
-          part_of(*machine.model, machine.price, machine.instance->gpu_count, seat.devices);
-      sum.rate += part.rate;
-      sum.gpu_milli += part.gpu_milli;
-    }
-  }
-  return sum;
-}
-
-bool Controller::Mind::within_budget(const SlicePolicy& policy, const std::string& ns) {
-  const auto budget = policy.budgets.find(ns);
-  if (budget == policy.budgets.end()) return true;
-  const Part now = spent(policy, ns);
-  const auto full = full_.find({policy.meta.name, ns});
-  if (full != full_.end()) {
-    const Part& then = full->second.held;
-    if (full->second.generation == policy.meta.generation && now.rate >= then.rate &&
-        now.gpu_milli >= then.gpu_milli)
-      return false;
-    full_.erase(full);  // somebody left, or the policy is another: ask again
-  }
-  return true;
-}
-
-/// Do the pods of the node stay within the budgets of their namespaces? Where not, the namespace is
-/// full until it holds less.
-bool Controller::Mind::affordable(const SlicePolicy& policy, const Problem& problem,
-                                  const plan::NodePlan& node) {
-  const market::InstanceType& type = problem.market->types[node.type];
-  std::map<std::string, Part> more;
-  for (const std::uint32_t pod : node.pods) {
-    const std::string& ns = problem.pending.shapes[problem.pending.pods[pod].shape].ns;
-    const Part part =
-        part_of(problem.market->model_of(type), node.price, type.gpu_count, devices_of(node, pod));
-    more[ns].rate += part.rate;
-    more[ns].gpu_milli += part.gpu_milli;
-  }
-  bool all = true;
-  for (const auto& [ns, part] : more) {
-    const auto budget = policy.budgets.find(ns);
-    if (budget == policy.budgets.end()) continue;
-    const Part now = spent(policy, ns);
-    const bool dear = budget->second.per_hour && now.rate + part.rate > *budget->second.per_hour;
-    const bool many =
-        budget->second.gpus && now.gpu_milli + part.gpu_milli > *budget->second.gpus * 1000;
-    if (!dear && !many) continue;
-    full_[{policy.meta.name, ns}] = {now, policy.meta.generation};
-    all = false;
-  }
-  return all;
 }
 
 // --- Buying --------------------------------------------------------------------------------------
@@ -258,6 +181,8 @@ NodeClaim Controller::Mind::claim_for(const SlicePolicy& policy, const Problem& 
   for (const auto& [key, value] : node.labels) claim.meta.labels[key] = value;
   claim.meta.labels[control::kPolicyLabel] = policy.meta.name;
   claim.meta.labels[control::kModeLabel] = mode_text(model, as.mode);
+  claim.meta.labels[control::kManagedLabel] = "true";
+  claim.meta.labels[control::kOperandsLabel] = "false";
   claim.node_class =
       mode_text(model, as.mode) == "whole" ? policy.node_class_whole : policy.node_class_cut;
   if (const auto* made_from = store_.find<control::NodeClass>(claim.node_class))
@@ -295,6 +220,25 @@ NodeClaim Controller::Mind::claim_for(const SlicePolicy& policy, const Problem& 
   return claim;
 }
 
+/// Nothing can be bought for them now: what nodes are made from is not there.
+void Controller::Mind::wait_for_class(const std::string& policy, const std::string& node_class,
+                                      const std::vector<std::string>& uids) {
+  PolicyMind& mind = policies_[policy];
+  for (const std::string& uid : uids) {
+    const control::Pod* pod = store_.pod(uid);
+    if (pod == nullptr) continue;
+    Record record;
+    record.what = What::Wait;
+    record.policy = policy;
+    record.about = control::key_of(pod->meta);
+    record.args = {"NodeClassNotReady", node_class};
+    ++mind.waiting_count;
+    if (mind.waiting.size() < kWaitingMax)
+      mind.waiting.push_back({"Wait", {record.about.text(), record.args[0], node_class}, {}});
+    note(std::move(record));
+  }
+}
+
 /// Writes down a purchase that will be made; "" if the same need has been bought for already.
 std::string Controller::Mind::add_claim(const SlicePolicy& policy, const Problem& problem,
                                         const plan::NodePlan& node,
@@ -315,12 +259,26 @@ std::string Controller::Mind::add_claim(const SlicePolicy& policy, const Problem
     return "";
   ToBuy to_buy;
   to_buy.claim = claim_for(policy, problem, node, name);
+  // Karpenter deletes a claim whose NodeClass is not ready, as if it could not be had.
+  const auto* made_from = store_.find<control::NodeClass>(to_buy.claim.node_class);
+  if (made_from == nullptr || !made_from->ready) {
+    wait_for_class(policy.meta.name, to_buy.claim.node_class, uids);
+    return "";
+  }
   to_buy.claim.meta.annotations[control::kBoughtFor] = joined(uids);
   for (const std::string& uid : uids) ++mind.kept.purchases[uid];
   to_buy.noted = must_keep(mind);
   to_buy.since = now_;
+  to_buy.price = node.price;
+  to_buy.pods = node.pods.size();
   creating_[name] = to_buy.claim;
-  Record record{now_, What::Buy, Kind::NodeClaim, {"", name}, policy.meta.name, {}, node.price, {}};
+  Record record;
+  record.what = What::Buy;
+  record.kind = Kind::NodeClaim;
+  record.about = {"", name};
+  record.policy = policy.meta.name;
+  record.price = node.price;
+  record.pods = pods_of(uids);
   record.args = {to_buy.claim.type, std::string(market::to_string(node.capacity_type)),
                  joined(to_buy.claim.zones), std::to_string(node.pods.size())};
   record.others = std::move(others);
@@ -355,7 +313,8 @@ bool Controller::Mind::create_claims() {
         at = mind.to_buy.erase(at);
         continue;
       }
-      if (!to_buy.asked && mind.written >= to_buy.noted && under_way < options_.unlaunched) {
+      if (!to_buy.asked && mind.written >= to_buy.noted && under_way < options_.unlaunched &&
+          is_free(Kind::NodeClaim, {"", name})) {
         ++under_way;
         ask(Kind::NodeClaim, Key{"", name}, 0, CreateClaim{to_buy.claim});
         to_buy.asked = true;
@@ -395,7 +354,9 @@ void Controller::Mind::give_up_claims() {
     if (came || machine.claim == nullptr || creating_.contains(name) || machine.going ||
         acting(machine.policy) == nullptr)
       continue;
-    const Instant over = machine.claim->meta.created + options_.node_deadline_ms;
+    // By both clocks, the API server's and this one's: later, never sooner.
+    const Instant over = std::max(machine.claim->meta.created, machines_[name].first_seen) +
+                         options_.node_deadline_ms;
     if (now_ < over) {
       wake_at(over);
     } else if (closing.empty()) {
@@ -418,7 +379,9 @@ void Controller::Mind::give_back() {
       memory.empty_since = 0;
       continue;
     }
-    if (held || machine.strangers || !nothing_offered(machine)) continue;
+    // Where the startup taint is on nobody can be bound, whatever somebody else offers there.
+    const bool closed = machine.uncut && memory.closing == "never-came";
+    if (held || machine.strangers || (!closed && !nothing_offered(machine))) continue;
     const Key key{"", name};
     if (!is_free(Kind::NodeClaim, key)) continue;
     ask(Kind::NodeClaim, key, machine.claim->meta.version,

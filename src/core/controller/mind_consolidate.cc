@@ -12,7 +12,16 @@ using control::SlicePolicy;
 
 namespace {
 
-constexpr std::int64_t kEmptyMs = 2 * control::kMinute;  ///< a node is empty for so long: it goes
+/// Hashes of NodeClasses, "<version of the hash>/<hash>" or the hash alone: those of different
+/// versions say nothing about each other.
+bool is_another(const std::string& then, const std::string& now) {
+  const auto version = [](const std::string& hash) {
+    const auto slash = hash.find('/');
+    return slash == std::string::npos ? std::string() : hash.substr(0, slash);
+  };
+  return !then.empty() && then != now && version(then) == version(now);
+}
+
 constexpr std::int64_t kLookForAgedMs = 5 * control::kMinute;
 
 }  // namespace
@@ -48,8 +57,9 @@ void Controller::Mind::consolidate(const SlicePolicy& policy) {
     else if (memory.empty_since == 0) memory.empty_since = now_;
     if (!empty || machine.claim == nullptr || machine.going || machine.leaving) continue;
     // Nobody is disturbed: what it saves is worth it, however little.
-    if (now_ < memory.empty_since + kEmptyMs) wake_at(memory.empty_since + kEmptyMs);
-    else if (machine.price.micro > 0) {
+    if (now_ < memory.empty_since + options_.empty_ms)
+      wake_at(memory.empty_since + options_.empty_ms);
+    else if (machine.price.micro > 0 || machine.capacity_type != market::CapacityType::Reserved) {
       memory.closing = "empty";
       wake_at(now_ + 1);
     }
@@ -294,8 +304,10 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
     const bool old = claim.expire_after_ms != 0 && age >= claim.expire_after_ms / 10 * 8;
     const auto made_from = claim.meta.annotations.find(control::kNodeClassHash);
     const auto* today = store_.find<control::NodeClass>(claim.node_class);
-    const bool drifted = today != nullptr && made_from != claim.meta.annotations.end() &&
-                         made_from->second != today->hash &&
+    // Only from one hash to another that nodes can be made of now.
+    const bool drifted = today != nullptr && today->ready && !today->hash.empty() &&
+                         made_from != claim.meta.annotations.end() &&
+                         is_another(made_from->second, today->hash) &&
                          control::is_open(policy.consolidation, now_);
     if (claim.expire_after_ms != 0) {
       const Instant due = claim.meta.created + claim.expire_after_ms / 10 * 8;
@@ -325,6 +337,11 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
                              &asked->standing.shapes[pod.shape]});
         asked->moving.push_back(p);
       }
+    }
+    // Drift has time: its moves count like those for money.
+    if (!old && std::ssize(asked->moving) > limits(policy).moves) {
+      wake_for_limits(policy);
+      continue;
     }
     asked->pending.workloads.push_back({});
     asked->room_from = asked->pending.pods.size();

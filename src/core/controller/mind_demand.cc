@@ -265,20 +265,21 @@ void Controller::Mind::add_members(const SlicePolicy& policy, std::vector<Want>&
   std::set<std::string> waiting;
   for (const Want& want : wants)
     if (want.whom == For::Pod) waiting.insert(want.owner);
+  std::map<std::string, std::int64_t> members;
+  for (const auto& [key, pod] : store_.all<Pod>())
+    if (!pod.done()) ++members[family(pod)];
+  for (const auto& [id, reservation] : reservations_)
+    if (reservation.whom == For::Member) ++members[reservation.owner];
   for (const auto& [key, group] : store_.all<Workload>()) {
-    if (!waiting.contains(group.meta.uid)) continue;
-    std::int64_t there = 0;
-    for (const auto& [pod_key, pod] : store_.all<Pod>())
-      if (family(pod) == group.meta.uid && !pod.done()) ++there;
-    for (const auto& [id, reservation] : reservations_)
-      if (reservation.whom == For::Member && reservation.owner == group.meta.uid) ++there;
+    if (!waiting.contains(group.family())) continue;
+    const std::int64_t there = members[group.family()];
     for (std::int64_t i = there; i < group.at_once; ++i) {
       Want want;
       want.id = "member/" + group.meta.uid + "/" + std::to_string(i);
       if (reservations_.contains(want.id)) continue;
       want.whom = For::Member;
       want.name = key.text() + "/" + std::to_string(i);
-      want.owner = group.meta.uid;
+      want.owner = group.family();
       want.shape = &group.shape;
       want.may_buy = within_budget(policy, group.meta.ns);
       wants.push_back(std::move(want));

@@ -9,6 +9,7 @@
 namespace kerf::controller {
 
 using cluster::SliceState;
+using control::amount_of;
 using control::Amounts;
 using control::GpuNodeSpec;
 using control::WantedSlice;
@@ -16,15 +17,6 @@ using online::Device;
 using online::DeviceAt;
 
 namespace {
-
-constexpr std::int64_t kNominateAgainMs = 2 * control::kSecond;
-constexpr std::int64_t kFailedMs = 15 * control::kMinute;
-
-const Standing* standing_at(const Machine& machine, const DeviceAt& at) {
-  for (const Standing& slice : machine.slices)
-    if (slice.at == at) return &slice;
-  return nullptr;
-}
 
 const WantedSlice* find(const GpuNodeSpec& spec, std::uint32_t gpu, const std::string& form,
                         std::uint8_t start) {
@@ -58,26 +50,18 @@ std::vector<Offered> offered_now(const Machine& machine) {
   return offered;
 }
 
-std::int64_t amount(const Amounts& amounts, const std::string& resource) {
-  const auto at = amounts.find(resource);
-  return at == amounts.end() ? 0 : at->second;
+/// An agent that was registered, and is not any more: it ends, or kubelet does. What is free is not
+/// there for a pod that is on its way.
+bool is_off_duty(const control::GpuNodeStatus& status) {
+  return !status.ready && !status.epoch.empty();
 }
 
-Amounts published(const control::GpuNodeStatus& status) {
+Amounts held(const control::GpuNodeStatus& status) {
   Amounts amounts;
   for (const control::GpuStatus& gpu : status.gpus)
     for (const control::SliceStatus& slice : gpu.slices)
-      if (slice.published) ++amounts[slice.resource];
+      if (slice.state == SliceState::Used && !slice.resource.empty()) ++amounts[slice.resource];
   return amounts;
-}
-
-/// Its devices stand, and kubelet has confirmed them under their names.
-bool are_confirmed(const Machine& machine, const Seat& seat) {
-  for (std::size_t d = 0; d < seat.devices.size(); ++d) {
-    const Standing* slice = standing_at(machine, seat.devices[d]);
-    if (slice == nullptr || !slice->published || slice->resource != seat.resources[d]) return false;
-  }
-  return true;
 }
 
 /// What the API offers beyond what is to be there, lowered to that: kubelet's own status may raise
@@ -98,7 +82,8 @@ Amounts beyond(const Machine& machine, const Amounts& now, const Amounts& stayin
                       resource.starts_with("kerf.dev/") ||
                       has_name(machine.gpus->spec.gpus, resource) ||
                       has_name(machine.gpus->status.gpus, resource);
-    if (ours && count > amount(staying, resource)) lower[resource] = amount(staying, resource);
+    if (ours && count > amount_of(staying, resource))
+      lower[resource] = amount_of(staying, resource);
   }
   return lower;
 }
@@ -110,6 +95,17 @@ Amounts beyond(const Machine& machine, const Amounts& now, const Amounts& stayin
 bool Controller::Mind::may_park(const std::string& resource) const {
   const auto lowest = lowest_users_.find(resource);
   return lowest == lowest_users_.end() || !preempting_ || *preempting_ <= lowest->second;
+}
+
+/// A pending pod of that shape for which nothing is offered ends a less important user of what it
+/// asks for: the scheduler does so as soon as the pod is there, and does not wait for its place.
+bool Controller::Mind::would_preempt(const cluster::PodShape& shape) const {
+  if (!preempting_ || shape.priority > *preempting_) return false;
+  for (const std::string& resource : resources_of(shape)) {
+    const auto lowest = lowest_users_.find(resource);
+    if (lowest != lowest_users_.end() && lowest->second < shape.priority) return true;
+  }
+  return false;
 }
 
 /// Who is the least important user of each resource, and how important who preempts can be.
@@ -232,6 +228,8 @@ void Controller::Mind::lay_out() {
       }
     }
     if (acting(machine.policy) == nullptr || machine.node == nullptr || machine.going) continue;
+    // A new node may be seen before it is known which claim it is of, and so what is wanted of it.
+    if (machine.uncut && machine.claim == nullptr) continue;
     watch_layout(machine);
     tell_of_losses(machine);
     if (machine.sound) take_or_give(machine, target(machine));
@@ -239,7 +237,9 @@ void Controller::Mind::lay_out() {
     nominate(machine);
     publish(machine);
     open(machine);
+    label(machine);
   }
+  take_back_nominations();
 }
 
 void Controller::Mind::take_or_give(const Machine& machine, const GpuNodeSpec& wanted) {
@@ -249,9 +249,16 @@ void Controller::Mind::take_or_give(const Machine& machine, const GpuNodeSpec& w
   const bool first = machine.gpus == nullptr;
   const bool same = !first && machine.gpus->spec == wanted;
   if (!first && !withdrawn(machine, wanted, same)) return;
-  if (same || !is_free(Kind::GpuNode, key)) return;
+  if (!is_free(Kind::GpuNode, key)) return;
+  // Written with the layout; alone only where it has become another one.
+  const std::string told =
+      first ? "" : control::label_of(machine.gpus->meta.annotations, control::kUsdPerHour);
+  const bool priced =
+      machine.price.micro == 0 || told.empty() || told == format_exact(machine.price);
+  if (same && priced) return;
   ask(Kind::GpuNode, key, first ? 0 : machine.gpus->meta.version,
-      PutLayout{node, first ? 0 : machine.gpus->meta.version, wanted});
+      PutLayout{node, first ? 0 : machine.gpus->meta.version, wanted, machine.price});
+  if (same) return;
   memory.wanted_since = now_;
   note({now_,
         What::Cut,
@@ -276,6 +283,10 @@ bool Controller::Mind::withdrawn(const Machine& machine, const GpuNodeSpec& want
     const bool offered = stays != nullptr && stays->published && stays->resource == device.resource;
     staying[device.resource] += offered ? 1 : 0;
   }
+  if (is_off_duty(machine.gpus->status)) {
+    const Amounts in_use = held(machine.gpus->status);
+    for (auto& [resource, count] : staying) count = std::min(count, amount_of(in_use, resource));
+  }
   Amounts lowered;
   for (const auto& [resource, count] : staying)
     if (count < now[resource]) lowered[resource] = count;
@@ -298,7 +309,7 @@ bool Controller::Mind::withdrawn(const Machine& machine, const GpuNodeSpec& want
     memory.low_since = 0;
   }
   const bool low = std::all_of(lowered.begin(), lowered.end(), [&](const auto& entry) {
-    return amount(node.allocatable_of, entry.first) <= entry.second;
+    return amount_of(node.allocatable_of, entry.first) <= entry.second;
   });
   if (!low) {
     if (!same) memory.low_since = 0;
@@ -313,148 +324,6 @@ bool Controller::Mind::withdrawn(const Machine& machine, const GpuNodeSpec& want
   }
   return std::all_of(machine.seats.begin(), machine.seats.end(),
                      [](const Seat& seat) { return seat.pod == nullptr || seat.known; });
-}
-
-void Controller::Mind::nominate(const Machine& machine) {
-  const std::string& node = machine.node->meta.name;
-  for (const Seat& seat : machine.seats) {
-    const control::Pod* pod = waiting_for(seat);
-    if (pod == nullptr || !is_ready(machine, seat)) continue;
-    Reservation& reservation = reservations_.at(seat.id);
-    if (pod->nominated == node) {
-      reservation.nominated = std::max<Instant>(reservation.nominated, 1);
-      continue;
-    }
-    if (reservation.nominated != 0 && now_ < reservation.nominated + kNominateAgainMs) {
-      wake_at(reservation.nominated + kNominateAgainMs);
-      continue;
-    }
-    // Cleared by an attempt that failed: again when the room can be seen.
-    if (reservation.nominated != 0 && !is_visible(machine, seat)) continue;
-    const Key key = control::key_of(pod->meta);
-    if (!is_free(Kind::Pod, key)) continue;
-    ask(Kind::Pod, key, pod->meta.version, Nominate{key, pod->meta.uid, pod->meta.version, node});
-    reservation.nominated = now_;
-  }
-}
-
-bool Controller::Mind::is_ready(const Machine& machine, const Seat& seat) {
-  return are_confirmed(machine, seat) && machine.seen_by_agent && machine.gpus->status.ready;
-}
-
-/// Its devices are in the node's allocatable, and the node takes pods.
-bool Controller::Mind::is_visible(const Machine& machine, const Seat& seat) {
-  if (!machine.in_service || machine.going || !are_confirmed(machine, seat)) return false;
-  return std::all_of(seat.resources.begin(), seat.resources.end(), [&](const auto& resource) {
-    return offered(machine, resource) >= controller::published(machine, resource);
-  });
-}
-
-/// All pods that devices are ready for have been nominated, and the API server knows it.
-bool Controller::Mind::all_nominated(const Machine& machine) const {
-  for (const Seat& seat : machine.seats) {
-    const control::Pod* pod = waiting_for(seat);
-    if (pod == nullptr || !is_ready(machine, seat)) continue;
-    if (reservations_.at(seat.id).nominated == 0 || !is_free(Kind::Pod, control::key_of(pod->meta)))
-      return false;
-  }
-  return true;
-}
-
-void Controller::Mind::publish(const Machine& machine) {
-  MachineMemory& memory = machines_[machine.name];
-  const control::GpuNodeStatus& status = machine.gpus->status;
-  const std::int64_t generation = machine.gpus->meta.generation;
-  if (memory.withdrawing || !machine.seen_by_agent || !status.ready || status.epoch.empty() ||
-      status.observed_generation != generation || !machine.node->ready)
-    return;
-  if (memory.published_epoch == status.epoch && memory.published_generation == generation) return;
-  Amounts raised;
-  for (const auto& [resource, count] : published(status))
-    if (amount(machine.node->allocatable_of, resource) < count) raised[resource] = count;
-  const Key key{"", machine.node->meta.name};
-  if (raised.empty() || !all_nominated(machine) || !is_free(Kind::Node, key) ||
-      flight_.busy(Kind::GpuNode, key, now_))
-    return;
-  ask(Kind::Node, key, machine.node->meta.version,
-      Publish{key.name, machine.node->meta.version, std::move(raised)});
-  memory.published_epoch = status.epoch;
-  memory.published_generation = generation;
-}
-
-/// A new node takes pods once its first layout is verified and offered.
-void Controller::Mind::open(const Machine& machine) {
-  const control::GpuNodeStatus& status = machine.gpus->status;
-  if (!machine.uncut || !machine.node->ready || !status.cut || !status.ready ||
-      status.observed_generation != machine.gpus->meta.generation || !all_nominated(machine))
-    return;
-  for (const auto& [resource, count] : published(status))
-    if (amount(machine.node->allocatable_of, resource) < count) return;
-  const Key key{"", machine.node->meta.name};
-  if (is_free(Kind::Node, key))
-    ask(Kind::Node, key, machine.node->meta.version,
-        PatchNode{key.name, machine.node->meta.version, {}, true});
-}
-
-/// A pod whose slice is lost runs on without a GPU; only people know whether to restart it.
-void Controller::Mind::tell_of_losses(const Machine& machine) {
-  for (const Seat& seat : machine.seats) {
-    if (seat.pod == nullptr || !seat.known) continue;
-    std::vector<std::string> lost = {machine.name};
-    for (const DeviceAt& at : seat.devices) {
-      const Standing* slice = standing_at(machine, at);
-      if (slice != nullptr && slice->state == SliceState::Lost) lost.push_back(id_of(machine, at));
-    }
-    if (lost.size() == 1) continue;
-    const Key key = control::key_of(seat.pod->meta);
-    note({now_, What::Lost, Kind::Pod, key, machine.policy, std::move(lost), {}, {}});
-  }
-}
-
-/// A layout that is not reached in time is given up: what was to be placed there goes elsewhere.
-void Controller::Mind::watch_layout(const Machine& machine) {
-  MachineMemory& memory = machines_[machine.name];
-  if (machine.gpus == nullptr) return;
-  const control::GpuNodeStatus& status = machine.gpus->status;
-  const std::int64_t generation = machine.gpus->meta.generation;
-  const bool reached = status.observed_generation == generation && status.cut;
-  if (memory.failed && now_ >= memory.failed_until) {
-    // As long as it is the same layout that is not reached nobody is sent there.
-    memory.failed = !reached && machine.node->ready && memory.wanted == generation;
-    if (memory.failed) memory.failed_until = now_ + kFailedMs;
-    else memory.wanted = 0;
-  }
-  if (memory.failed) {
-    wake_at(memory.failed_until);
-    return;
-  }
-  if (reached || !machine.node->ready) {
-    memory.wanted = 0;
-    return;
-  }
-  if (memory.wanted == 0) memory.wanted_since = now_;
-  memory.wanted = generation;
-  const Instant over = memory.wanted_since + options_.layout_deadline_ms;
-  if (now_ < over) {
-    wake_at(over);
-    return;
-  }
-  // What its agent says is in the way may go: the node is unusable until then, and no longer.
-  using control::Degraded;
-  if (status.degraded == Degraded::No || status.degraded == Degraded::CutFailed ||
-      status.degraded == Degraded::IllegalLayout) {
-    memory.failed = true;
-    memory.failed_until = now_ + kFailedMs;
-    wake_at(memory.failed_until);
-  }
-  note({now_,
-        What::Failed,
-        Kind::GpuNode,
-        {"", machine.node->meta.name},
-        machine.policy,
-        {control::to_string(status.degraded), status.message},
-        {},
-        {}});
 }
 
 std::string Controller::Mind::text_of(const Machine& machine, const GpuNodeSpec& spec) const {

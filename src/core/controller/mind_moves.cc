@@ -104,6 +104,7 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
         give_up(policy, transaction, "its PodDisruptionBudget does not allow it");
         return false;
       }
+      if (move.evicted) return true;
       if (mind.written < move.noted || !is_free(Kind::Pod, move.pod) || !stands(heir->second))
         return true;
       if (!prices_fresh() && transaction.why != "expires" && transaction.why != "drifted") {

@@ -14,6 +14,8 @@ using control::SlicePolicy;
 
 namespace {
 
+constexpr std::size_t kShapesMore = 256;  ///< remembered in vain
+
 /// Never moved by Kerf, however much it would save.
 bool stays(const Pod& pod) {
   const auto asked = pod.meta.annotations.find(control::kDoNotDisrupt);
@@ -72,6 +74,10 @@ std::uint64_t Controller::Mind::fingerprint(const std::string& policy) const {
     }
   }
   for (const auto& [offering, until] : refused_) hasher.add(std::get<0>(offering));
+  for (const auto& [key, node_class] : store_.all<control::NodeClass>()) {
+    hasher.add(key.name);
+    hasher.add(node_class.ready);
+  }
   return hasher.value();
 }
 
@@ -105,7 +111,7 @@ void Controller::Mind::take_stock(const SlicePolicy& policy, Problem& problem) {
       // Whom another policy answers for is that one's to move, and it may only observe.
       pod.fixed = seat.pod == nullptr || stays(*seat.pod) || !seat.known ||
                   governing(*seat.pod) != &policy || seat.pod->phase != PodPhase::Running ||
-                  seat.pod->meta.deleted != 0;
+                  seat.pod->meta.deleted != 0 || would_preempt(*seat.shape);
       if (seat.pod != nullptr && !seat.pod->owner.uid.empty()) {
         const std::string owner = family(*seat.pod);
         pod.owner =
@@ -173,6 +179,10 @@ void Controller::Mind::place(const SlicePolicy& policy) {
   count_arrivals(mind, wanted);
   const bool buying = window_over(mind, wanted) && now_ >= mind.unsure_until;
   wake_at(mind.unsure_until);
+  if (wanted.empty()) {
+    mind.waiting.clear();
+    mind.waiting_count = 0;
+  }
   if (wanted.empty() || mind.solving != 0) return;
   Hasher question;
   question.add(fingerprint(policy.meta.name));
@@ -220,7 +230,24 @@ void Controller::Mind::place(const SlicePolicy& policy) {
   effects_.push_back({mind.solving = flight_.number(), Solve{asked}});
 }
 
+/// Shapes of which nothing is expected any more: of Jobs that ended, of versions that are gone.
+void Controller::Mind::forget_shapes(PolicyMind& mind) {
+  online::Forecast::State state = mind.forecast->state();
+  if (mind.shapes.size() <= 2 * state.entries.size() + kShapesMore) return;
+  std::vector<cluster::PodShape> shapes;
+  mind.shape_ids.clear();
+  for (online::Forecast::Entry& entry : state.entries) {
+    const auto id = static_cast<online::AskId>(shapes.size());
+    shapes.push_back(std::move(mind.shapes[entry.ask]));
+    mind.shape_ids.emplace(shapes.back(), id);
+    entry.ask = id;
+  }
+  mind.shapes = std::move(shapes);
+  mind.forecast.emplace(online::Forecast::Options(), std::move(state));
+}
+
 void Controller::Mind::count_arrivals(PolicyMind& mind, const std::vector<Want>& wanted) {
+  forget_shapes(mind);
   for (const Want& want : wanted) {
     if (want.whom != For::Pod || mind.known.contains(want.id)) continue;
     const auto [at, fresh] =
@@ -244,7 +271,8 @@ void Controller::Mind::reserve(const SlicePolicy& policy, const Problem& problem
   reservation.owner = problem.owners[pod];
   reservation.shape = std::make_shared<const cluster::PodShape>(shape);
   reservation.since = now_;
-  reservation.offered = reservation.whom == For::Pod || reservation.whom == For::Warm;
+  reservation.offered = reservation.whom == For::Pod || reservation.whom == For::Warm ||
+                        (reservation.whom == For::Successor && would_preempt(shape));
   reservation.may_come = true;
   const auto there = fleet_.find(machine);
   if (there == fleet_.end()) return;
@@ -284,9 +312,15 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
     record.others.push_back({"buy", placed.buying});
     note(std::move(record));
   }
+  PolicyMind& mind = policies_[policy.meta.name];
+  if (problem.search == Search::Place) {
+    mind.waiting.clear();
+    mind.waiting_count = 0;
+  }
   for (const plan::Unplaced& unplaced : solution.decision.purchase.unplaced) {
     const Pod* pod = pod_of(problem.ids[unplaced.pod]);
     if (pod == nullptr || !problem.may_buy[unplaced.pod]) continue;
+    ++mind.waiting_count;
     Record record{now_,
                   What::Wait,
                   Kind::Pod,
@@ -296,6 +330,10 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
                   {},
                   {}};
     record.args.insert(record.args.end(), unplaced.reason.args.begin(), unplaced.reason.args.end());
+    if (mind.waiting.size() < kWaitingMax) {
+      mind.waiting.push_back({"Wait", record.args, {}});
+      mind.waiting.back().args.insert(mind.waiting.back().args.begin(), record.about.text());
+    }
     note(std::move(record));
   }
   for (const online::Proposal& proposal : solution.proposals) open_slot(policy, problem, proposal);
@@ -303,7 +341,6 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
   buy(policy, problem, solution.decision.purchase);
   // What was answered is done; should it come to nothing, the same question is a new one.
   const std::size_t after = reservations_.size();
-  PolicyMind& mind = policies_[policy.meta.name];
   const bool vain = after == before && !solution.room_moved;
   mind.vain_for = vain ? mind.asked_for : 0;
   mind.vain_at = now_;

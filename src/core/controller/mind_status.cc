@@ -1,5 +1,6 @@
 // What is told and kept: a policy's status, and what all its pods could cost.
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "core/control/names.h"
@@ -56,11 +57,17 @@ void Controller::Mind::load(const SlicePolicy& policy) {
 void Controller::Mind::write_status(const SlicePolicy& policy) {
   PolicyMind& mind = policies_[policy.meta.name];
   std::erase_if(mind.kept.purchases,
-                [&](const auto& entry) { return store_.pod(entry.first) == nullptr; });
+                [&](const auto& entry) {  // a pod that is bound never wants a place again
+                  const Pod* pod = store_.pod(entry.first);
+                  return pod == nullptr || !pod->node.empty();
+                });
   const std::int64_t cool = policy.consolidation.cool_down_ms;
   std::erase_if(mind.kept.moved, [&](const auto& entry) { return entry.second + cool <= now_; });
   const bool must = mind.written < mind.noted;
-  const bool figures = !(mind.figures == policy.status.figures);
+  std::vector<control::Condition> conditions = this->conditions(policy);
+  std::vector<control::NextStep> next = next_steps(policy);
+  const bool figures = !(mind.figures == policy.status.figures) || conditions != mind.conditions ||
+                       next != mind.next || mind.told_generation != policy.meta.generation;
   const bool arrivals = mind.forecast->state().at != policy.status.kept.demand_at;
   Instant due = mind.status_at + options_.status_every_ms;
   if (!figures && arrivals) due = mind.status_at + kDemandEveryMs;
@@ -77,16 +84,21 @@ void Controller::Mind::write_status(const SlicePolicy& policy) {
     mind.kept.demand.emplace_back(mind.shapes[entry.ask], entry.arrivals);
   mind.writing = mind.noted;
   mind.status_at = now_;
+  mind.conditions = std::move(conditions);
+  mind.next = std::move(next);
+  mind.told_generation = policy.meta.generation;
   ask(Kind::SlicePolicy, key, policy.meta.version,
-      PutStatus{policy.meta.name, policy.meta.version, {mind.kept, mind.figures}});
+      PutStatus{policy.meta.name,
+                policy.meta.version,
+                {mind.kept, mind.figures, policy.meta.generation, mind.conditions, mind.next}});
 }
 
 /// Asks what everything would cost if it were bought now: also for names that the policy does not
 /// buy for, and in either mode.
 void Controller::Mind::compare(const SlicePolicy& policy) {
   PolicyMind& mind = policies_[policy.meta.name];
-  if (mind.solving != 0) return;
-  std::shared_ptr<Problem> asked = problem(policy, Search::Compare);
+  if (mind.comparing != 0) return;
+  cluster::Demand demand;
   control::Figures figures = mind.figures;
   figures.pods = figures.pending = 0;
   std::set<std::string> nodes;
@@ -100,10 +112,10 @@ void Controller::Mind::compare(const SlicePolicy& policy) {
     question.add(pod.node);
     cluster::Pod wanted;
     wanted.name = key.text();
-    wanted.shape = asked->pending.intern(pod.shape);
-    asked->pending.pods.push_back(wanted);
+    wanted.shape = demand.intern(pod.shape);
+    demand.pods.push_back(wanted);
   }
-  asked->pending.workloads.push_back({});
+  demand.workloads.push_back({});
   figures.bill = bill(policy, nodes);
   question.add(market_number_);
   question.add(figures.bill.micro);
@@ -115,11 +127,14 @@ void Controller::Mind::compare(const SlicePolicy& policy) {
   mind.compared_for = question.value();
   mind.figures_at = now_;
   mind.figures = figures;
+  std::shared_ptr<Problem> asked = problem(policy, Search::Compare);
+  asked->pending = std::move(demand);
   asked->buys.limit_per_hour.reset();
   asked->buys.limit_gpus.reset();
   asked->buys.headroom.clear();
-  mind.problem = asked;
-  effects_.push_back({mind.solving = flight_.number(), Solve{asked}});
+  mind.compared = asked;
+  effects_.push_back({mind.comparing = flight_.number(), Solve{asked}});
+  mind.bounding = mind.comparing;
 }
 
 /// Of the nodes that run governed pods, whoever bought them, and of those that this policy bought.
@@ -138,15 +153,25 @@ MicroUsdPerHour Controller::Mind::bill(const SlicePolicy& policy,
 void Controller::Mind::compared(const SlicePolicy& policy, const Problem& problem,
                                 const Solution& solution) {
   PolicyMind& mind = policies_[policy.meta.name];
+  if (mind.figures.could_be != solution.all.bill && mind.bounding != 0) {
+    mind.figures.bound.reset();  // of other pods; the new one is on its way
+    mind.figures.whole_gpus.reset();
+  }
   mind.figures.could_be = solution.all.bill;
   mind.figures.unserved = std::ssize(solution.all.unplaced);
-  if (mind.figures == policy.status.figures) return;
   std::vector<std::string> fleet;
   std::map<std::string, std::int64_t> types;
   for (const plan::NodePlan& node : solution.all.nodes)
     ++types[problem.market->types[node.type].name];
   for (const auto& [type, count] : types) fleet.push_back(std::to_string(count) + " " + type);
   fleet.insert(fleet.begin(), format_usd(mind.figures.bill));
+  mind.would = {"Would", fleet, solution.all.bill};
+  // Told again only where the answer is another one: prices and pods change all the time.
+  const auto differs = [](std::int64_t a, std::int64_t b) { return std::abs(a - b) * 20 > b; };
+  if (policy.mode == control::Mode::Act || mind.figures.pods == 0 ||
+      (mind.would_told && !differs(solution.all.bill.micro, mind.would_told->micro)))
+    return;
+  mind.would_told = solution.all.bill;
   note({now_,
         What::Would,
         Kind::SlicePolicy,

@@ -46,8 +46,9 @@ struct Record {
   control::Key about;
   std::string policy;
   std::vector<std::string> args;
-  MicroUsdPerHour price;            ///< what it costs, or saves
-  std::vector<Alternative> others;  ///< best first
+  MicroUsdPerHour price;                ///< what it costs, or saves
+  std::vector<Alternative> others;      ///< best first
+  std::vector<control::Key> pods = {};  ///< of a node or claim: the pods that it is done for
   bool operator==(const Record&) const = default;
 };
 

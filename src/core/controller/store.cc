@@ -22,23 +22,42 @@ void with_map(Maps& maps, Kind kind, Each each) {
 
 bool Store::see(const control::Object& object) {
   const control::Meta& meta = control::meta_of(object);
-  if (gone_[object.index()].contains(meta.uid)) return false;
+  if (gone_[object.index()].uids.contains(meta.uid)) return false;
   return std::visit(
       [&](const auto& value) {
         using T = std::decay_t<decltype(value)>;
         Map<T>& map = std::get<Map<T>>(objects_);
-        if constexpr (std::is_same_v<T, control::Pod>) pods_[meta.uid] = control::key_of(meta);
+        if constexpr (std::is_same_v<T, control::Pod>) {
+          pods_[meta.uid] = control::key_of(meta);
+          gone_pods_.erase(control::key_of(meta));
+        }
         const auto [at, fresh] = map.try_emplace(control::key_of(meta), value);
         if (fresh) return true;
-        if (at->second.meta.version >= meta.version) return false;
+        if (at->second.meta.version > meta.version) return false;
+        if (at->second.meta.version == meta.version) {
+          // Another value all the same: what it was read with has changed, the zone of a volume or
+          // the labels of a namespace.
+          if constexpr (std::is_same_v<T, control::Pod> || std::is_same_v<T, control::Workload>) {
+            if (at->second == value) return false;
+          } else {
+            return false;
+          }
+        }
         at->second = value;
         return true;
       },
       object);
 }
 
-bool Store::lose(Kind kind, const Key& key, const std::string& uid) {
-  gone_[static_cast<std::size_t>(kind)].insert(uid);
+bool Store::lose(Kind kind, const Key& key, const std::string& uid, bool stays) {
+  Dead& dead = gone_[static_cast<std::size_t>(kind)];
+  if (!stays && dead.uids.insert(uid).second) {
+    dead.order.push_back(uid);
+    if (dead.order.size() > kGoneMax) {
+      dead.uids.erase(dead.order.front());
+      dead.order.pop_front();
+    }
+  }
   if (kind == Kind::Pod) pods_.erase(uid);
   bool there = false;
   with_map(objects_, kind, [&](auto& map) {
@@ -47,6 +66,10 @@ bool Store::lose(Kind kind, const Key& key, const std::string& uid) {
     map.erase(at);
     there = true;
   });
+  if (kind == Kind::Pod && there && !stays) {
+    if (gone_pods_.size() >= kGoneMax) gone_pods_.clear();
+    gone_pods_.insert(key);
+  }
   return there;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,6 +34,7 @@ struct Gone {
   Kind kind = Kind::Pod;
   Key key;
   std::string uid;
+  bool stays = false;  ///< it is there, but of no use: it may come back under this uid
 };
 /// Everything of that kind was said: after the first list, and after each list anew (a watch that
 /// expired, an outcome that is not known). What was not said again since the last Synced of the
@@ -53,12 +55,15 @@ struct Offerings {
   std::shared_ptr<const market::Market> market;
   Instant as_of = 0;
   market::NodeOverhead overhead;  ///< DaemonSets of a GPU node
+  std::string source = {};        ///< for people: where the prices are from
+  std::string trouble = {};       ///< why they are not Karpenter's of now; "" = they are
 };
 
 enum class Result : std::uint8_t {
   Applied,   ///< done; `version` is the object's
   Conflict,  ///< it was changed meanwhile, or is there already: not done
   Refused,   ///< not done, and doing it again is useless for now; `why` says why
+  Later,     ///< not done; nothing is wrong with it, the API server takes it another time
   Unknown,   ///< it may have been done, or may be yet: the host lists the kind anew and says Synced
 };
 struct Outcome {
@@ -75,20 +80,28 @@ struct Solved {
   EffectId effect = 0;
   std::shared_ptr<const Solution> solution;
 };
+/// What was worked out beside a Solve for Search::Compare, by means that the mind does not use.
+struct Bounded {
+  EffectId effect = 0;
+  std::optional<MicroUsdPerHour> bound;
+  std::optional<MicroUsdPerHour> whole_gpus;
+};
 /// The time of the last WakeAt has come.
 struct Woke {};
 
-using Event = std::variant<Seen, Gone, Synced, Leading, Following, Offerings, Done, Solved, Woke>;
+using Event =
+    std::variant<Seen, Gone, Synced, Leading, Following, Offerings, Done, Solved, Bounded, Woke>;
 
 // --- What it asks for ----------------------------------------------------------------------------
 // One request each. `version` is that of the object it was decided on: the API server refuses it if
 // the object is another by now (Conflict); 0 = the object must not be there.
 
-/// Creates or changes the spec of a GpuNode.
+/// Creates or changes the spec of a GpuNode, and the annotation kUsdPerHour.
 struct PutLayout {
   std::string node;
   Version version = 0;
   control::GpuNodeSpec spec;
+  MicroUsdPerHour price = {};  ///< of the node
 };
 /// Creates a NodeClaim; its name is the same whenever the same need is decided again.
 struct CreateClaim {
@@ -124,12 +137,13 @@ struct Evict {
   Key pod;
   std::string uid;
 };
-/// Labels to set, and whether the startup taint goes.
+/// Labels to set and to remove, and whether the startup taint goes.
 struct PatchNode {
   std::string node;
   Version version = 0;
   control::Labels labels;
   bool remove_uncut = false;
+  std::vector<std::string> remove_labels = {};
 };
 struct PutStatus {
   std::string policy;

@@ -55,9 +55,11 @@ struct Market {
   gpu::Catalogue gpus;
   std::vector<InstanceType> types;
   std::vector<Offering> offerings;  ///< sorted by type, zone, capacity type; no duplicates
-  std::string region;               ///< "us-east-1"
-  std::string price_date;           ///< "2026-07-20", or the time a metrics page was taken
-  std::string price_source;         ///< one phrase for people: "shipped price table"
+  /// What has a price and cannot be had now, sorted alike: for what stands, never to buy.
+  std::vector<Offering> off_sale;
+  std::string region;        ///< "us-east-1"
+  std::string price_date;    ///< "2026-07-20", or the time a metrics page was taken
+  std::string price_source;  ///< one phrase for people: "shipped price table"
   /// Types that the price source lists without a price, by name: told, never guessed.
   std::vector<std::string> unpriced;
 

@@ -86,7 +86,7 @@ void Cluster::start() {
       if (options_.follow_spec) deliver_(agent::NotWanted{});
     });
   };
-  events.synced = [this, post] {
+  events.synced = [this, post](const std::string&) {
     post([this] {
       if (!there_ && options_.follow_spec) deliver_(agent::NotWanted{});
     });

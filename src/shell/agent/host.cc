@@ -6,11 +6,11 @@
 
 #include <chrono>
 #include <csignal>
-#include <future>
 
 #include "base/hash.h"
 #include "shell/agent/host_parts.h"
 #include "shell/agent/node_read.h"
+#include "shell/runtime/liveness.h"
 
 namespace kerf::shell {
 namespace {
@@ -22,7 +22,6 @@ constexpr std::chrono::seconds kStop{5};
 constexpr std::size_t kQueueMax = 1u << 20;
 constexpr int kUnaskedMax = 4096;
 constexpr std::int64_t kWebRetryMs = 10'000;
-constexpr std::chrono::seconds kPatience{2};  ///< of a health check with the loop
 
 /// Differs between runs, and reads well in a log: process and start.
 std::string run_name() {
@@ -84,10 +83,7 @@ Result<void> Host::Impl::begin_web() {
 /// Well as long as the loop turns: a driver that hangs is no reason to be started again, as the
 /// next run would hang in it, too.
 web::Response Host::Impl::healthy() {
-  auto turned = std::make_shared<std::promise<void>>();
-  auto answer = turned->get_future();
-  const bool posted = loop_.post([turned] { turned->set_value(); });
-  if (posted && answer.wait_for(kPatience) == std::future_status::ready) return {200, "ok\n"};
+  if (runtime::turns(loop_)) return {200, "ok\n"};
   return {503, "the agent does not get to its work\n"};
 }
 

@@ -77,7 +77,7 @@ class Log {
       add(fmt::format("+{}@{}", metadata_text(object, "name"), version));
     };
     events.gone = [this](const auto&, const std::string& name, const auto&) { add("-" + name); };
-    events.synced = [this] { add("synced"); };
+    events.synced = [this](const auto&) { add("synced"); };
     events.trouble = [this](const auto&, auto) { add("trouble"); };
     events.recovered = [this] { add("recovered"); };
     return events;
@@ -420,7 +420,7 @@ TEST(Client, AWatchMayBeEndedFromItsOwnCallback) {
     client->unwatch(id);
     seen.set_value();
   };
-  events.synced = [] { ADD_FAILURE() << "it was ended"; };
+  events.synced = [](const auto&) { ADD_FAILURE() << "it was ended"; };
   // The id must be known before the callback: both happen on the client's thread.
   client->call(get(), [&](const Answer&) {
     id = client->watch({{"", "v1", "pods"}, "", "", ""}, events);

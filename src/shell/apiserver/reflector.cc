@@ -67,6 +67,11 @@ void Reflector::on_page(std::vector<codec::Node> items) {
 
 void Reflector::on_listed(Answer answer, const std::string& version) {
   if (stopped_) return;
+  if (answer.verdict == Verdict::NotFound && events_.absent) {
+    try_again(true, answer.retry_after_ms);
+    events_.absent();
+    return;
+  }
   if (!answer.ok()) {
     fail("list: " + answer.message, true, answer.retry_after_ms);
     return;
@@ -76,7 +81,7 @@ void Reflector::on_listed(Answer answer, const std::string& version) {
   if (stopped_) return;
   works();
   if (stopped_) return;
-  if (events_.synced) events_.synced();
+  if (events_.synced) events_.synced(version_);
   if (!stopped_) follow();
 }
 
@@ -226,9 +231,13 @@ void Reflector::lose(const codec::Node& object) {
 // --- Trouble -------------------------------------------------------------------------------------
 
 void Reflector::fail(const std::string& why, bool relist, std::int64_t least_ms) {
+  try_again(relist, least_ms);
+  worry(why);
+}
+
+void Reflector::try_again(bool relist, std::int64_t least_ms) {
   const std::int64_t wait = std::max(backoff_.failed(), least_ms);
   timer_ = session_.after(wait, [this, relist] { relist ? list() : follow(); });
-  worry(why);
 }
 
 void Reflector::worry(const std::string& why) {

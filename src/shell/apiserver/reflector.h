@@ -22,6 +22,7 @@ namespace kerf::apiserver {
 ///
 ///   list -> follow from its version -> (the server ends it) follow from the last version seen
 ///   connection broken, silent, 429, 5xx:  wait, follow from the last version seen
+///   404 of a list, if `absent` is set:    say so, wait, list again
 ///   410 (answer or ERROR event):          list again; the second time in a row, wait first
 ///   other ERROR events, not an event, any other status:  wait, list again
 class Reflector {
@@ -62,6 +63,7 @@ class Reflector {
   void lose(const codec::Node& object);
   void list_again(const std::string& why);
   void fail(const std::string& why, bool relist, std::int64_t least_ms = 0);
+  void try_again(bool relist, std::int64_t least_ms);
   void worry(const std::string& why);
   void works();
 

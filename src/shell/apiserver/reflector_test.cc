@@ -22,13 +22,17 @@ struct ReflectorTest : testing::Test {
     events.gone = [this](const std::string&, const std::string& name, const std::string& uid) {
       log += fmt::format("-{}/{} ", name, uid);
     };
-    events.synced = [this] { log += "synced "; };
+    events.synced = [this](const std::string& version) {
+      log += "synced ";
+      synced_at = version;
+    };
     events.trouble = [this](const std::string& what, std::int64_t since) {
       log += "trouble ";
       words = what;
       trouble_since = since;
     };
     events.recovered = [this] { log += "recovered "; };
+    if (tell_absent) events.absent = [this] { log += "absent "; };
     reflector = std::make_unique<Reflector>(
         session, Collection{{"", "v1", "configmaps"}, "d", "", "app=x"}, std::move(events), options,
         Backoff::Options{.least_ms = 100, .most_ms = 1000, .healthy_ms = 10'000}, 7);
@@ -67,6 +71,8 @@ struct ReflectorTest : testing::Test {
   std::unique_ptr<Reflector> reflector;
   std::string log;
   std::string words;
+  std::string synced_at;
+  bool tell_absent = false;
   std::int64_t trouble_since = 0;
 };
 
@@ -277,6 +283,35 @@ TEST_F(ReflectorTest, AKindThatIsNotThereYetIsTriedAgain) {
   EXPECT_THAT(path(), HasSubstr("limit=500")) << "refused: from the beginning";
 }
 
+TEST_F(ReflectorTest, SaysOfAKindThatIsNotThereThatItIsAbsentWhereThatIsAsked) {
+  tell_absent = true;
+  begin();
+  transport.answer(404);
+  EXPECT_EQ(log, "absent ");
+  transport.pass(100);
+  transport.answer(404);
+  EXPECT_EQ(log, "absent absent ");
+  transport.pass(200);
+  transport.answer(403);
+  EXPECT_EQ(log, "absent absent trouble ") << "refused is not absent";
+  transport.pass(1000);
+  transport.answer(200, list(10, {}));
+  transport.answer(404);
+  transport.pass(2000);
+  log.clear();
+  transport.answer(404);
+  EXPECT_EQ(log, "absent ") << "it went away";
+}
+
+TEST_F(ReflectorTest, SaysOfWhichVersionAListIs) {
+  begin();
+  transport.answer(200, list(10, {object("a", 1)}));
+  EXPECT_EQ(synced_at, "10");
+  transport.answer(410);
+  transport.answer(200, list(30, {object("a", 1)}));
+  EXPECT_EQ(synced_at, "30");
+}
+
 TEST_F(ReflectorTest, AnAnswerThatIsNoListIsTriedAgain) {
   begin();
   for (const char* body : {"{}", "[]", "x", R"({"metadata":{"resourceVersion":"1"},"items":{}})",
@@ -302,7 +337,7 @@ TEST_F(ReflectorTest, NothingComesAfterItWasStopped) {
     self->stop();
   };
   events.gone = [](const auto&, const auto&, const auto&) { FAIL(); };
-  events.synced = [] { FAIL(); };
+  events.synced = [](const auto&) { FAIL(); };
   reflector = std::make_unique<Reflector>(session, Collection{{"", "v1", "pods"}, "", "", ""},
                                           std::move(events), WatchOptions{}, Backoff::Options{}, 1);
   self = reflector.get();

@@ -18,8 +18,12 @@ struct WatchEvents {
   std::function<void(codec::Node object, const std::string& version)> seen;
   std::function<void(const std::string& ns, const std::string& name, const std::string& uid)> gone;
   /// A list is complete: everything that exists was Seen, everything that does not is Gone. After
-  /// the first list and after every later one.
-  std::function<void()> synced;
+  /// the first list and after every later one. `version` is the list's: it shows all that was
+  /// written up to there.
+  std::function<void(const std::string& version)> synced;
+  /// The API server answered a list with 404: it has no such kind. In place of `trouble`, if set;
+  /// tried again as after any failure, and told each time.
+  std::function<void()> absent;
   /// It does not work at the moment, since `since` (ms of the transport's steady clock); it is
   /// being tried again. Told for each failed try; also when something was sent that Kerf does not
   /// know.

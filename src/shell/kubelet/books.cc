@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kRewrite{1'000};
 /// For the same devices kubelet is made to write its checkpoint no more often than that: an init
 /// container's are in the checkpoint and not in List for as long as it lives.
 constexpr std::chrono::milliseconds kRewriteAgain{5'000};
+/// Unasked, twice as long after each time, up to that.
+constexpr std::chrono::milliseconds kRewriteSeldom{600'000};
 /// How much less is looked while nothing is there that could end.
 constexpr int kCalmHolders = 10;
 constexpr int kCalmForeign = 6;
@@ -27,6 +29,18 @@ bool any_of_ours(const std::vector<agent::Holder>& holders) {
   return std::any_of(holders.begin(), holders.end(), [](const auto& holder) {
     return agent::parse_device_id(holder.device).has_value();
   });
+}
+
+/// Devices of ours that the checkpoint has and List has not.
+std::set<std::string> only_in(const std::vector<agent::Holder>& checkpoint,
+                              const std::vector<agent::Holder>& list) {
+  std::set<std::string> shown;
+  std::set<std::string> only;
+  for (const agent::Holder& holder : list) shown.insert(holder.device);
+  for (const agent::Holder& holder : checkpoint)
+    if (agent::parse_device_id(holder.device) && !shown.contains(holder.device))
+      only.insert(holder.device);
+  return only;
 }
 
 }  // namespace
@@ -115,18 +129,19 @@ void Books::ask_checkpoint(agent::EffectId effect) {
 
 void Books::rewrite(agent::EffectId effect, agent::Holders read,
                     const std::vector<agent::Holder>& list) {
-  std::set<std::string> shown;
-  std::set<std::string> only_noted;
-  for (const agent::Holder& holder : list) shown.insert(holder.device);
-  for (const agent::Holder& holder : read.devices)
-    if (agent::parse_device_id(holder.device) && !shown.contains(holder.device))
-      only_noted.insert(holder.device);
-  const runtime::Instant now = runtime::Loop::now();
-  const bool again = only_noted != rewritten_for_ || now - rewritten_at_ >= kRewriteAgain.count();
-  if (only_noted.empty() || !again || !plugins_.write_again()) return answer(std::move(read));
+  std::set<std::string> only_noted = only_in(read.devices, list);
+  const bool again =
+      only_noted != rewritten_for_ || runtime::Loop::now() - rewritten_at_ >= kRewriteAgain.count();
+  if (only_noted.empty() || !again || !make_it_write(effect, std::move(only_noted)))
+    answer(std::move(read));
+}
+
+bool Books::make_it_write(agent::EffectId effect, std::set<std::string> only_noted) {
+  if (!plugins_.write_again()) return false;
   rewritten_for_ = std::move(only_noted);
-  rewritten_at_ = now;
+  rewritten_at_ = runtime::Loop::now();
   rewrites_.push_back({effect, hub_.after(kRewrite, [this] { answer_rewrites(); })});
+  return true;
 }
 
 void Books::answer_rewrites() {
@@ -134,7 +149,7 @@ void Books::answer_rewrites() {
     hub_.cancel(waiting.deadline);
     agent::Holders read = read_checkpoint();
     read.effect = waiting.effect;
-    answer(std::move(read));
+    if (read.known || waiting.effect != 0) answer(std::move(read));
   }
 }
 
@@ -166,6 +181,7 @@ void Books::came(std::function<void()> then) {
 
 void Books::left() {
   shown_.reset();
+  hub_.cancel(ended_timer_);
   answer_rewrites();
 }
 
@@ -197,9 +213,29 @@ void Books::look_at_holders() {
                  listing_ = false;
                  if (epoch != presence_.epoch()) return;
                  if (!result) return void(presence_.check());
-                 if (shown_ == *result) return;
-                 answer({0, agent::Source::PodResources, true, std::move(*result), {}});
+                 if (shown_ != *result) answer({0, agent::Source::PodResources, true, *result, {}});
+                 look_for_ended(*result);
                });
+}
+
+void Books::look_for_ended(const std::vector<agent::Holder>& list) {
+  hub_.cancel(ended_timer_);
+  std::set<std::string> only_noted;
+  if (noted_) only_noted = only_in(*noted_, list);
+  if (only_noted.empty()) return rewritten_for_.clear();
+  const bool same = std::includes(rewritten_for_.begin(), rewritten_for_.end(), only_noted.begin(),
+                                  only_noted.end());
+  if (same) rewritten_for_ = only_noted;
+  else ended_pause_ = kRewriteAgain;
+  auto wait = hub_.options().holders_every;  // until a list may be sent once more
+  const auto ago = std::chrono::milliseconds(runtime::Loop::now() - rewritten_at_);
+  if (same && ago < ended_pause_) {
+    wait = ended_pause_ - ago;
+  } else if (make_it_write(0, std::move(only_noted))) {
+    if (same) ended_pause_ = std::min(2 * ended_pause_, kRewriteSeldom);
+    wait = ended_pause_;
+  }
+  ended_timer_ = hub_.after(wait, [this] { look_at_holders(); });
 }
 
 void Books::look_at_foreign() {

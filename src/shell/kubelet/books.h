@@ -1,6 +1,7 @@
 // Books: what kubelet says of its devices: who holds them, which are allocatable, who else serves.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <set>
@@ -28,8 +29,8 @@ namespace kerf::kubelet {
 ///    device is free.
 ///  - The checkpoint is written when devices are given or listed, not when a pod ends. So a device
 ///    that only the checkpoint shows as held may have been free for long. Then kubelet is made to
-///    write it again: List makes it forget pods that ended, a list that it has already, sent once
-///    more, makes it write.
+///    write it again, asked or unasked: List makes it forget pods that ended, a list that it has
+///    already, sent once more, makes it write.
 ///
 /// The end of a pod is to be seen nowhere but in List, so that is looked at every few seconds while
 /// something is held; the begin, and another plugin's list, change the checkpoint file and are
@@ -58,6 +59,10 @@ class Books {
   void ask_checkpoint(agent::EffectId effect);
   agent::Holders read_checkpoint();
   void rewrite(agent::EffectId effect, agent::Holders read, const std::vector<agent::Holder>& list);
+  /// Sends a list once more; false: not now. Answered is what the checkpoint says then.
+  bool make_it_write(agent::EffectId effect, std::set<std::string> only_noted);
+  /// Makes kubelet write down that pods ended: what its checkpoint has and this List has not.
+  void look_for_ended(const std::vector<agent::Holder>& list);
   void answer_rewrites();
   void answer(agent::Holders holders);
 
@@ -86,6 +91,8 @@ class Books {
   std::vector<Rewrite> rewrites_;  ///< wait for kubelet to write its checkpoint
   std::set<std::string> rewritten_for_;
   runtime::Instant rewritten_at_ = 0;
+  std::chrono::milliseconds ended_pause_{0};  ///< until it is made to write for the same again
+  runtime::TimerId ended_timer_;
 };
 
 }  // namespace kerf::kubelet

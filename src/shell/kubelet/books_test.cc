@@ -60,6 +60,35 @@ TEST_F(Holding, EndsInTheCheckpointToo) {
   EXPECT_FALSE(inbox_.has<agent::Dropped>());
 }
 
+TEST_F(Holding, EndsInTheCheckpointUnaskedToo) {
+  begin();
+  const auto with = [](std::size_t count) {
+    return [count](const agent::Holders& it) {
+      return it.effect == 0 && it.source == Source::Checkpoint && it.devices.size() == count;
+    };
+  };
+  for (const char* pod : {"a", "b"}) {  // the same device, soon after
+    ASSERT_TRUE(fake_.admit(pod, kSmall, 1).granted);
+    ASSERT_TRUE(inbox_.take<agent::Holders>(with(1))) << pod;
+    while (inbox_.has<agent::Holders>(with(0))) inbox_.take<agent::Holders>(with(0));  // before
+    fake_.end(pod);
+    EXPECT_TRUE(inbox_.take<agent::Holders>(with(0))) << pod;
+  }
+  EXPECT_EQ(fake_.registrations(kSmall), 1);
+  EXPECT_FALSE(inbox_.has<agent::Dropped>());
+}
+
+TEST_F(Holding, OfAnInitContainerDoesNotMakeKubeletWriteAtEachLook) {
+  options_.holders_every = std::chrono::milliseconds(5);
+  begin();
+  const int lists = fake_.lists(kSmall);
+  ASSERT_TRUE(fake_.admit("a", kSmall, 1, FakeKubelet::Container::Init).granted);
+  ASSERT_TRUE(fake_.wait([&] { return fake_.lists(kSmall) > lists; })) << "it may have ended";
+  const int looks = fake_.looks();
+  ASSERT_TRUE(fake_.wait([&] { return fake_.looks() >= looks + 5; }));
+  EXPECT_LE(fake_.lists(kSmall), lists + 3) << "again after 5 s, which the test need not take";
+}
+
 TEST_F(Holding, IsToldUnaskedWhenItBeginsAndEnds) {
   begin();
   const auto with = [](std::size_t count) {

@@ -34,7 +34,7 @@ struct FakeKubelet::Impl {
   std::vector<Entry> disk;  // as in the checkpoint
   std::set<std::string> ended;
   bool panicked = false;
-  int hanging = 0;
+  int hanging = 0, looks = 0;
   bool hang_registration = false, fail_registration = false, without_stream = false;
   bool stop_reading = false, hang_pod_resources = false, pods_unknown = false;
 
@@ -185,6 +185,8 @@ struct ListerService final : v1::PodResourcesLister::Service {
     std::unique_lock lock(impl.mutex);
     impl.changed.wait(lock, [&] { return !impl.hang_pod_resources || !impl.alive; });
     impl.forget_ended();
+    ++impl.looks;
+    impl.changed.notify_all();
     if (impl.pods_unknown) return grpc::Status::OK;
     for (const auto& entry : impl.pods) {
       auto* pod = response->add_pod_resources();
@@ -414,6 +416,10 @@ int FakeKubelet::registrations(const std::string& r) const {
 }
 int FakeKubelet::streams(const std::string& r) const {
   return count_of(*impl_, impl_->stream_count, r);
+}
+int FakeKubelet::looks() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->looks;
 }
 int FakeKubelet::hanging() const {
   const std::lock_guard lock(impl_->mutex);

@@ -64,6 +64,7 @@ class FakeKubelet {
   int lists(const std::string& resource) const;
   int registrations(const std::string& resource) const;
   int streams(const std::string& resource) const;  ///< that are open
+  int looks() const;                               ///< List of PodResources, answered
   int hanging() const;                             ///< Registers that have come and not returned
   bool panicked() const;
   /// Waits for a change of what is above, as long as it takes (half a minute: false).

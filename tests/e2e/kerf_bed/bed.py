@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import control, gpu
+from . import control, faults, gpu
 from .api import Api
 from .common import E2E, PREFIX, BedError, Channel, folder_of, plain_environment, wait_until
 from .keeper import IS_UP, lock_folder, remove_remains
@@ -33,13 +33,16 @@ class Bed:
     node      options of the nodes that the cloud starts: binds, env, images, labels as of node_up
     node_program       a program that gets such a Node as JSON and prints more of them as JSON
     gpus      whether such a node has the GPUs of its instance type, simulated
-    api_arguments      more arguments for kube-apiserver
+    agents    whether such a node gets kerfd agent once its kubelet is up; or {"program", "arguments"}
+    audit     whether the API server writes log/audit.log: what Kerf's accounts do, and purchases
+    api_arguments, manager_arguments    more arguments for kube-apiserver, kube-controller-manager
     keep_logs  a folder to copy all logs to at the end
     say       a function that is told of progress
     """
 
     def __init__(self, name=None, *, types=TYPES, karpenter=True, cloud=True, node=None,
-                 node_program=None, gpus=False, api_arguments=(), keep_logs=None, say=ignore):
+                 node_program=None, gpus=False, agents=False, audit=False, api_arguments=(), manager_arguments=(),
+                 keep_logs=None, say=ignore):
         self.name = name or f"run-{os.getpid()}-{os.urandom(2).hex()}"
         if not self.name.replace("-", "a").replace(".", "a").isalnum() or len(self.name) > 40:
             raise BedError(f"'{self.name}' cannot be a bed's name: letters, digits, '-' and '.', "
@@ -49,7 +52,8 @@ class Bed:
             "cloud": karpenter and cloud, "node": node_options(**(node or {})),
             "node_program": node_program and str(Path(node_program).resolve()),
             "gpu_build": gpu.build_folder() if gpus else None,
-            "api_arguments": list(api_arguments)}
+            "agents": agent_options(agents), "audit": audit, "api_arguments": list(api_arguments),
+            "manager_arguments": list(manager_arguments)}
         self.folder = folder_of(self.name)
         self.keep_logs, self.say = keep_logs, say
         self.logs = None  # where they were copied to
@@ -302,6 +306,11 @@ class Bed:
         """A client of the API server, as the administrator or by a token."""
         return Api(self.folder / "pki", pid=self.pid1, token=token)
 
+    @property
+    def cloud(self):
+        """What its cloud does wrong: faults.py."""
+        return faults.Faults(self.folder, self.api())
+
     def tell_gpus(self, node, *action):
         """Lets something happen to the node's simulated GPUs: "xid", "79", "gpu=0"."""
         folder = self.folder / "nodes" / node
@@ -311,6 +320,14 @@ class Bed:
     def nodes(self):
         """Names of the real nodes that are up."""
         return sorted(path.parent.name for path in self.folder.glob("nodes/*/pid"))
+
+
+def agent_options(agents):
+    if not agents:
+        return None
+    given = {} if agents is True else agents
+    return {"program": str(Path(given.get("program") or f"{gpu.build_folder()}/kerfd").resolve()),
+            "arguments": list(given.get("arguments", ()))}
 
 
 def node_options(binds=(), env=None, images=(), labels=None, gpus=(), mig=True):

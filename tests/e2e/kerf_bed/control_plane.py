@@ -9,13 +9,22 @@ import sys
 import time
 from pathlib import Path
 
-from . import linux, pki
+from . import faults, linux, pki
 from .api import Api, answers
 from .common import API_ADDRESS, API_PORT, SERVICE_ADDRESS, BedError, Channel, plain_environment, run
 from .image import write_image
 from .init import Init
 
 SLOW = 180  # seconds within which each part has to be ready, on the slowest machine
+
+WRITES = ["create", "update", "patch", "delete", "deletecollection"]
+KERFS = ["system:serviceaccount:kerf-system:kerf-controller"]
+DONE = {"omitStages": ["RequestReceived", "ResponseStarted"]}
+AUDIT = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [
+    {"level": "Request", "users": KERFS, "verbs": WRITES, "omitStages": ["ResponseStarted"]},
+    {"level": "Metadata", "users": KERFS, **DONE},
+    {"level": "Request", "verbs": WRITES, "resources": [{"group": "karpenter.sh", "resources": ["nodeclaims"]}], **DONE},
+    {"level": "None"}]}
 
 
 def seclude(name):
@@ -56,8 +65,9 @@ class ControlPlane:
             self.start_karpenter()
         self.wait_for_controllers()
         if self.options["cloud"]:
-            self.init.start("cloud", [sys.executable, "-B", "-m", "kerf_bed.cloud", self.folder],
-                            self.environment)
+            for name in ("prices", "cloud"):
+                self.init.start(name, [sys.executable, "-B", "-m", f"kerf_bed.{name}", self.folder],
+                                self.environment)
 
     def make_files(self):
         pki.make_authority(self.pki)
@@ -86,9 +96,17 @@ class ControlPlane:
             "--service-account-signing-key-file", self.pki / "sa.key",
             "--authorization-mode", "Node,RBAC", "--allow-privileged",
             "--enable-admission-plugins", "NodeRestriction,ExtendedResourceToleration",
-            "--kubelet-preferred-address-types", "InternalIP", *self.options["api_arguments"])
+            "--kubelet-preferred-address-types", "InternalIP", *self.audit(), *self.options["api_arguments"])
         self.init.wait_until("API server", lambda: self.api.ok("/readyz"), SLOW)
         self.say("API server is ready")
+
+    def audit(self):
+        """Arguments for a log of what Kerf's accounts ask for, writes with their content, and of purchases."""
+        if not self.options["audit"]:
+            return []
+        policy = self.folder / "audit-policy.json"
+        policy.write_text(json.dumps(AUDIT, indent=1))
+        return ["--audit-policy-file", policy, "--audit-log-path", self.folder / "log/audit.log"]
 
     def start_controllers(self):
         # The controllers' own limit of 20 requests a second would be most of the start.
@@ -99,7 +117,8 @@ class ControlPlane:
                    "--service-account-private-key-file", self.pki / "sa.key",
                    "--root-ca-file", self.pki / "ca.crt",
                    "--flex-volume-plugin-dir", self.folder / "volume-plugins",
-                   "--controllers", "*,-nodeipam,-cloud-node-lifecycle-controller")
+                   "--controllers", "*,-nodeipam,-cloud-node-lifecycle-controller",
+                   *self.options["manager_arguments"])
 
     def start_karpenter(self):
         run([self.parts / "kubectl", "--kubeconfig", self.kubeconfig, "apply", "--server-side", "-f",
@@ -110,7 +129,7 @@ class ControlPlane:
         self.start("karpenter-kwok", KUBECONFIG=str(self.kubeconfig), DISABLE_LEADER_ELECTION="true",
                    SYSTEM_NAMESPACE="kube-system", FEATURE_GATES="NodeOverlay=true", CPU_REQUESTS="2000",
                    INSTANCE_TYPES_FILE_PATH=self.options["types"], METRICS_PORT="8080",
-                   HEALTH_PROBE_PORT="8081")
+                   HEALTH_PROBE_PORT="8081", KERF_CLOUD=str(self.folder / faults.NAME))
 
     def wait_for_controllers(self):
         for name, port in (("scheduler", 10259), ("controller manager", 10257)):

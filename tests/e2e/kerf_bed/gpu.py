@@ -15,7 +15,7 @@ LIBRARIES = Path("/usr/lib") / (sysconfig.get_config_var("MULTIARCH") or "")
 MACHINE = "/run/kerf-fake-driver"  # where the library looks without being told
 # What EC2's instance types have (kwok's types carry no boards).
 BOARDS = {"g6.xlarge": "L4", "g7e.2xlarge": "RTX-PRO-6000", "p4d.24xlarge": "A100-40:8",
-          "p5.4xlarge": "H100-80"}
+          "p5.4xlarge": "H100-80", "p5.48xlarge": "H100-80:8"}
 
 
 def build_folder():

@@ -15,12 +15,12 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import cgroups, gpu, pki
+from . import cgroups, gpu, pki, size
 from .common import MAX_NODES, BedError, Channel, plain_environment, run, wait_until
 
 NAMESPACES = ["--pid", "--mount", "--net", "--ipc", "--uts"]
 NO_OPTIONS = {"binds": [], "env": {}, "images": [], "labels": {}, "by_cloud": False, "gpus": [],
-              "mig": True, "gpu_build": None}
+              "mig": True, "gpu_build": None, "size": None}
 
 
 def is_alive(pid):
@@ -77,6 +77,8 @@ class Node:
             if options["gpus"]:
                 options["binds"] += gpu.make_machine(self.folder / "gpus", options["gpu_build"],
                                                      options["gpus"], options["mig"])
+            if options["size"]:
+                options["binds"] += size.make_machine(self.folder / "size", **options["size"])
             (self.folder / "node.json").write_text(json.dumps({
                 **options, "bed": self.bed["name"], "name": self.name, "number": number,
                 "parts": self.bed["parts"], "address": f"10.0.{number}.2", "gateway": f"10.0.{number}.1",

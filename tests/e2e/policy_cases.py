@@ -1,0 +1,178 @@
+"""Tables of policy_tests.py: SlicePolicies that the API server takes or refuses, and statuses."""
+LIMITS = {"usdPerHour": 120, "gpus": 64}
+MIG = "nvidia.com/mig-1g.10gb"
+
+
+def windows(schedule, duration="8h"):
+    return {"consolidation": {"windows": [{"schedule": schedule, "duration": duration}]}}
+
+
+def headroom(**more):
+    return {"headroom": [{"resource": MIG, "count": 1, **more}]}
+
+
+# What it is; the spec.
+ACCEPTED = [
+    ("nothing said", {}),
+    ("Observe, without limits", {"mode": "Observe", "priority": -1000000}),
+    ("Act, with limits", {"mode": "Act", "limits": LIMITS}),
+    ("Act, that may buy nothing", {"mode": "Act", "limits": {"usdPerHour": 0, "gpus": 0}}),
+    ("a limit in cents", {"limits": {"usdPerHour": 37.85}}),
+    ("the largest limits", {"limits": {"usdPerHour": 999999999, "gpus": 1000000}}),
+    ("a selector", {"selector": {"namespaces": ["research", "a-1"], "podLabels": {
+        "example.com/team": "research", "plain": "", "Cap_s.x": "A_b.c"}}}),
+    ("names to buy for", {"buysFor": ["nvidia.com/gpu", "nvidia.com/mig-*", "kerf.dev/*", MIG,
+                                      "nvidia.com/mig-1g.5gb.me", "kerf.dev/gpu-10gi-isolated"]}),
+    ("NodeClasses", {"nodeClasses": {"cut": "gpu-cut", "whole": "gpu.whole"}}),
+    ("one NodeClass", {"nodeClasses": {"cut": "gpu-cut"}}),
+    ("instance types", {"instanceTypes": ["p4d.*", "g6.xlarge", "*.48xlarge", "*"]}),
+    ("families", {"families": ["p4d", "g6", "u-12tb1"]}),
+    ("both processors", {"architectures": ["arm64", "amd64"]}),
+    ("zones", {"zones": ["us-east-1a", "us-gov-west-1b", "us-west-2-lax-1a", "ap-southeast-3c"]}),
+    ("capacity types", {"capacityTypes": ["reserved", "spot", "on-demand"]}),
+    ("budgets", {"budgets": [{"namespace": "a", "usdPerHour": 40}, {"namespace": "b", "gpus": 0},
+                             {"namespace": "c", "usdPerHour": 0.5, "gpus": 16}]}),
+    ("an isolation floor", {"isolationFloor": "Isolated"}),
+    ("no time-slicing", {"sharing": {"timeSlicingReplicas": []}}),
+    ("replicas", {"sharing": {"timeSlicingReplicas": [16, 2]}}),
+    ("headroom", {"headroom": [{"resource": MIG, "count": 2, "cpu": "500m", "memory": "2Gi"},
+                               {"resource": "kerf.dev/gpu-10gi-shared", "count": 3, "cpu": 2, "memory": 0},
+                               {"resource": "nvidia.com/gpu", "count": 1, "cpu": "1.5", "memory": "1e9"}]}),
+    ("headroom of the largest kind", headroom(cpu="1G", memory="1Ei")),
+    ("warm slices", {"warm": [{"resource": "nvidia.com/mig-1g.5gb", "count": 1},
+                              {"resource": "kerf.dev/gpu-20gi", "count": 3}]}),
+    ("labels of nodes", {"nodeLabels": {"example.com/team": "research", "nvidia.com/gpu.deploy.dcgm": "true",
+                                        "plain": ""}}),
+    ("taints of nodes", {"nodeTaints": [
+        {"key": "example.com/gpu", "value": "true", "effect": "NoSchedule"},
+        {"key": "example.com/gpu", "effect": "NoExecute"}, {"key": "a", "effect": "PreferNoSchedule"}]}),
+    ("consolidation", {"consolidation": {"leastSavingUsdPerHour": 0.5, "coolDown": "1h30m", "movesPerHour": 0}}),
+    ("a saving that rounds to nothing", {"consolidation": {"leastSavingUsdPerHour": 0.0000001}}),
+    ("a cool-down in parts", {"consolidation": {"coolDown": "0.5h10m1.5s"}}),
+    ("the longest cool-down", {"consolidation": {"coolDown": "100000h"}}),
+    ("nights", windows("0 20 * * mon-fri")),
+    ("lists, ranges and steps", windows("0,15-45/5,*/20 8-17/2,22 * * 1-5,SAT,0", "90m")),
+    ("blanks", windows("  5   6 *  *   sun-sat/2 ", "100ms")),
+    ("a word", windows("@weekly")),
+    ("a Prometheus", {"usage": {"prometheusURL": "http://prometheus.monitoring:9090/path?a=b@c"}}),
+    ("nothing to read usage from", {"usage": {}}),
+]
+PROFILE_NAMES = "expected nvidia.com/mig-*, kerf.dev/*, nvidia.com/gpu, nvidia.com/mig-<profile>"
+RESOURCE = "expected nvidia.com/gpu, nvidia.com/mig-<profile>"
+URL = "spec.usage.prometheusURL"
+SCHEDULE = "spec.consolidation.windows[0].schedule"
+COOL_DOWN = "spec.consolidation.coolDown"
+# What is wrong; the spec; the field that the error names; words of it.
+REFUSED = [
+    ("Act without limits", {"mode": "Act"}, "spec.limits", "mode Act needs limits.usdPerHour and limits.gpus"),
+    ("Act without a limit of GPUs", {"mode": "Act", "limits": {"usdPerHour": 1}}, "spec.limits", "mode Act needs"),
+    ("Act without a limit of money", {"mode": "Act", "limits": {"gpus": 1}}, "spec.limits", "mode Act needs"),
+    ("another mode", {"mode": "act"}, "spec.mode", '"Observe", "Act"'),
+    ("a limit below zero", {"limits": {"usdPerHour": -1}}, "spec.limits.usdPerHour", "greater than or equal to 0"),
+    ("a limit beyond all", {"limits": {"usdPerHour": 1000000000}}, "spec.limits.usdPerHour", "less than 1000000000"),
+    ("a limit in words", {"limits": {"usdPerHour": "120"}}, "spec.limits.usdPerHour", "must be of type number"),
+    ("half a GPU", {"limits": {"gpus": 0.5}}, "spec.limits.gpus", "must be of type int32"),
+    ("too urgent", {"priority": 1000001}, "spec.priority", "less than or equal to 1000000"),
+    ("an empty list", {"zones": []}, "spec.zones", "at least 1 items"),
+    ("a name twice", {"families": ["g6", "g6"]}, "spec.families[1]", "Duplicate value"),
+    ("no namespace", {"selector": {"namespaces": ["Team"]}}, "spec.selector.namespaces[0]", "a namespace's name"),
+    ("a label's key", {"selector": {"podLabels": {"a b": "x"}}}, "spec.selector.podLabels", "[prefix/]name"),
+    ("a label's value", {"selector": {"podLabels": {"a": "-x"}}}, "spec.selector.podLabels.a", "should match"),
+    ("GPUs without a name", {"buysFor": ["gpu"]}, "spec.buysFor[0]", PROFILE_NAMES),
+    ("everything of NVIDIA's", {"buysFor": ["nvidia.com/*"]}, "spec.buysFor[0]", PROFILE_NAMES),
+    ("a time-sliced GPU", {"buysFor": ["nvidia.com/gpu.shared"]}, "spec.buysFor[0]", PROFILE_NAMES),
+    ("'+' in a resource", {"buysFor": ["nvidia.com/mig-1g.5gb+me"]}, "spec.buysFor[0]", "'+' is written '.'"),
+    ("a size that is not in the list", {"buysFor": ["kerf.dev/gpu-30gi"]}, "spec.buysFor[0]", "M is 2, 4, 5, 6"),
+    ("no NodeClass", {"nodeClasses": {"cut": "GPU"}}, "spec.nodeClasses.cut", "the name of a NodeClass"),
+    ("an empty name", {"nodeClasses": {"whole": ""}}, "spec.nodeClasses.whole", "the name of a NodeClass"),
+    ("a family as type", {"instanceTypes": ["p4d"]}, "spec.instanceTypes[0]", "no instance type; for a whole family"),
+    ("no type", {"instanceTypes": ["G6.xlarge"]}, "spec.instanceTypes[0]", "an instance type or a pattern with '*'"),
+    ("a type as family", {"families": ["g6.xlarge"]}, "spec.families[0]", "types and patterns belong in instanceTypes"),
+    ("another processor", {"architectures": ["x86"]}, "spec.architectures[0]", '"amd64", "arm64"'),
+    ("a zone's id", {"zones": ["use1-az1"]}, "spec.zones[0]", "its id, such as use1-az1"),
+    ("a region", {"zones": ["us-east-1"]}, "spec.zones[0]", "expected a zone's name"),
+    ("another capacity type", {"capacityTypes": ["ondemand"]}, "spec.capacityTypes[0]", '"on-demand", "spot"'),
+    ("a budget of nothing", {"budgets": [{"namespace": "a"}]}, "spec.budgets[0]", "give usdPerHour, gpus or both"),
+    ("a budget twice", {"budgets": [{"namespace": "a", "gpus": 1}, {"namespace": "a", "gpus": 2}]}, "spec.budgets[1]",
+     "Duplicate value"),
+    ("a budget of nobody", {"budgets": [{"gpus": 1}]}, "spec.budgets[0].namespace", "Required value"),
+    ("another floor", {"isolationFloor": "None"}, "spec.isolationFloor", '"Isolated", "Enforced", "Shared"'),
+    ("one replica", {"sharing": {"timeSlicingReplicas": [1]}}, "spec.sharing.timeSlicingReplicas[0]",
+     "greater than or equal to 2"),
+    ("too many replicas", {"sharing": {"timeSlicingReplicas": [17]}}, "spec.sharing.timeSlicingReplicas[0]",
+     "less than or equal to 16"),
+    ("replicas twice", {"sharing": {"timeSlicingReplicas": [2, 2]}}, "spec.sharing.timeSlicingReplicas[1]",
+     "Duplicate value"),
+    ("headroom of a pattern", {"headroom": [{"resource": "kerf.dev/*", "count": 1}]}, "spec.headroom[0].resource",
+     RESOURCE),
+    ("headroom of none", headroom(count=0), "spec.headroom[0].count", "greater than or equal to 1"),
+    ("headroom of too many", headroom(count=10001), "spec.headroom[0].count", "less than or equal to 10000"),
+    ("no amount", headroom(cpu="a lot"), "spec.headroom[0].cpu", "such as 500m or 2"),
+    ("a negative amount", headroom(memory="-1Gi"), "spec.headroom[0].memory", "such as 2Gi, at most 1Ei"),
+    ("fewer CPUs than none", headroom(cpu=-1), "spec.headroom[0].cpu", "such as 500m or 2"),
+    ("more than there is", headroom(cpu="2G"), "spec.headroom[0].cpu", "at most 1G"),
+    ("more memory than there is", headroom(memory="2Ei"), "spec.headroom[0].memory", "at most 1Ei"),
+    ("warm of what is no GPU", {"warm": [{"resource": "cpu", "count": 1}]}, "spec.warm[0].resource", RESOURCE),
+    ("warm, uncounted", {"warm": [{"resource": MIG}]}, "spec.warm[0].count", "Required value"),
+    ("a label of Kerf's", {"nodeLabels": {"kerf.dev/policy": "x"}}, "spec.nodeLabels", "cannot be set"),
+    ("a label of Karpenter's", {"nodeLabels": {"karpenter.sh/nodepool": "x"}}, "spec.nodeLabels", "cannot be set"),
+    ("the zone as label", {"nodeLabels": {"topology.kubernetes.io/zone": "us-east-1a"}}, "spec.nodeLabels",
+     "to restrict that, use instanceTypes"),
+    ("the GPU as label", {"nodeLabels": {"nvidia.com/gpu.product": "x"}}, "spec.nodeLabels",
+     "follows from what is bought"),
+    ("no label", {"nodeLabels": {"-a": "x"}}, "spec.nodeLabels", "[prefix/]name"),
+    ("a taint of Kerf's", {"nodeTaints": [{"key": "kerf.dev/uncut", "effect": "NoSchedule"}]}, "spec.nodeTaints[0].key",
+     "set and remove the taints"),
+    ("no taint", {"nodeTaints": [{"key": "a/b/c", "effect": "NoSchedule"}]}, "spec.nodeTaints[0].key", "a taint's key"),
+    ("a taint of no effect", {"nodeTaints": [{"key": "a", "effect": "None"}]}, "spec.nodeTaints[0].effect",
+     '"NoSchedule", "PreferNoSchedule", "NoExecute"'),
+    ("a taint twice", {"nodeTaints": [{"key": "a", "effect": "NoSchedule", "value": v} for v in "xy"]},
+     "spec.nodeTaints[1]", "Duplicate value"),
+    ("no duration", {"consolidation": {"coolDown": "30"}}, COOL_DOWN, "such as 30m or 1h30m"),
+    ("days", {"consolidation": {"coolDown": "1d"}}, COOL_DOWN, "such as 30m or 1h30m"),
+    ("too long", {"consolidation": {"coolDown": "100000h1s"}}, COOL_DOWN, "at most 100000h"),
+    ("moves below zero", {"consolidation": {"movesPerHour": -1}}, "spec.consolidation.movesPerHour",
+     "greater than or equal to 0"),
+    ("four fields", windows("0 20 * *"), SCHEDULE, "expected five fields of cron"),
+    ("the first of a month", windows("0 20 1 * *"), SCHEDULE, "day and month must be *"),
+    ("in December", windows("0 20 * 12 *"), SCHEDULE, "day and month must be *"),
+    ("minute 60", windows("60 * * * *"), SCHEDULE, "the minute is 0 to 59"),
+    ("minutes backwards", windows("0,50-10 * * * *"), SCHEDULE, "the minute is 0 to 59"),
+    ("a step of none", windows("*/0 * * * *"), SCHEDULE, "the minute is 0 to 59"),
+    ("hour 24", windows("0 24 * * *"), SCHEDULE, "the hour is 0 to 23"),
+    ("hours backwards", windows("0 20-6 * * *"), SCHEDULE, "the hour is 0 to 23"),
+    ("weekday 8", windows("0 20 * * 8"), SCHEDULE, "the weekday is 0 to 7"),
+    ("a week backwards", windows("0 20 * * fri-mon"), SCHEDULE, "the weekday is 0 to 7"),
+    ("digits backwards", windows("0 20 * * 5-1"), SCHEDULE, "the weekday is 0 to 7"),
+    ("an entry of nothing", windows("0, 20 * * *"), SCHEDULE, "the minute is 0 to 59"),
+    ("a word of cron's", windows("@yearly"), SCHEDULE, "or @hourly, @daily, @weekly"),
+    ("a window of no length", {"consolidation": {"windows": [{"schedule": "@daily"}]}},
+     "spec.consolidation.windows[0].duration", "Required value"),
+    ("no scheme", {"usage": {"prometheusURL": "prometheus:9090"}}, URL, "expected http://host:port"),
+    ("no host", {"usage": {"prometheusURL": "https:///path"}}, URL, "expected http://host:port"),
+    ("a password", {"usage": {"prometheusURL": "https://me:secret@prometheus"}}, URL, "no place for secrets"),
+]
+TIME = "2026-11-29T16:00:00.123Z"
+REASONS = {"Accepted": "Valid", "PricesCurrent": "Stale", "NodeClassesReady": "Ready", "PodsServed": "PodsWaiting",
+           "NodesHealthy": "Healthy"}
+STATUS = {
+    "observedGeneration": 1, "summary": "12 pods cost $37.85/h now.",
+    "figures": {"pods": 12, "pending": 2, "unserved": 1, "usdPerHour": "37.85", "couldBeUsdPerHour": "21.1",
+                "boundUsdPerHour": "20.900001", "wholeGpuUsdPerHour": "52"},
+    "conditions": [{"type": kind, "status": "False" if reason in ("Stale", "PodsWaiting") else "True",
+                    "reason": reason, "message": "", "observedGeneration": 1, "lastTransitionTime": TIME}
+                   for kind, reason in REASONS.items()],
+    "next": [{"action": "Buy", "message": "a p5.4xlarge", "usdPerHour": "6.88"}, {"action": "Wait", "message": "x"}],
+    "kept": {"purchases": {"1": ["2e7c7c4c-ef0f-4e2e-a5be-2c8a3d9fc1f1"], "2": []},
+             "moved": {"8a3d9fc1-ef0f-4e2e-a5be-2c8a3d9fc1f1": TIME}, "moves": [TIME], "demandAt": TIME,
+             "demand": [{"weight": 1 << 40, "shape": {"anything": {"at": ["all", 1, 0.5, True]}}}]}}
+# Of the status: what is wrong; a merge patch of it; field; words.
+REFUSED_STATUS = [
+    ("money that is none", {"figures": {"usdPerHour": "a lot"}}, "status.figures.usdPerHour", "should match"),
+    ("money as a number", {"figures": {"usdPerHour": 37.85}}, "status.figures.usdPerHour", "must be of type string"),
+    ("a reason in words", {"conditions": [{"type": "Accepted", "status": "True", "reason": "it is", "message": "",
+                                           "lastTransitionTime": TIME}]},
+     "status.conditions[0].reason", "should match"),
+    ("too many steps", {"next": [{"action": "Buy", "message": ""}] * 11}, "status.next", "at most 10 items"),
+    ("a time that is none", {"kept": {"moves": ["noon"]}}, "status.kept.moves[0]", "date-time"),
+]
