@@ -1,4 +1,4 @@
-"""What the controller's tests share: a bed in which kerfd controller buys, cuts and gives back, and what is always true."""
+"""What the controller's tests share: a bed in which kerfd controller works, and what must always be true."""
 import json
 import os
 import time

@@ -74,7 +74,8 @@ class ControllerFirst(ControllerTest):
             ("layout written", "gpunodes", lambda one: one.get("spec", {}).get("gpus")),
             ("cut as written", "gpunodes", is_settled),
             ("nominated", "pods", lambda pod: of_web(pod) and pod["status"].get("nominatedNodeName")),
-            ("startup taint gone", "nodes", lambda node: is_kerfs_node(node) and has(node, "Ready") and not is_uncut(node)),
+            ("startup taint gone", "nodes",
+             lambda node: is_kerfs_node(node) and has(node, "Ready") and not is_uncut(node)),
             ("bound", "pods", lambda pod: of_web(pod) and pod["spec"].get("nodeName")),
             ("Running", "pods", lambda pod: of_web(pod) and has(pod, "Ready"))]
         begun, last = world.history.first("pods", of_web)[0], 0

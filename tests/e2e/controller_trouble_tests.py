@@ -103,7 +103,8 @@ class ControllerObserve(ControllerTest):
             world.wait("and the least that is possible", lambda: "boundUsdPerHour" in world.status().get("figures", {}))
             with self.scenario(world, "a pod that comes is in it"):
                 world.scale("web", 8, wait=False)
-                world.wait("two nodes", lambda: float(world.status()["figures"].get("couldBeUsdPerHour", 0)) == 2 * 6.88)
+                world.wait("two nodes", lambda: float(world.status()["figures"].get(
+                    "couldBeUsdPerHour", 0)) == 2 * 6.88)
             world.wait_event("WouldBuy", "gpu")
             self.assertEqual(world.claims(), {})
             self.assertEqual(world.audit.denied(), [])

@@ -99,8 +99,8 @@ class History:
 
 def is_garbage(pod):
     """Was its node gone before it?"""
-    return any(each["type"] == "DisruptionTarget" and each.get("reason") in ("DeletionByPodGC", "DeletionByTaintManager")
-               for each in pod["status"].get("conditions", []))
+    return any(each["type"] == "DisruptionTarget" and each.get("reason") in (
+        "DeletionByPodGC", "DeletionByTaintManager") for each in pod["status"].get("conditions", []))
 
 
 def bought_for(claim):

@@ -149,10 +149,8 @@ void Agent::Mind::attach(std::uint32_t index) {
 }
 
 void Agent::Mind::spread_holders() {
-  each([](std::uint32_t, const DeviceKey&, Device& device) {
-    device.held = {};
-    device.pod.clear();
-  });
+  each([](std::uint32_t, const DeviceKey&, Device& device) { device.held = {}; });
+  std::set<const Device*> named;
   for (int s = 0; s < kSources; ++s)
     for (const bool asked : {true, false})
       for (const Holder& holder : (asked ? told_[s].asked : told_[s].seen).devices) {
@@ -163,12 +161,21 @@ void Agent::Mind::spread_holders() {
         Device& it = device(name->gpu, {name->start, name->form}, *shape);
         (asked ? it.held[s].asked : it.held[s].seen) = true;
         if (it.resource.empty()) it.resource = holder.resource;
-        if (!holder.pod.empty()) it.pod = holder.pod;
+        if (holder.pod.empty()) continue;
+        it.pod = holder.pod;
+        named.insert(&it);
       }
   for (int s = 0; s < kSources; ++s)
     for (const bool asked : {true, false})
       for (const Process& process : (asked ? told_[s].asked : told_[s].seen).processes)
         if (const auto index = index_of(process.gpu)) spread(gpus_[*index], process, s, asked);
+  // kubelet's checkpoint knows of a pod for some time after its end, by uid: it is the one that was
+  // named last, unless the device was given away since.
+  each([&](std::uint32_t, const DeviceKey&, Device& device) {
+    if (named.contains(&device)) return;
+    if (!device.is_held() || device.grant > kPerhaps || device.held_by(Source::PodResources))
+      device.pod.clear();
+  });
 }
 
 /// A process on a GPU that is not cut is of those who are known to be there; where nobody is, it
