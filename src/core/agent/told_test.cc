@@ -223,5 +223,20 @@ TEST_F(Doubts, OfTheHostAreClearedBeforeAnythingIsDone) {
   EXPECT_EQ(changes(world, first), 1U) << "after the Look";
 }
 
+TEST(AHolder, KeepsItsNameWhileOnlyTheCheckpointKnowsOfIt) {
+  World world({"A100-40"});
+  at_rest(world, "2g.10gb@0");
+  run_pod(world, "a", "nvidia.com/mig-2g.10gb");
+  world.run_for(1'000);
+  const std::string name = world.status.gpus[0].slices[0].pod;
+  ASSERT_FALSE(name.empty());
+  const Holder by_uid{"gpu0/2g.10gb@0", "nvidia.com/mig-2g.10gb", ""};
+  world.tell(Holders{0, Source::Checkpoint, true, {by_uid}, {}});
+  world.tell(Holders{0, Source::PodResources, true, {}, {}});  // it has ended
+  world.run_for(500);
+  EXPECT_EQ(world.status.gpus[0].slices[0].state, cluster::SliceState::Used);
+  EXPECT_EQ(world.status.gpus[0].slices[0].pod, name);
+}
+
 }  // namespace
 }  // namespace kerf::agent
