@@ -76,7 +76,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     KERF_ASSERT(group->at_once >= 0 && group->at_once <= 1'000'000, "groups are bounded");
     KERF_ASSERT(group->at_once == 0 || !group->shape.gpu.empty(), "groups are of pods with a GPU");
   }
-  const auto lease = codec::read_lease_record(object);
-  if (lease) (void)codec::write_json(codec::lease_object("ns", "name", "1", *lease));
   return 0;
 }

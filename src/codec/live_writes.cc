@@ -168,37 +168,6 @@ Node node_patch(const control::Labels& labels, const std::vector<std::string>& r
   return patch;
 }
 
-Node lease_object(const std::string& ns, const std::string& name, const std::string& version,
-                  const LeaseRecord& record) {
-  Node metadata = Node::mapping().set("name", Node::of(name)).set("namespace", Node::of(ns));
-  if (!version.empty()) metadata.set("resourceVersion", Node::of(version));
-  Node spec = Node::mapping();
-  if (!record.holder.empty()) spec.set("holderIdentity", Node::of(record.holder));
-  spec.set("leaseDurationSeconds", Node::of(std::max<std::int64_t>(record.duration_s, 1)));
-  if (record.acquired_ms != 0)
-    spec.set("acquireTime", Node::of(timestamp_text_us(record.acquired_ms)));
-  if (record.renewed_ms != 0) spec.set("renewTime", Node::of(timestamp_text_us(record.renewed_ms)));
-  spec.set("leaseTransitions", Node::of(record.transitions));
-  return std::move(object("coordination.k8s.io/v1", "Lease")
-                       .set("metadata", std::move(metadata))
-                       .set("spec", std::move(spec)));
-}
-
-Result<LeaseRecord> read_lease_record(const Node& object) {
-  LeaseRecord record;
-  const Field whole("Lease", object);
-  KERF_TRY(const LeaseView view, read_lease_view(whole));
-  record.holder = view.holder;
-  record.renewed_ms = view.renewed_ms;
-  KERF_TRY(const std::optional<Field> spec, given_mapping(whole, "spec"));
-  KERF_TRY(const auto duration, given_integer(spec, "leaseDurationSeconds", 0, INT32_MAX));
-  record.duration_s = duration.value_or(0);
-  KERF_TRY(record.acquired_ms, given_time(spec, "acquireTime"));
-  KERF_TRY(const auto transitions, given_integer(spec, "leaseTransitions", 0, INT32_MAX));
-  record.transitions = transitions.value_or(0);
-  return record;
-}
-
 Node event_object(const EventRecord& event) {
   Node metadata =
       Node::mapping().set("name", Node::of(event.name)).set("namespace", Node::of(event.ns));

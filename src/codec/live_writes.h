@@ -41,19 +41,6 @@ Node withdraw_patch(const control::Amounts& lowered);
 Node node_patch(const control::Labels& labels, const std::vector<std::string>& remove_labels,
                 bool remove_uncut, const Node& taints);
 
-/// A Lease of coordination.k8s.io/v1 for leader election. Times with microseconds, as MicroTime.
-struct LeaseRecord {
-  std::string holder;
-  std::int64_t duration_s = 0;
-  std::int64_t acquired_ms = 0;
-  std::int64_t renewed_ms = 0;
-  std::int64_t transitions = 0;
-};
-/// `version` "" = to create.
-Node lease_object(const std::string& ns, const std::string& name, const std::string& version,
-                  const LeaseRecord& record);
-Result<LeaseRecord> read_lease_record(const Node& object);
-
 /// An Event of events.k8s.io/v1.
 struct EventRecord {
   std::string ns;    ///< of the event: that of the object, "default" for cluster-scoped ones

@@ -1,4 +1,4 @@
-// Tests of what the controller writes: claims, layouts, patches, leases, events.
+// Tests of what the controller writes: claims, layouts, patches, events.
 #include "codec/live_writes.h"
 
 #include <gmock/gmock.h>
@@ -156,45 +156,6 @@ TEST(Writes, ANodeLosesTheStartupTaintAndNoOther) {
   EXPECT_EQ(json(node_patch({{"a", "b"}}, {"a"}, false, taints)),
             json("{metadata: {labels: {a: b}}}"))
       << "a key stands once";
-}
-
-TEST(Lease, IsReadBackAsItWasWritten) {
-  const std::int64_t at = parse_timestamp("2026-11-29T16:00:00.123Z").value();
-  const LeaseRecord record{"pod-a_1f", 10, at, at + 2'004, 3};
-  const Node object = lease_object("kerf-system", "kerf-controller", "17", record);
-  EXPECT_EQ(json(object), json(R"(
-apiVersion: coordination.k8s.io/v1
-kind: Lease
-metadata: {name: kerf-controller, namespace: kerf-system, resourceVersion: "17"}
-spec:
-  holderIdentity: pod-a_1f
-  leaseDurationSeconds: 10
-  acquireTime: "2026-11-29T16:00:00.123000Z"
-  renewTime: "2026-11-29T16:00:02.127000Z"
-  leaseTransitions: 3
-)"));
-  const auto read = read_lease_record(object);
-  ASSERT_TRUE(read) << read.error().message();
-  EXPECT_EQ(read->holder, record.holder);
-  EXPECT_EQ(read->duration_s, 10);
-  EXPECT_EQ(read->acquired_ms, at);
-  EXPECT_EQ(read->renewed_ms, at + 2'004);
-  EXPECT_EQ(read->transitions, 3);
-}
-
-TEST(Lease, ThatNobodyHoldsNamesNobody) {
-  EXPECT_EQ(json(lease_object("ns", "l", "", {})), json(R"(
-apiVersion: coordination.k8s.io/v1
-kind: Lease
-metadata: {name: l, namespace: ns}
-spec: {leaseDurationSeconds: 1, leaseTransitions: 0}
-)"));
-  const auto read = read_lease_record(object_of("{spec: {holderIdentity: null}}"));
-  ASSERT_TRUE(read);
-  EXPECT_EQ(read->holder, "");
-  EXPECT_EQ(read->renewed_ms, 0);
-  EXPECT_THAT(read_lease_record(object_of("{spec: {acquireTime: noon}}")).error().message(),
-              HasSubstr("Lease: spec.acquireTime: \"noon\"; expected a time"));
 }
 
 TEST(EventObject, SaysWhatWasDoneToWhatAndByWhichDecision) {

@@ -5,6 +5,7 @@
 #include "codec/extended_resource.h"
 #include "codec/lenient_fields.h"
 #include "codec/timestamp.h"
+#include "core/control/names.h"
 
 namespace kerf::codec {
 namespace {
@@ -39,7 +40,7 @@ Result<NodeView> read_node_view(const Field& node) {
   KERF_TRY(view.uid, given_text(metadata, "uid"));
   KERF_TRY(view.labels, given_labels(metadata, "labels", kEntriesMax, kValueBytesMax));
   KERF_TRY(auto annotations, given_labels(metadata, "annotations", kEntriesMax, kValueBytesMax));
-  const auto layout = annotations.find(std::string(kLayoutAnnotation));
+  const auto layout = annotations.find(control::kLayoutAnnotation);
   if (layout != annotations.end()) view.layout = std::move(layout->second);
   KERF_TRY(const std::optional<Field> spec, given_mapping(node, "spec"));
   KERF_TRY(view.unschedulable, given_flag(spec, "unschedulable"));

@@ -16,8 +16,6 @@ namespace kerf::codec {
 // All leniently: other fields are passed over, what is absent has its default, and a value of
 // another type is an error that says where.
 
-inline constexpr std::string_view kLayoutAnnotation = "kerf.dev/layout";
-
 /// A Node.
 struct NodeView {
   std::string name;

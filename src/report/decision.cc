@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 
@@ -72,13 +71,6 @@ std::string place(const Record& record) {
 std::string offering(const Record& record) {
   return fmt::format("{} ({}, {})", arg(record.args, 0), arg(record.args, 1),
                      zones_text(arg(record.args, 2)));
-}
-
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 std::string buy(const Record& record) {

@@ -81,12 +81,16 @@ std::string rate_text(MicroUsdPerHour rate) {
   return format_usd(rate, tiny ? 4 : 2) + "/h";
 }
 
+std::optional<std::int64_t> number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 std::string pods_text(std::string_view count) {
-  std::int64_t n = 0;
-  const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), n);
-  if (error != std::errc() || end != count.data() + count.size())
-    return count.empty() ? "pods" : quoted_words(count) + " pods";
-  return counted(n, "pod", "pods");
+  if (const auto n = number(count)) return counted(*n, "pod", "pods");
+  return count.empty() ? "pods" : quoted_words(count) + " pods";
 }
 
 std::string zones_text(std::string_view zones) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +25,8 @@ std::string joined(Args args);
 
 /// "$0.85/h"; below a cent with four decimals.
 std::string rate_text(MicroUsdPerHour rate);
+/// A text that is a whole number; nullopt: it is none.
+std::optional<std::int64_t> number(std::string_view text);
 /// "3 pods" of "3"; a text that is no number as it is.
 std::string pods_text(std::string_view count);
 /// "us-east-1a, us-east-1b or us-east-1c" of "us-east-1a,us-east-1b,us-east-1c"; "any zone" of "".

@@ -153,8 +153,7 @@ TEST(ControllerNodes, WhatWasLentWhileItWasAwayIsWrittenDownBeforeItIsTakenBack)
   told.gpus.spec = puts[0].second.spec;
   told.gpus.meta.generation = told.gpus.status.observed_generation = 2;
   slice().lent = false;
-  told.gpus = bench.tell(told.gpus);
-  bench.tell_event(Done{puts[0].first, {Result::Applied, told.gpus.meta.version, ""}});
+  told.gpus = bench.applied(puts[0].first, told.gpus);
   bench.pass(kMinute);
   EXPECT_TRUE(bench.take<PutLayout>().empty()) << "the API still offers it";
   ASSERT_EQ(bench.take<Withdraw>().size(), 1U);
@@ -172,8 +171,7 @@ TEST(ControllerNodes, ANodeThatIsNeverInServiceIsGivenUpAndWhoWaitsForItIsServed
   claim.provider_id = "i-1";
   claim.zone = "us-east-1a";
   claim.node = "ip-1";
-  claim = bench.tell(claim);
-  bench.tell_event(Done{bought[0].first, {Result::Applied, claim.meta.version, ""}});
+  claim = bench.applied(bought[0].first, claim);
   control::Node node;  // and no agent ever
   node.meta.name = "ip-1";
   node.meta.labels = claim.meta.labels;
@@ -189,8 +187,7 @@ TEST(ControllerNodes, ANodeThatIsNeverInServiceIsGivenUpAndWhoWaitsForItIsServed
     gpus.meta.name = put.node;
     gpus.meta.generation = 1;
     gpus.spec = put.spec;
-    gpus = bench.tell(gpus);
-    bench.tell_event(Done{id, {Result::Applied, gpus.meta.version, ""}});
+    gpus = bench.applied(id, gpus);
   }
   bench.pass(2 * kMinute);
   // Its layout is taken back first, as on any node.
@@ -203,15 +200,13 @@ TEST(ControllerNodes, ANodeThatIsNeverInServiceIsGivenUpAndWhoWaitsForItIsServed
   gpus.meta.uid = "uid-/ip-1";
   gpus.meta.generation = 2;
   gpus.spec = puts[0].second.spec;
-  gpus = bench.tell(gpus);
-  bench.tell_event(Done{puts[0].first, {Result::Applied, gpus.meta.version, ""}});
+  gpus = bench.applied(puts[0].first, gpus);
   bench.pass(kMinute);
   EXPECT_TRUE(bench.take<CreateClaim>().empty()) << "one claim for one need";
   const auto gone = bench.take<DeleteClaim>();
   ASSERT_EQ(gone.size(), 1U);
   claim.meta.deleted = bench.now;
-  claim = bench.tell(claim);
-  bench.tell_event(Done{gone[0].first, {Result::Applied, claim.meta.version, ""}});
+  claim = bench.applied(gone[0].first, claim);
   bench.pass(kMinute);
   EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
 }

@@ -131,8 +131,7 @@ TEST(Controller, HasFiveClaimsWithoutAnInstanceAtMost) {
   std::set<std::string> names;
   for (auto& [id, create] : claims) {
     names.insert(create.claim.meta.name);
-    create.claim = bench.tell(create.claim);
-    bench.tell_event(Done{id, {Result::Applied, create.claim.meta.version, ""}});
+    create.claim = bench.applied(id, create.claim);
   }
   bench.pass(kMinute);
   EXPECT_TRUE(bench.take<CreateClaim>().empty());
@@ -159,8 +158,7 @@ TEST(Controller, AnOfferingThatWasRefusedIsOutForATimeAndCountsAgainstNobody) {
     ASSERT_EQ(claims.size(), 1U) << round;
     control::NodeClaim claim = claims[0].second.claim;
     claim.meta.uid = "claim-" + std::to_string(round);
-    claim = bench.tell(claim);
-    bench.tell_event(Done{claims[0].first, {Result::Applied, claim.meta.version, ""}});
+    claim = bench.applied(claims[0].first, claim);
     bench.pass(kSecond);
     bench.tell_event(Gone{Kind::NodeClaim, control::key_of(claim.meta), claim.meta.uid});
     bench.pass(2 * kMinute);

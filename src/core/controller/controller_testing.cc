@@ -62,8 +62,7 @@ void Bench::settle() {
         for (control::SlicePolicy& policy : policies)
           if (policy.meta.name == put->policy) {
             policy.status = put->status;
-            policy = tell(policy);
-            tell_event(Done{effect.id, {Result::Applied, policy.meta.version, ""}});
+            policy = applied(effect.id, policy);
           }
       } else {
         left.push_back(std::move(effect));

@@ -68,6 +68,13 @@ struct Bench {
     tell_event(Seen{object});
     return object;
   }
+  /// The write was done: the object is seen as it is now.
+  template <class T>
+  T applied(EffectId effect, T object) {
+    object = tell(std::move(object));
+    tell_event(Done{effect, {Result::Applied, object.meta.version, ""}});
+    return object;
+  }
   /// Not inlined: g++ 12 then sees members of other events that are never read.
   [[gnu::noinline]] void tell_event(Event event);
   void synced();

@@ -47,8 +47,7 @@ TEST(ControllerTold, AnAgentThatLeavesLeavesNothingOnOfferButWhatIsHeld) {
   ASSERT_EQ(lowered.size(), 1U);
   EXPECT_EQ(lowered[0].second.amounts, (control::Amounts{{resource, 1}}));
   told.node.allocatable_of[resource] = 1;
-  told.node = bench.tell(told.node);
-  bench.tell_event(Done{lowered[0].first, {Result::Applied, told.node.meta.version, ""}});
+  told.node = bench.applied(lowered[0].first, told.node);
   // kubelet's own status raises it once more, before it knows.
   bench.pass(kSecond);
   told.node.allocatable_of[resource] = 2;
@@ -72,32 +71,23 @@ TEST(ControllerTold, AnAgentThatLeavesLeavesNothingOnOfferButWhatIsHeld) {
 }
 
 TEST(ControllerTold, AnInstanceThatSomebodyElseMadeDoesNotKeepANodeClosedForEver) {
-  Bench bench;
-  bench.add(act());
-  bench.start();
-  Told told = standing(bench, "a", {{"1g.10gb", 0, "x"}});
-  told.node.taints = {{control::kUncutTaint, "", "NoSchedule"}};
-  told.node = bench.tell(told.node);
-  told.gpus.status.cut = false;
-  told.gpus.status.degraded = control::Degraded::ForeignInstances;
-  told.gpus = bench.tell(told.gpus);
-  bench.pass(kSecond);
-  const auto patches = bench.take<PatchNode>();
-  ASSERT_EQ(patches.size(), 1U);
-  EXPECT_TRUE(patches[0].second.remove_uncut);
   // What is wanted and does not stand is another matter.
-  Bench other;
-  other.add(act());
-  other.start();
-  Told missing = standing(other, "a", {{"1g.10gb", 0, "x"}});
-  missing.node.taints = {{control::kUncutTaint, "", "NoSchedule"}};
-  missing.node = other.tell(missing.node);
-  missing.gpus.status.cut = false;
-  missing.gpus.status.degraded = control::Degraded::ForeignInstances;
-  missing.gpus.status.gpus[0].slices[0].state = State::Creating;
-  missing.gpus = other.tell(missing.gpus);
-  other.pass(kSecond);
-  EXPECT_TRUE(other.take<PatchNode>().empty());
+  for (const State state : {State::Free, State::Creating}) {
+    Bench bench;
+    bench.add(act());
+    bench.start();
+    Told told = standing(bench, "a", {{"1g.10gb", 0, "x"}});
+    told.node.taints = {{control::kUncutTaint, "", "NoSchedule"}};
+    told.node = bench.tell(told.node);
+    told.gpus.status.cut = false;
+    told.gpus.status.degraded = control::Degraded::ForeignInstances;
+    if (state == State::Creating) told.gpus.status.gpus[0].slices[0].state = state;
+    told.gpus = bench.tell(told.gpus);
+    bench.pass(kSecond);
+    const auto patches = bench.take<PatchNode>();
+    ASSERT_EQ(patches.size(), state == State::Creating ? 0U : 1U);
+    for (const auto& [id, patch] : patches) EXPECT_TRUE(patch.remove_uncut);
+  }
 }
 
 TEST(ControllerTold, LabelsOfANodeFollowItsGpus) {
@@ -121,8 +111,7 @@ TEST(ControllerTold, LabelsOfANodeFollowItsGpus) {
             (std::vector<std::string>{"nvidia.com/mig-3g.40gb.count"}));
   told.node.meta.labels.erase("nvidia.com/mig-3g.40gb.count");
   told.node.meta.labels.insert(told.gpus.status.labels.begin(), told.gpus.status.labels.end());
-  told.node = bench.tell(told.node);
-  bench.tell_event(Done{patches[0].first, {Result::Applied, told.node.meta.version, ""}});
+  told.node = bench.applied(patches[0].first, told.node);
   bench.pass(kMinute);
   EXPECT_TRUE(bench.take<PatchNode>().empty()) << "once";
 }
@@ -183,8 +172,7 @@ TEST(ControllerTold, ANodeThatKarpenterHasNotRegisteredYetIsTheOneThatWasBought)
       << "whose it is, and so what is wanted, is not known";
   claim.provider_id = "i-1";
   claim.zone = "us-east-1a";
-  claim = bench.tell(claim);
-  bench.tell_event(Done{bought[0].first, {Result::Applied, claim.meta.version, ""}});
+  claim = bench.applied(bought[0].first, claim);
   bench.pass(kMinute);
   EXPECT_TRUE(bench.take<CreateClaim>().empty()) << "its pod waits for this one";
   const auto puts = bench.take<PutLayout>();
@@ -200,8 +188,7 @@ TEST(ControllerTold, ANodeThatKarpenterHasNotRegisteredYetIsTheOneThatWasBought)
   for (const control::WantedSlice& slice : gpus.spec.gpus[0].slices)
     gpus.status.gpus[0].slices.push_back(
         {slice.form, slice.start, slice.resource, State::Free, true, false, "MIG-1", ""});
-  gpus = bench.tell(gpus);
-  bench.tell_event(Done{puts[0].first, {Result::Applied, gpus.meta.version, ""}});
+  gpus = bench.applied(puts[0].first, gpus);
   node.ready = true;
   node.allocatable = {15000, 200000, 100000, 100};
   node.allocatable_of["nvidia.com/mig-1g.10gb"] = 1;
@@ -215,8 +202,7 @@ TEST(ControllerTold, ANodeThatKarpenterHasNotRegisteredYetIsTheOneThatWasBought)
   for (const auto& [id, nominate] : bench.take<Nominate>()) {
     control::Pod pod = pending_pod("a");
     pod.nominated = nominate.node;
-    pod = bench.tell(pod);
-    bench.tell_event(Done{id, {Result::Applied, pod.meta.version, ""}});
+    pod = bench.applied(id, pod);
   }
   bench.pass(kSecond);
   const auto opened = bench.take<PatchNode>();
@@ -278,8 +264,7 @@ TEST(ControllerTold, APlaceThatIsGivenUpIsNotLeftNominated) {
   const auto named = bench.take<Nominate>();
   ASSERT_EQ(named.size(), 1U);
   pod.nominated = "a";
-  pod = bench.tell(pod);
-  bench.tell_event(Done{named[0].first, {Result::Applied, pod.meta.version, ""}});
+  pod = bench.applied(named[0].first, pod);
   bench.pass(kSecond);
   pod.judged = bench.now + 1;
   pod.message = "node(s) didn't have free ports";
@@ -329,8 +314,7 @@ TEST(ControllerTold, AClaimThatIsToldToEndBeforeItsLaunchIsRefusedAtOnceAndOnce)
   bench.pass(5 * kSecond);
   const auto first = bench.take<CreateClaim>();
   ASSERT_EQ(first.size(), 1U);
-  control::NodeClaim claim = bench.tell(first[0].second.claim);
-  bench.tell_event(Done{first[0].first, {Result::Applied, claim.meta.version, ""}});
+  control::NodeClaim claim = bench.applied(first[0].first, first[0].second.claim);
   bench.step();
   bench.records();
   claim.meta.deleted = bench.now;

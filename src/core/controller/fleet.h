@@ -96,6 +96,9 @@ Fleet build_fleet(const Store& store, const market::Market& market,
 /// Of a node that Kerf did not buy, by its labels; 0 = it is not known.
 MicroUsdPerHour price_of(const market::Market& market, const control::Node& node);
 
+/// Thousandths of a GPU that a device of that form is.
+std::int64_t milli_of(const gpu::Model& model, const gpu::Form& form);
+
 /// The slice that stands there; nullptr: none does.
 const Standing* standing_at(const Machine& machine, const online::DeviceAt& at);
 

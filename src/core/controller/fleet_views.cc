@@ -8,6 +8,12 @@
 
 namespace kerf::controller {
 
+std::int64_t milli_of(const gpu::Model& model, const gpu::Form& form) {
+  if (form.kind == gpu::FormKind::Slice && model.slots > 0)
+    return 1000 * model.profiles[form.profile].slots / model.slots;
+  return form.replicas > 1 ? 1000 / form.replicas : 1000;
+}
+
 const Standing* standing_at(const Machine& machine, const online::DeviceAt& at) {
   for (const Standing& slice : machine.slices)
     if (slice.at == at) return &slice;

@@ -56,18 +56,14 @@ std::string told_key(Kind kind, const Key& key) {
 void Controller::Mind::absorb(const Event& event) {
   if (const auto* seen = std::get_if<Seen>(&event)) {
     const control::Meta& meta = control::meta_of(seen->object);
+    const bool news = store_.see(seen->object);
     const auto* claim = std::get_if<control::NodeClaim>(&seen->object);
-    if (claim != nullptr && store_.see(seen->object)) ending(*claim);
-    else store_.see(seen->object);
+    if (news && claim != nullptr && claim->meta.deleted != 0) ending(*claim);
     flight_.seen(control::kind_of(seen->object), control::key_of(meta), meta.version);
   } else if (const auto* gone = std::get_if<Gone>(&event)) {
     if (gone->kind == Kind::NodeClaim && !gone->stays) {
       const auto* claim = store_.find<control::NodeClaim>(gone->key);
-      if (claim != nullptr && claim->meta.uid == gone->uid) {
-        control::NodeClaim last = *claim;
-        last.meta.deleted = std::max<Instant>(last.meta.deleted, 1);
-        ending(last);
-      }
+      if (claim != nullptr && claim->meta.uid == gone->uid) ending(*claim);
     }
     if (store_.lose(gone->kind, gone->key, gone->uid, gone->stays)) {
       flight_.gone(gone->kind, gone->key);
@@ -122,7 +118,7 @@ void Controller::Mind::absorb(const Event& event) {
 
 /// Karpenter deletes a claim that it cannot launch: first it is told to end, then it is gone. Once.
 void Controller::Mind::ending(const control::NodeClaim& claim) {
-  if (claim.meta.deleted == 0 || claim.launched() || !leading_) return;
+  if (claim.launched() || !leading_) return;
   std::string& closing = machines_[claim.meta.name].closing;
   if (!closing.empty()) return;  // known, or by Kerf itself
   closing = "refused";
@@ -151,12 +147,11 @@ void Controller::Mind::absorb(const Done& done) {
       const auto to_buy = mind.to_buy.find(landed->key.name);
       if (to_buy != mind.to_buy.end()) to_buy->second.asked = false;
     }
-  if (landed->kind == Kind::Pod && landed->result == Result::Refused)
-    refused_effects_.insert(done.effect);
-  if (landed->kind == Kind::Pod && landed->result == Result::Applied)
-    for (auto& [name, mind] : policies_)
-      for (Transaction& transaction : mind.transactions)
-        for (MoveState& move : transaction.moves) move.evicted |= move.asked == done.effect;
+  if (landed->kind != Kind::Pod) return;
+  for (auto& [name, mind] : policies_)
+    for (Transaction& transaction : mind.transactions)
+      for (MoveState& move : transaction.moves)
+        if (move.asked == done.effect) move.eviction = landed->result;
 }
 
 void Controller::Mind::start_term() {
@@ -174,7 +169,6 @@ void Controller::Mind::start_term() {
   opened_.clear();
   did_not_leave_.clear();
   told_.clear();
-  refused_effects_.clear();
   full_.clear();
   recovered_.clear();
 }
@@ -270,7 +264,6 @@ void Controller::Mind::think() {
     compare(policy);
     write_status(policy);
   }
-  refused_effects_.clear();
   if (create_claims()) rebuild();
   give_back();
 }

@@ -65,7 +65,8 @@ struct MoveState {
   std::string successor;    ///< Await: the reservation of the pod that came
   std::uint64_t noted = 0;  ///< Evict: the status has to be written up to here first
   EffectId asked = 0;       ///< Evict: the eviction that was asked for last
-  bool evicted = false;     ///< Evict: it was granted; the pod is told to end any moment
+  /// Evict: what became of it. Applied: the pod is told to end any moment.
+  std::optional<Result> eviction;
 };
 
 /// A proposal that is being carried out.
@@ -217,6 +218,8 @@ class Controller::Mind {
   void placed(const control::SlicePolicy& policy, const Problem& problem, const Solution& solution);
   void reserve(const control::SlicePolicy& policy, const Problem& problem, std::uint32_t pod,
                const std::string& machine, std::vector<online::DeviceAt> devices);
+  void has_to_wait(const std::string& policy, const control::Pod& pod,
+                   std::vector<std::string> why);
   void disagree();
   void count_arrivals(PolicyMind& mind, const std::vector<Want>& wanted);
   static void forget_shapes(PolicyMind& mind);
@@ -260,8 +263,6 @@ class Controller::Mind {
                         std::vector<Alternative> others);
   control::NodeClaim claim_for(const control::SlicePolicy& policy, const Problem& problem,
                                const plan::NodePlan& node, const std::string& name) const;
-  void wait_for_class(const std::string& policy, const std::string& node_class,
-                      const std::vector<std::string>& uids);
   bool create_claims();
   void uncount(PolicyMind& mind, const control::NodeClaim& claim);
   bool is_awaited(const PolicyMind& mind, const std::string& claim) const;
@@ -371,7 +372,6 @@ class Controller::Mind {
   std::set<std::string> opened_;                        ///< pod uids that others were moved for
   std::set<std::string> did_not_leave_;                 ///< "heir/" + uid: a place was kept in vain
   std::map<std::string, std::string> told_;             ///< object -> last thing noted about it
-  std::set<EffectId> refused_effects_;                  ///< on pods, since the last step
   std::set<std::string> recovered_;  ///< policies that act, and whose promises were looked for
   std::uint64_t market_number_ = 0;  ///< counts changes of what is on sale
 

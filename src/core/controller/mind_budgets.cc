@@ -14,13 +14,7 @@ Controller::Mind::Part Controller::Mind::part_of(const gpu::Model& model, MicroU
                                                  std::int64_t gpus,
                                                  const std::vector<DeviceAt>& devices) {
   Part part;
-  for (const DeviceAt& at : devices) {
-    std::int64_t milli = 1000;
-    if (at.form.kind == gpu::FormKind::Slice && model.slots > 0)
-      milli = 1000 * model.profiles[at.form.profile].slots / model.slots;
-    else if (at.form.replicas > 1) milli = 1000 / at.form.replicas;
-    part.gpu_milli += milli;
-  }
+  for (const DeviceAt& at : devices) part.gpu_milli += milli_of(model, at.form);
   part.rate = {price.micro * part.gpu_milli / (1000 * std::max<std::int64_t>(gpus, 1))};
   return part;
 }

@@ -220,25 +220,6 @@ NodeClaim Controller::Mind::claim_for(const SlicePolicy& policy, const Problem& 
   return claim;
 }
 
-/// Nothing can be bought for them now: what nodes are made from is not there.
-void Controller::Mind::wait_for_class(const std::string& policy, const std::string& node_class,
-                                      const std::vector<std::string>& uids) {
-  PolicyMind& mind = policies_[policy];
-  for (const std::string& uid : uids) {
-    const control::Pod* pod = store_.pod(uid);
-    if (pod == nullptr) continue;
-    Record record;
-    record.what = What::Wait;
-    record.policy = policy;
-    record.about = control::key_of(pod->meta);
-    record.args = {"NodeClassNotReady", node_class};
-    ++mind.waiting_count;
-    if (mind.waiting.size() < kWaitingMax)
-      mind.waiting.push_back({"Wait", {record.about.text(), record.args[0], node_class}, {}});
-    note(std::move(record));
-  }
-}
-
 /// Writes down a purchase that will be made; "" if the same need has been bought for already.
 std::string Controller::Mind::add_claim(const SlicePolicy& policy, const Problem& problem,
                                         const plan::NodePlan& node,
@@ -262,7 +243,9 @@ std::string Controller::Mind::add_claim(const SlicePolicy& policy, const Problem
   // Karpenter deletes a claim whose NodeClass is not ready, as if it could not be had.
   const auto* made_from = store_.find<control::NodeClass>(to_buy.claim.node_class);
   if (made_from == nullptr || !made_from->ready) {
-    wait_for_class(policy.meta.name, to_buy.claim.node_class, uids);
+    for (const std::string& uid : uids)
+      if (const control::Pod* pod = store_.pod(uid))
+        has_to_wait(policy.meta.name, *pod, {"NodeClassNotReady", to_buy.claim.node_class});
     return "";
   }
   to_buy.claim.meta.annotations[control::kBoughtFor] = joined(uids);

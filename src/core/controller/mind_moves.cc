@@ -99,12 +99,12 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
       enter(Phase::Evict);
       [[fallthrough]];
     case Phase::Evict:
-      if (refused_effects_.contains(move.asked)) {
+      if (move.eviction == Result::Refused) {
         heir->second.may_come = false;  // it stays where it is
         give_up(policy, transaction, "its PodDisruptionBudget does not allow it");
         return false;
       }
-      if (move.evicted) return true;
+      if (move.eviction == Result::Applied) return true;
       if (mind.written < move.noted || !is_free(Kind::Pod, move.pod) || !stands(heir->second))
         return true;
       if (!prices_fresh() && transaction.why != "expires" && transaction.why != "drifted") {

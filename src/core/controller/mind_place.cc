@@ -320,21 +320,9 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
   for (const plan::Unplaced& unplaced : solution.decision.purchase.unplaced) {
     const Pod* pod = pod_of(problem.ids[unplaced.pod]);
     if (pod == nullptr || !problem.may_buy[unplaced.pod]) continue;
-    ++mind.waiting_count;
-    Record record{now_,
-                  What::Wait,
-                  Kind::Pod,
-                  control::key_of(pod->meta),
-                  policy.meta.name,
-                  {std::string(plan::to_string(unplaced.reason.code))},
-                  {},
-                  {}};
-    record.args.insert(record.args.end(), unplaced.reason.args.begin(), unplaced.reason.args.end());
-    if (mind.waiting.size() < kWaitingMax) {
-      mind.waiting.push_back({"Wait", record.args, {}});
-      mind.waiting.back().args.insert(mind.waiting.back().args.begin(), record.about.text());
-    }
-    note(std::move(record));
+    std::vector<std::string> why = {std::string(plan::to_string(unplaced.reason.code))};
+    why.insert(why.end(), unplaced.reason.args.begin(), unplaced.reason.args.end());
+    has_to_wait(policy.meta.name, *pod, std::move(why));
   }
   for (const online::Proposal& proposal : solution.proposals) open_slot(policy, problem, proposal);
   const bool opening = !solution.proposals.empty();
@@ -345,6 +333,19 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
   mind.vain_for = vain ? mind.asked_for : 0;
   mind.vain_at = now_;
   if (!vain || opening) mind.solved_for = 0;
+}
+
+/// Nothing that stands has room for it, and nothing can be bought. `why`: a code, its arguments.
+void Controller::Mind::has_to_wait(const std::string& policy, const Pod& pod,
+                                   std::vector<std::string> why) {
+  PolicyMind& mind = policies_[policy];
+  const Key key = control::key_of(pod.meta);
+  ++mind.waiting_count;
+  if (mind.waiting.size() < kWaitingMax) {
+    mind.waiting.push_back({"Wait", {key.text()}, {}});
+    mind.waiting.back().args.insert(mind.waiting.back().args.end(), why.begin(), why.end());
+  }
+  note({now_, What::Wait, Kind::Pod, key, policy, std::move(why), {}, {}});
 }
 
 /// The circuit breaker: a pod that could be bound and is not.

@@ -25,13 +25,6 @@ const char* state_of(const Standing& slice) {
   return slice.published ? "free" : "parked";
 }
 
-/// Thousandths of a GPU that a device is.
-std::int64_t milli_of(const gpu::Model& model, const gpu::Form& form) {
-  if (form.kind == gpu::FormKind::Slice && model.slots > 0)
-    return 1000 * model.profiles[form.profile].slots / model.slots;
-  return form.replicas > 1 ? 1000 / form.replicas : 1000;
-}
-
 /// Where the dollars of one machine go: used, then by cause.
 std::vector<MicroUsdPerHour> parts_of(const Machine& machine) {
   std::vector<std::int64_t> weights(1 + kStranded, 0);

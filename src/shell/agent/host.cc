@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "shell/agent/host_parts.h"
 #include "shell/agent/node_read.h"
-#include "shell/runtime/liveness.h"
+#include "shell/runtime/run_name.h"
 
 namespace kerf::shell {
 namespace {
@@ -21,16 +21,6 @@ constexpr std::int64_t kAdmissionMs = 500;
 constexpr std::chrono::seconds kStop{5};
 constexpr std::size_t kQueueMax = 1u << 20;
 constexpr int kUnaskedMax = 4096;
-constexpr std::int64_t kWebRetryMs = 10'000;
-
-/// Differs between runs, and reads well in a log: process and start.
-std::string run_name() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  Hasher hasher;
-  hasher.add(std::int64_t{std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()});
-  hasher.add(std::int64_t{::getpid()});
-  return fmt::format("{:08x}", hasher.value() & 0xffffffff);
-}
 
 }  // namespace
 
@@ -54,37 +44,17 @@ bool Host::Impl::post(agent::Event event) {
   });
 }
 
+/// A driver that hangs is no reason to be started again, as the next run would hang in it, too:
+/// what counts is that the loop turns.
 Result<void> Host::Impl::begin_web() {
-  if (!options_.metrics) return {};
-  web::Server::Handlers handlers;
-  handlers["/metrics"] = [this](const web::Request&) {
-    return web::Response{200, metrics_.text(), std::string(telemetry::Metrics::kContentType)};
-  };
-  handlers["/healthz"] = [this](const web::Request&) { return healthy(); };
-  handlers["/readyz"] = [this](const web::Request&) {
-    return ready_ ? web::Response{200, "ready\n"}
-                  : web::Response{503, "not registered with kubelet\n"};
-  };
-  web::Server::Options server;
-  server.address = options_.metrics_address;
-  server.port = options_.metrics_port;
-  auto started = web::Server::start(server, std::move(handlers));
-  if (started) {
-    web_ = *std::move(started);
-  } else if (started.error().code() == ErrorCode::InvalidArgument) {
-    return tl::unexpected(std::move(started).error().within("--metrics"));
-  } else {  // the node's GPUs are worth more than a port
-    log_.error("no metrics and no health", {{"why", started.error().message()}});
-    loop_.after(kWebRetryMs, [this] { static_cast<void>(begin_web()); });
-  }
-  return {};
-}
-
-/// Well as long as the loop turns: a driver that hangs is no reason to be started again, as the
-/// next run would hang in it, too.
-web::Response Host::Impl::healthy() {
-  if (runtime::turns(loop_)) return {200, "ok\n"};
-  return {503, "the agent does not get to its work\n"};
+  web_ = std::make_unique<web::StatusPages>(
+      web::StatusPages::Options{options_.metrics_address, options_.metrics_port,
+                                "the agent does not get to its work\n"},
+      metrics_, loop_, log_, [this] {
+        return ready_ ? web::Response{200, "ready\n"}
+                      : web::Response{503, "not registered with kubelet\n"};
+      });
+  return web_->start();
 }
 
 Result<void> Host::Impl::begin_client() {
@@ -110,7 +80,7 @@ Result<void> Host::Impl::begin() {
   }
   telemetry::add_process_metrics(metrics_);
   metrics_.gauge("kerf_agent_info", "What this agent is", {{"version", options_.version}}).set(1);
-  KERF_CHECK_OK(begin_web());
+  if (options_.metrics) KERF_CHECK_OK(begin_web());
   runtime::Serial::Options disk_options;
   disk_options.name = "kerf-disk";
   disk_thread_ = std::make_unique<runtime::Serial>(disk_options);
@@ -138,7 +108,7 @@ Result<void> Host::Impl::begin() {
 
 void Host::Impl::start_mind() {
   agent::Started started;
-  started.run = run_name();
+  started.run = runtime::run_name();
   started.boot_id = boot_id();
   Disk::Found found = disk_.read();
   for (const std::string& trouble : found.troubles)

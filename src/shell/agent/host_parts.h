@@ -14,7 +14,7 @@
 #include "shell/apiserver/client.h"
 #include "shell/runtime/loop.h"
 #include "shell/runtime/serial.h"
-#include "shell/web/server.h"
+#include "shell/web/status_pages.h"
 
 namespace kerf::shell {
 
@@ -64,7 +64,6 @@ class Host::Impl {
   void write_entry(agent::EffectId effect, const agent::WriteCdi& action, std::uint32_t minor);
   /// The driver was loaded anew: what was read of it is not to be believed.
   void driver_reloaded();
-  web::Response healthy();
 
   HostOptions options_;
   const gpu::Catalogue& catalogue_;
@@ -105,7 +104,7 @@ class Host::Impl {
   std::unique_ptr<apiserver::Client> client_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<LayoutFile> layout_;
-  std::unique_ptr<web::Server> web_;
+  std::unique_ptr<web::StatusPages> web_;
 };
 
 }  // namespace kerf::shell

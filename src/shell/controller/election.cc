@@ -206,10 +206,7 @@ void Election::Impl::watch() {
 }
 
 void Election::Impl::saw(const Node& lease) {
-  const auto version = [](const Node& of) {
-    return version_number(std::string(apiserver::metadata_text(of, "resourceVersion")));
-  };
-  if (lease_ && version(lease) <= version(*lease_)) return;
+  if (lease_ && version_of(lease) <= version_of(*lease_)) return;
   observe(lease);
   if (!leads_ && observed_.holder.empty()) step_in(0);
   else if (!leads_ && request_ == 0) step_later();

@@ -10,11 +10,15 @@ using control::Key;
 using control::Version;
 using What = FeedMessage::What;
 
-Version version_number(const std::string& text) {
+Version version_number(std::string_view text) {
   Version version = 0;
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), version);
   const bool whole = wrong == std::errc() && end == text.data() + text.size();
   return whole && version > 0 ? version : 0;
+}
+
+Version version_of(const codec::Node& object) {
+  return version_number(apiserver::metadata_text(object, "resourceVersion"));
 }
 
 Feed::Feed(std::size_t number, Options options, apiserver::Client& client, runtime::Loop& loop,

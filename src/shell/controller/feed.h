@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/control/object.h"
@@ -102,6 +103,8 @@ class Feed {
 };
 
 /// metadata.resourceVersion or a list's as a number; 0 if it is none.
-control::Version version_number(const std::string& text);
+control::Version version_number(std::string_view text);
+/// That of an object.
+control::Version version_of(const codec::Node& object);
 
 }  // namespace kerf::shell

@@ -2,7 +2,6 @@
 #include "shell/controller/host.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,10 +19,10 @@
 #include "shell/controller/requests.h"
 #include "shell/controller/solvers.h"
 #include "shell/controller/wall_clock.h"
-#include "shell/runtime/liveness.h"
 #include "shell/runtime/loop.h"
+#include "shell/runtime/run_name.h"
 #include "shell/telemetry/metrics.h"
-#include "shell/web/server.h"
+#include "shell/web/status_pages.h"
 
 namespace kerf::shell {
 
@@ -31,21 +30,11 @@ namespace {
 
 constexpr std::size_t kQueueMax = 1u << 20;
 constexpr std::int64_t kOverviewEveryMs = 5'000;
-constexpr std::int64_t kWebRetryMs = 10'000;
 constexpr std::int64_t kContactMs =
     30'000;                                ///< a replica that has not heard for so long: not ready
 constexpr std::int64_t kPauseMax = 1'000;  ///< between steps
 constexpr std::int64_t kQps = 100;
 constexpr std::int64_t kElectionQps = 10;
-
-/// Differs between runs, and reads well in a log.
-std::string run_name() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  Hasher hasher;
-  hasher.add(std::int64_t{std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()});
-  hasher.add(std::int64_t{::getpid()});
-  return fmt::format("{:08x}", hasher.value() & 0xffffffff);
-}
 
 }  // namespace
 
@@ -58,7 +47,7 @@ class ControllerHost::Impl {
         loop_(runtime::Loop::Options{kQueueMax}),
         recorder_(log_, metrics_),
         mind_(options_.mind),
-        run_(run_name()) {}
+        run_(runtime::run_name()) {}
 
   Result<void> run();
 
@@ -114,7 +103,7 @@ class ControllerHost::Impl {
   std::unique_ptr<Refusals> refusals_;
   std::unique_ptr<Prices> prices_;
   std::unique_ptr<Election> election_;
-  std::unique_ptr<web::Server> web_;
+  std::unique_ptr<web::StatusPages> web_;
 };
 
 // --- The beginning -------------------------------------------------------------------------------
@@ -147,32 +136,14 @@ bool ControllerHost::Impl::in_contact() const {
 }
 
 Result<void> ControllerHost::Impl::begin_web() {
-  if (!options_.metrics) return {};
-  web::Server::Handlers handlers;
-  handlers["/metrics"] = [this](const web::Request&) {
-    return web::Response{200, metrics_.text(), std::string(telemetry::Metrics::kContentType)};
-  };
-  handlers["/healthz"] = [this](const web::Request&) {
-    return runtime::turns(loop_) ? web::Response{200, "ok\n"}
-                                 : web::Response{503, "the controller does not get to its work\n"};
-  };
-  handlers["/readyz"] = [this](const web::Request&) {
-    if (!in_contact()) return web::Response{503, "the API server does not answer\n"};
-    return web::Response{200, leads_ ? "leads\n" : "stands by\n"};
-  };
-  web::Server::Options server;
-  server.address = options_.metrics_address;
-  server.port = options_.metrics_port;
-  auto started = web::Server::start(server, std::move(handlers));
-  if (started) {
-    web_ = *std::move(started);
-  } else if (started.error().code() == ErrorCode::InvalidArgument) {
-    return tl::unexpected(std::move(started).error().within("--metrics"));
-  } else {
-    log_.error("no metrics and no health", {{"why", started.error().message()}});
-    loop_.after(kWebRetryMs, [this] { static_cast<void>(begin_web()); });
-  }
-  return {};
+  web_ = std::make_unique<web::StatusPages>(
+      web::StatusPages::Options{options_.metrics_address, options_.metrics_port,
+                                "the controller does not get to its work\n"},
+      metrics_, loop_, log_, [this] {
+        if (!in_contact()) return web::Response{503, "the API server does not answer\n"};
+        return web::Response{200, leads_ ? "leads\n" : "stands by\n"};
+      });
+  return web_->start();
 }
 
 void ControllerHost::Impl::begin_hands() {
@@ -238,7 +209,7 @@ Result<void> ControllerHost::Impl::begin() {
   metrics_.counter_function("kerf_controller_events_dropped_total",
                             "Kubernetes Events that were given up",
                             [this] { return static_cast<double>(events_dropped_); });
-  KERF_CHECK_OK(begin_web());
+  if (options_.metrics) KERF_CHECK_OK(begin_web());
   begin_hands();
   Election::Options election = options_.election;
   election.identity = options_.identity;
@@ -270,10 +241,8 @@ Result<void> ControllerHost::Impl::run() {
 void ControllerHost::Impl::lead() {
   if (leaving_) return;
   leads_ = true;
-  ++term_;
-  log_.info("leads", {{"term", term_}});
   recorder_.leads(true);
-  tell(controller::Leading{term_});
+  tell(controller::Leading{++term_});
   watches_->start_over();
   refusals_->lead();
   price();

@@ -14,8 +14,6 @@ using telemetry::Labels;
 using telemetry::Metrics;
 using telemetry::Series;
 
-double dollars(MicroUsdPerHour rate) { return static_cast<double>(rate.micro) / 1e6; }
-
 /// One value for each policy that has it.
 template <class Of>
 void by_policy(Metrics& metrics, const char* name, const char* help, const Overview& overview,

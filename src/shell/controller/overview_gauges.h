@@ -6,6 +6,9 @@
 
 namespace kerf::shell {
 
+/// As metrics and log have money.
+inline double dollars(MicroUsdPerHour rate) { return static_cast<double>(rate.micro) / 1e6; }
+
 /// Sets the families kerf_usd_per_hour ... (docs/reference/controller-metrics.md) to what the
 /// overview says; what it does not mention disappears. An empty one takes them off the page: a
 /// controller that does not lead does not know.

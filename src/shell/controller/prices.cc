@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "codec/timestamp.h"
+#include "shell/controller/answers.h"
 #include "shell/controller/page_fetch.h"
 #include "shell/controller/price_pages.h"
 #include "shell/runtime/serial.h"
@@ -43,7 +44,10 @@ class Prices::Impl {
         loop_(loop),
         log_(std::move(log)),
         wall_ms_(std::move(wall_ms)),
-        tell_(std::move(tell)) {}
+        tell_(std::move(tell)),
+        answers_(loop, [this](std::uint64_t round, const Answer& answer) {
+          if (round == round_) listed(answer);
+        }) {}
 
   ~Impl() {
     *stop_ = true;
@@ -79,13 +83,8 @@ class Prices::Impl {
   }
 
   void ask_for_pods() {
-    // On the client's thread this object may be gone: only what is captured is touched there.
     client_.list({kPods, options_.karpenter_namespace, "status.phase=Running", kLabel},
-                 [this, loop = &loop_, alive = alive_, round = round_](Answer answer) {
-                   static_cast<void>(loop->post([this, alive, round, answer = std::move(answer)] {
-                     if (*alive && round == round_) listed(answer);
-                   }));
-                 });
+                 answers_.expect(round_));
   }
 
   void listed(const Answer& answer) {
@@ -107,7 +106,7 @@ class Prices::Impl {
     const FetchLimits limits{options_.deadline_ms,
                              std::min<std::int64_t>(options_.deadline_ms, 3'000),
                              options_.page_bytes_max};
-    // On the other thread, too, only what is captured is touched, and the loop not after stop.
+    // On the other thread only what is captured is touched, and the loop not after stop.
     const bool taken = serial_.submit([this, loop = &loop_, alive = alive_, stop = stop_,
                                        round = round_, asked_at = wall_ms_(), types = table_,
                                        limits, endpoints = std::move(endpoints)] {
@@ -180,6 +179,7 @@ class Prices::Impl {
   runtime::TimerId timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::shared_ptr<std::atomic<bool>> stop_ = std::make_shared<std::atomic<bool>>(false);
+  Answers answers_;  ///< by round
   /// Last: its end is waited for while all else is there.
   runtime::Serial serial_{
       {.name = "kerf-prices", .queue_max = 1, .stop_deadline = std::chrono::seconds(2)}};

@@ -33,7 +33,6 @@ constexpr controller::Search kSearches[] = {
     controller::Search::Place, controller::Search::Consolidate, controller::Search::Vacate,
     controller::Search::Compare};
 
-double dollars(MicroUsdPerHour rate) { return static_cast<double>(rate.micro) / 1e6; }
 double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
 
 const std::vector<double>& step_buckets() {

@@ -59,10 +59,12 @@ Refusals::Refusals(apiserver::Client& client, runtime::Loop& loop, telemetry::Lo
       log_(std::move(log)),
       wall_ms_(std::move(wall_ms)),
       leads_(std::move(leads)),
-      find_(std::move(find)) {}
+      find_(std::move(find)),
+      answers_(loop, [this](std::uint64_t id, const apiserver::Answer& answer) {
+        answered(id, answer);
+      }) {}
 
 Refusals::~Refusals() {
-  *alive_ = false;
   for (const auto& [policy, refused] : refused_) loop_.cancel(refused.again);
 }
 
@@ -82,14 +84,6 @@ void Refusals::lead() {
   }
 }
 
-apiserver::Client::Done Refusals::on_loop(apiserver::Client::Done done) {
-  return [&loop = loop_, alive = alive_, done = std::move(done)](apiserver::Answer answer) {
-    static_cast<void>(loop.post([alive, done, answer = std::move(answer)] {
-      if (*alive) done(answer);
-    }));
-  };
-}
-
 void Refusals::again(const std::string& policy, std::int64_t delay_ms) {
   Refused& refused = refused_.at(policy);
   loop_.cancel(refused.again);
@@ -107,24 +101,29 @@ void Refusals::write(const std::string& policy) {
     at->second.written = said;
     return;
   }
-  const std::uint64_t asked = at->second.asked = ++asked_;
-  const codec::Node body = codec::policy_status_object(policy, unread->version, std::move(status));
-  client_.replace({kPolicies, "", policy, "status"}, body,
-                  on_loop([this, policy, said, asked](const apiserver::Answer& answer) {
-                    const auto of = refused_.find(policy);
-                    if (of == refused_.end() || of->second.asked != asked) return;
-                    of->second.asked = 0;
-                    if (answer.ok()) {
-                      of->second.written = said;
-                      write(policy);  // it may be another by now
-                    } else if (answer.verdict == apiserver::Verdict::Conflict) {
-                      again(policy, kConflictMs);
-                    } else {
-                      log_.warning("the status of a policy that cannot be read is not written",
-                                   {{"policy", policy}, {"why", answer.message}});
-                      again(policy, kAgainMs);
-                    }
-                  }));
+  at->second.asked = ++asked_;
+  at->second.asking = said;
+  client_.replace({kPolicies, "", policy, "status"},
+                  codec::policy_status_object(policy, unread->version, std::move(status)),
+                  answers_.expect(asked_));
+}
+
+void Refusals::answered(std::uint64_t id, const apiserver::Answer& answer) {
+  const auto at = std::find_if(refused_.begin(), refused_.end(),
+                               [&](const auto& entry) { return entry.second.asked == id; });
+  if (at == refused_.end()) return;
+  const std::string policy = at->first;
+  at->second.asked = 0;
+  if (answer.ok()) {
+    at->second.written = at->second.asking;
+    write(policy);  // it may be another by now
+  } else if (answer.verdict == apiserver::Verdict::Conflict) {
+    again(policy, kConflictMs);
+  } else {
+    log_.warning("the status of a policy that cannot be read is not written",
+                 {{"policy", policy}, {"why", answer.message}});
+    again(policy, kAgainMs);
+  }
 }
 
 }  // namespace kerf::shell

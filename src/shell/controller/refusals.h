@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 
 #include "shell/apiserver/client.h"
+#include "shell/controller/answers.h"
 #include "shell/controller/watches.h"
 #include "shell/runtime/loop.h"
 #include "shell/telemetry/log.h"
@@ -37,14 +37,14 @@ class Refusals {
  private:
   struct Refused {
     std::pair<std::string, std::int64_t> written;  ///< why, and of which generation
-    std::uint64_t asked = 0;                       ///< the request under way; 0 = none
+    std::pair<std::string, std::int64_t> asking;   ///< the same, of the request under way
+    std::uint64_t asked = 0;                       ///< that request; 0 = none
     runtime::TimerId again;
   };
 
   void write(const std::string& policy);
   void again(const std::string& policy, std::int64_t delay_ms);
-  /// On the loop, unless this object is gone by then.
-  apiserver::Client::Done on_loop(apiserver::Client::Done done);
+  void answered(std::uint64_t id, const apiserver::Answer& answer);
 
   apiserver::Client& client_;
   runtime::Loop& loop_;
@@ -52,9 +52,9 @@ class Refusals {
   std::function<std::int64_t()> wall_ms_;
   std::function<bool()> leads_;
   Find find_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::map<std::string, Refused> refused_;
   std::uint64_t asked_ = 0;
+  Answers answers_;
 };
 
 }  // namespace kerf::shell

@@ -1,7 +1,6 @@
 // One request for each effect, and its answer in the mind's words.
 #include "shell/controller/requests.h"
 
-#include <charconv>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include "base/assert.h"
 #include "codec/policy_status.h"
 #include "shell/controller/answers.h"
+#include "shell/controller/feed.h"
 
 namespace kerf::shell {
 namespace {
@@ -37,14 +37,6 @@ std::string_view text_of(const codec::Node& object, std::string_view member) {
   return value != nullptr && value->kind == codec::Node::Kind::String
              ? std::string_view(value->text)
              : std::string_view();
-}
-
-/// metadata.resourceVersion of what the server sent; 0 where it sent none.
-control::Version version_of(const codec::Node& object) {
-  const std::string_view text = apiserver::metadata_text(object, "resourceVersion");
-  control::Version version = 0;
-  std::from_chars(text.data(), text.data() + text.size(), version);
-  return version;
 }
 
 /// The object is gone with it, or changes later.
