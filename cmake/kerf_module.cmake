@@ -172,6 +172,8 @@ function(kerf_test)
   list(TRANSFORM arg_DEPS PREPEND kerf_ OUTPUT_VARIABLE deps)
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_link_libraries(${arg_NAME} PRIVATE ${deps} GTest::gmock GTest::gtest_main)
+  # Half of a build is tests; what they try is compiled as it is shipped.
+  target_compile_options(${arg_NAME} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(${arg_NAME} PRIVATE
     KERF_SOURCE_DIR="${PROJECT_SOURCE_DIR}" KERF_SHARED_DIR="${KERF_SHARED_DIR}")
   set_target_properties(${arg_NAME} PROPERTIES

@@ -17,22 +17,20 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
 add_library(kerf_options INTERFACE)
 target_compile_features(kerf_options INTERFACE cxx_std_20)
 target_include_directories(kerf_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
-target_compile_definitions(kerf_options INTERFACE
-  FMT_HEADER_ONLY=1  # Debian has no static libfmt
-  _GLIBCXX_ASSERTIONS)
+target_compile_definitions(kerf_options INTERFACE _GLIBCXX_ASSERTIONS)
 set(flags -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
     -Woverloaded-virtual -Wimplicit-fallthrough
     -ffp-contract=off)  # the same floating-point results on every machine
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND flags -Wno-maybe-uninitialized)  # g++ 12: false ones of strings in an expected
+endif()
 if(KERF_WERROR)
   list(APPEND flags -Werror)
 endif()
 if(KERF_SANITIZE)
   list(APPEND flags -fsanitize=${KERF_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    list(APPEND flags -Wno-maybe-uninitialized)  # false ones come with the instrumentation
-    if(KERF_SANITIZE MATCHES "thread")
-      list(APPEND flags -Wno-tsan)  # Asio's fences, which TSan does not understand
-    endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND KERF_SANITIZE MATCHES "thread")
+    list(APPEND flags -Wno-tsan)  # Asio's fences, which TSan does not understand
   endif()
   target_link_options(kerf_options INTERFACE -fsanitize=${KERF_SANITIZE})
   set(KERF_STATIC OFF)  # the sanitizers' runtimes are dynamic

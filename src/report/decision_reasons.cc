@@ -37,22 +37,24 @@ constexpr std::array<ReasonHelp, 13> kReasons = {{
     {"LayoutChanged", "Node", false,
      "the GPUs of the node are cut anew; what is in use stays as it is", ""},
     {"NodeReturned", "NodeClaim, SlicePolicy", false,
-     "the node is given back: nobody is on it, its pods have moved, or it never came into service",
-     "only if the message says that it never came: look in Karpenter's log and at the instance's "
-     "console output"},
+     "the node is given back: nobody is on it, its pods have moved, it never came into service, or "
+     "it has not been ready for too long",
+     "only if the message says that it never came, or has not been ready: look in Karpenter's log "
+     "and at the instance's console output"},
     {"LayoutFailed", "Node", true,
      "the wanted layout was not reached in time; what was to be placed there goes elsewhere",
      "do what the message says about the agent's reason (docs/reference/gpunode.md)"},
     {"LaunchRefused", "NodeClaim, SlicePolicy", true,
-     "the instance could not be had: no capacity, a quota, or Karpenter refused the claim. The "
-     "next cheapest is bought, and this one is tried again after 5 min",
-     "nothing if it is for capacity; else Karpenter's log names the quota or the error"},
+     "the instance could not be had: no capacity, a quota, Karpenter refused the claim, or the API "
+     "server forbids it. The next cheapest is bought, and this one is tried again after 5 min",
+     "nothing if it is for capacity; else the message has the API server's words, or Karpenter's "
+     "log names the quota or the error"},
     {"PodMoves", "Pod", false,
      "the pod is evicted, within its PodDisruptionBudgets, to a slice that stands for it already",
      ""},
     {"MoveGivenUp", "Pod", false,
-     "the pod was to move and stays where it is: a budget forbids it, its destination is gone, it "
-     "took too long, or prices are old",
+     "the pod was to move and stays where it is: a budget or an annotation forbids it, its "
+     "destination is gone, somebody else has come to its node, it took too long, or prices are old",
      "only if it is for a PodDisruptionBudget that never allows a disruption: loosen it, or "
      "accept what the node costs"},
     {"WouldBuy", "SlicePolicy", false,

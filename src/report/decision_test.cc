@@ -183,6 +183,7 @@ TEST(Decision, SaysWhyANodeGoesAndWhatItCost) {
        "Gives kerf-1a2b back: it has not become a node in service in time. It cost $21.96/h. What "
        "waits for it is placed elsewhere. Look in Karpenter's log for kerf-1a2b, at the instance's "
        "console output, and whether kerfd agent ran on it."},
+      {"lost", "Gives kerf-1a2b back: its node has not been ready for too long. It cost $21.96/h."},
   };
   for (const auto& [why, sentence] : cases)
     expect_told(of_claim(What::Return, {why}, usd(21.957642)), "NodeReturned", "Return", false,
@@ -192,6 +193,11 @@ TEST(Decision, SaysWhyANodeGoesAndWhatItCost) {
       "g6.xlarge in us-east-1a could not be had: NodeClaim kerf-1a2b was refused. Kerf buys "
       "the next cheapest, and tries this one again in some minutes. If it goes on, "
       "Karpenter's log says why.");
+  expect_told(of_claim(What::Refused, {"g6.xlarge", "us-east-1a", "policy of the house"}),
+              "LaunchRefused", "BuyElsewhere", true,
+              "g6.xlarge in us-east-1a could not be had: the API server does not let Kerf create "
+              "NodeClaim kerf-1a2b: policy of the house. Kerf tries the next cheapest, and "
+              "this one again in some minutes.");
 }
 
 TEST(Decision, SaysWhyAPodMovesOrStays) {

@@ -194,6 +194,7 @@ std::string return_reason(std::string_view why) {
       {"expires", "its pods have moved before its expireAfter ends it"},
       {"drifted", "its NodeClass has changed since it was made, and its pods have moved"},
       {"never-came", "it has not become a node in service in time"},
+      {"lost", "its node has not been ready for too long"},
   };
   for (const auto& [known, text] : kReasons)
     if (known == why) return std::string(text);

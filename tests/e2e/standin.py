@@ -184,13 +184,12 @@ class Standin:
 
     def _lower_what_is_beyond(self, name):
         """kubelet's own status may raise what was lowered to what it had a moment ago; and when no agent
-        serves kubelet, nobody but who holds a slice may be there."""
+        serves kubelet, nothing is there: of what is held somebody may end, which makes room in the scheduler."""
         if condition(self.gpu_node(name), "Degraded")[1] == "ForeignPlugin":
             return  # another plugin serves a name: what it offers is not Kerf's to lower
         now = Counter(self._now(name).values())
         if condition(self.gpu_node(name), "Ready")[0] == "False":  # the agent ends, or kubelet is away
-            now = Counter(slice["resource"] for slice in self.slices(name).values()
-                          if slice.get("resource") and slice["state"] == "Used")
+            now = Counter()
         above = {resource: str(now[resource]) for resource, count in self.allocatable(name).items()
                  if is_kerfs(resource) and count > now[resource]}
         if above:

@@ -5,7 +5,18 @@ namespace kerf::controller::testing {
 
 using State = cluster::SliceState;
 
-void Bench::tell_event(Event event) { events.push_back(std::move(event)); }
+void Bench::tell_event(Event event) {
+  if (const auto* seen = std::get_if<Seen>(&event)) {
+    known[{control::kind_of(seen->object), control::key_of(control::meta_of(seen->object))}] =
+        seen->object;
+  } else if (const auto* gone = std::get_if<Gone>(&event)) {
+    known.erase({gone->kind, gone->key});
+  }
+  const bool leads = std::holds_alternative<Leading>(event);
+  events.push_back(std::move(event));
+  if (!leads) return;
+  for (const auto& [which, object] : known) events.emplace_back(Seen{object});
+}
 
 void Bench::synced() {
   for (int kind = 0; kind < control::kKinds; ++kind)

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -75,6 +76,7 @@ struct Bench {
     tell_event(Done{effect, {Result::Applied, object.meta.version, ""}});
     return object;
   }
+  /// Leading: all that is there is told anew, as the host does.
   /// Not inlined: g++ 12 then sees members of other events that are never read.
   [[gnu::noinline]] void tell_event(Event event);
   void synced();
@@ -105,6 +107,7 @@ struct Bench {
   }
 
   std::vector<control::SlicePolicy> policies;
+  std::map<std::pair<Kind, control::Key>, control::Object> known;  ///< what is there
 };
 
 /// A slice that stands: "1g.10gb" at 0; whom it is held by, "" = nobody.

@@ -23,7 +23,7 @@ const Condition& condition(const Bench& bench, Condition::Type type) {
   return *std::find_if(all.begin(), all.end(), [&](const Condition& c) { return c.type == type; });
 }
 
-TEST(ControllerTold, AnAgentThatLeavesLeavesNothingOnOfferButWhatIsHeld) {
+TEST(ControllerTold, AnAgentThatLeavesLeavesNothingOnOffer) {
   Bench bench;
   bench.add(act());
   bench.start();
@@ -45,8 +45,9 @@ TEST(ControllerTold, AnAgentThatLeavesLeavesNothingOnOfferButWhatIsHeld) {
   bench.step();
   const auto lowered = bench.take<Withdraw>();
   ASSERT_EQ(lowered.size(), 1U);
-  EXPECT_EQ(lowered[0].second.amounts, (control::Amounts{{resource, 1}}));
-  told.node.allocatable_of[resource] = 1;
+  EXPECT_EQ(lowered[0].second.amounts, (control::Amounts{{resource, 0}}))
+      << "also the place of who may end any moment";
+  told.node.allocatable_of[resource] = 0;
   told.node = bench.applied(lowered[0].first, told.node);
   // kubelet's own status raises it once more, before it knows.
   bench.pass(kSecond);

@@ -236,8 +236,9 @@ class Builder {
     machine.in_service = node != nullptr && node->ready && machine.seen_by_agent && !machine.uncut;
     machine.going = (machine.claim != nullptr && machine.claim->meta.deleted != 0) ||
                     (machine.claim != nullptr && machine.claim->initialized && node == nullptr) ||
-                    (node != nullptr && (node->meta.deleted != 0 || node->cordoned ||
+                    (node != nullptr && (node->meta.deleted != 0 ||
                                          has_taint(node->taints, control::kDisruptedTaint)));
+    machine.cordoned = node != nullptr && node->cordoned;
     // A node that was in service and is not ready may come back; until then it takes nobody.
     if (node != nullptr && !node->ready && !machine.uncut) machine.unusable = true;
     if (gpus != nullptr && gpus->status.degraded != control::Degraded::No) machine.unusable = true;
@@ -284,7 +285,7 @@ class Builder {
       const bool daemon = pod->owner.kind == "DaemonSet";
       if (pod->shape.gpu.empty() || daemon) others = others + pod->shape.requests;
       if (pod->shape.gpu.empty()) {
-        machine.strangers |= !daemon && !pod->mirror;
+        machine.strangers |= !daemon && !pod->mirror && !is_over(machine, *pod);
         continue;
       }
       std::vector<DeviceAt> devices = devices_of(machine, pod->devices);
@@ -298,11 +299,16 @@ class Builder {
     }
   }
 
+  /// Told to end where nobody will ever say that it has.
+  static bool is_over(const Machine& machine, const Pod& pod) {
+    return pod.meta.deleted != 0 && machine.node != nullptr && !machine.node->ready;
+  }
+
   /// It is there, and the machine is not empty, whatever it holds.
   static void find_no_seat(Machine& machine, const Pod& pod) {
     machine.sound = false;
     machine.unseated.push_back(&pod);
-    machine.strangers |= pod.owner.kind != "DaemonSet";
+    machine.strangers |= pod.owner.kind != "DaemonSet" && !is_over(machine, pod);
   }
 
   static std::vector<DeviceAt> held_by(const Machine& machine, const control::Meta& pod) {

@@ -59,7 +59,8 @@ struct Machine {
   bool uncut = false;          ///< its node has not been in service yet
   bool unregistered = false;   ///< ... and Karpenter has not put taints and labels on it yet
   bool in_service = false;     ///< its node is ready and takes pods
-  bool going = false;          ///< being deleted, cordoned, interrupted, lost
+  bool going = false;          ///< being deleted, interrupted, lost
+  bool cordoned = false;       ///< by somebody: it takes nobody, and whoever is there stays
   bool unusable = false;       ///< degraded: nothing new is put on it
   bool leaving = false;        ///< it is being emptied and given back by Kerf
   bool making_room = false;    ///< pods move away from it for others: nobody else comes
@@ -78,7 +79,9 @@ struct Machine {
     return std::any_of(seats.begin(), seats.end(), [&](const Seat& seat) { return seat.id == id; });
   }
   /// Nothing new is put on it.
-  bool closed() const { return going || unusable || leaving; }
+  bool closed() const { return is_withheld() || unusable || leaving; }
+  /// Somebody else decides about it.
+  bool is_withheld() const { return going || cordoned; }
   bool coming() const { return node == nullptr || !in_service; }
 };
 

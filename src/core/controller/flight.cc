@@ -41,6 +41,7 @@ std::optional<Flight::Landed> Flight::done(EffectId effect, const Outcome& outco
       break;
     case Result::Conflict:
     case Result::Later:
+    case Result::Forbidden:
     case Result::Refused: {
       wait.in_flight = false;
       const std::int64_t pause = kBackOff << std::min(wait.failures, 6);

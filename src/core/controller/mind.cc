@@ -140,24 +140,46 @@ void Controller::Mind::absorb(const Done& done) {
   }
   if (landed->kind == Kind::NodeClaim && landed->result == Result::Refused) {
     const auto claim = creating_.find(landed->key.name);
-    if (claim != creating_.end()) refused(claim->second);
+    if (claim != creating_.end()) refused(claim->second, landed->why);
   }
-  if (landed->kind == Kind::NodeClaim && landed->result == Result::Later)
-    for (auto& [name, mind] : policies_) {
-      const auto to_buy = mind.to_buy.find(landed->key.name);
-      if (to_buy != mind.to_buy.end()) to_buy->second.asked = false;
-    }
+  if (landed->kind == Kind::NodeClaim) turned_away(*landed);
   if (landed->kind != Kind::Pod) return;
+  // The scheduler wrote to the pod at the same time: once more, before its slice is offered.
+  if (landed->result == Result::Conflict)
+    for (auto& [id, reservation] : reservations_)
+      if (reservation.naming == done.effect) reservation.nominated = 0;
   for (auto& [name, mind] : policies_)
     for (Transaction& transaction : mind.transactions)
       for (MoveState& move : transaction.moves)
         if (move.asked == done.effect) move.eviction = landed->result;
 }
 
+/// A claim that was not made, and may be another time.
+void Controller::Mind::turned_away(const Flight::Landed& landed) {
+  const bool forbidden = landed.result == Result::Forbidden;
+  if (!forbidden && landed.result != Result::Later) return;
+  for (auto& [name, mind] : policies_) {
+    const auto at = mind.to_buy.find(landed.key.name);
+    if (at == mind.to_buy.end()) continue;
+    ToBuy& to_buy = at->second;
+    to_buy.asked = false;
+    if (!forbidden) continue;
+    // An API server that starts says so for some seconds; what says so for longer means it.
+    if (to_buy.forbidden_since == 0) to_buy.forbidden_since = now_;
+    if (now_ < to_buy.forbidden_since + kForbiddenMs) continue;
+    refused(control::NodeClaim(to_buy.claim), landed.why);
+    return;
+  }
+}
+
 void Controller::Mind::start_term() {
   leading_ = true;
+  replaces_from_ = now_ + Flight::kLate;
   thought_ = false;
   synced_.clear();
+  // What was known may be newer than what is: etcd may have been put back to an earlier state.
+  store_ = {};
+  fleet_.clear();
   flight_.clear();
   reservations_.clear();
   creating_.clear();
@@ -231,6 +253,7 @@ void Controller::Mind::think() {
            store_.find<control::NodeClaim>(entry.first) == nullptr &&
            store_.find<control::Node>(entry.first) == nullptr;
   });
+  abandon();
   inherit();
   rebuild();
   recover();
@@ -266,6 +289,16 @@ void Controller::Mind::think() {
   }
   if (create_claims()) rebuild();
   give_back();
+}
+
+/// What a policy that is gone was moving stays where it is.
+void Controller::Mind::abandon() {
+  for (auto& [name, mind] : policies_) {
+    if (store_.find<SlicePolicy>(name) != nullptr) continue;
+    for (const Transaction& transaction : mind.transactions)
+      for (const std::string& machine : transaction.returns) machines_[machine].closing.clear();
+    mind.transactions.clear();
+  }
 }
 
 std::uint64_t Controller::Mind::hash() const {

@@ -20,6 +20,9 @@ namespace kerf::controller {
 
 inline constexpr std::size_t kWaitingMax = 5;  ///< pods that a status names
 
+/// A claim that is forbidden for so long is one that cannot be had.
+inline constexpr std::int64_t kForbiddenMs = control::kMinute;
+
 /// DESIGN §11: a claim that nobody looks after goes by itself; Kerf replaces it before.
 inline constexpr std::int64_t kExpireAfterMs = std::int64_t{720} * control::kHour;
 
@@ -39,11 +42,12 @@ struct MachineMemory {
   std::map<std::string, Instant> free_since;  ///< published and free: by device id
   Instant first_seen = 0;
   Instant empty_since = 0;       ///< 0 = it has pods
+  Instant away_since = 0;        ///< its node was in service and is not ready; 0 = it is
   Instant left_alone_until = 0;  ///< emptying it was given up: not tried again before
   /// Questions where its pods would go: the last one that was asked, the last one in vain.
   std::uint64_t vacate_asked_for = 0;
   std::uint64_t vacate_vain_for = 0;
-  std::string closing;  ///< why it is given back: "empty", "freed" ...; "" = it is not
+  std::string closing;  ///< why it is given back: "empty", "lost" ...; "" = it is not
 };
 
 enum class Phase : std::uint8_t {
@@ -86,6 +90,7 @@ struct ToBuy {
   std::uint64_t noted = 0;
   bool asked = false;
   Instant since = 0;
+  Instant forbidden_since = 0;  ///< the API server forbids it; 0 = it has not
   MicroUsdPerHour price;
   std::size_t pods = 0;
 };
@@ -144,6 +149,9 @@ inline bool is_pending(const control::Pod& pod) {
   return pod.phase == control::PodPhase::Pending && pod.node.empty() && pod.meta.deleted == 0;
 }
 
+/// Never moved by Kerf, however much it would save.
+bool must_stay(const control::Pod& pod);
+
 inline bool is_daemon(const control::Pod& pod) { return pod.owner.kind == "DaemonSet"; }
 
 /// Who makes a pod's successor: the group that it is in, or its owner.
@@ -179,10 +187,12 @@ class Controller::Mind {
   // mind.cc: what it is told; the order of thinking.
   void absorb(const Event& event);
   void absorb(const Done& done);
+  void turned_away(const Flight::Landed& landed);
   void ending(const control::NodeClaim& claim);
   void start_term();
   bool may_act() const;
   void think();
+  void abandon();
   void rebuild();
   void wake_at(Instant at);
   /// The object must not be busy (is_free).
@@ -266,7 +276,7 @@ class Controller::Mind {
   bool create_claims();
   void uncount(PolicyMind& mind, const control::NodeClaim& claim);
   bool is_awaited(const PolicyMind& mind, const std::string& claim) const;
-  void refused(const control::NodeClaim& claim);
+  void refused(const control::NodeClaim& claim, const std::string& why = "");
   void give_up_claims();
   void give_back();
   bool nothing_offered(const Machine& machine) const;
@@ -306,16 +316,21 @@ class Controller::Mind {
                      const std::vector<plan::NodePlan>& buys) const;
   const control::Pod* running(const Problem& problem, std::uint32_t pod) const;
   std::string machine_of(const control::Pod& pod) const;
-  bool replace_aged(const control::SlicePolicy& policy);
+  bool replace_aged(const control::SlicePolicy& policy, bool settled);
   void vacate(const control::SlicePolicy& policy, const Problem& problem,
               const online::Decision& decision);
   bool is_settled(const control::SlicePolicy& policy);
+  bool may_replace();
   bool prices_fresh() const;
 
   // mind_moves.cc: moves that were decided, step by step.
   void carry_on(const control::SlicePolicy& policy);
   bool carry_on(const control::SlicePolicy& policy, Transaction& transaction);
   bool carry_on(const control::SlicePolicy& policy, Transaction& transaction, MoveState& move);
+  void let_go(MoveState& move);
+  bool has_others(const Transaction& transaction) const;
+  std::string holds_back(const control::SlicePolicy& policy, const Transaction& transaction,
+                         const control::Pod& pod) const;
   void let_come(Reservation& heir) const;
   bool waits_for_room(const Reservation& kept) const;
   bool stands(const Reservation& reservation) const;
@@ -346,6 +361,9 @@ class Controller::Mind {
   Flight flight_;
   std::shared_ptr<online::SliceTables> tables_;  ///< what is kept changes nothing
   bool leading_ = false;
+  /// What a leader before this one asked for may arrive until then. Which pods it bought for is
+  /// kept; what it bought in the place of other nodes is not.
+  Instant replaces_from_ = 0;
   bool thought_ = false;  ///< in this term: the fleet is put together
   std::set<Kind> synced_;
   std::shared_ptr<const market::Market> market_;
@@ -367,11 +385,11 @@ class Controller::Mind {
   std::map<std::string, PolicyMind> policies_;
   std::map<std::string, MachineMemory> machines_;
   std::map<std::string, Instant> nominated_by_others_;  ///< pod uid -> since
-  std::set<std::string> named_;                         ///< uids of pods nominated in this term
-  std::map<std::string, Instant> disagreed_;            ///< pod uids -> until when
-  std::set<std::string> opened_;                        ///< pod uids that others were moved for
-  std::set<std::string> did_not_leave_;                 ///< "heir/" + uid: a place was kept in vain
-  std::map<std::string, std::string> told_;             ///< object -> last thing noted about it
+  std::map<std::string, std::string> named_;  ///< node that a pod was nominated to last, by uid
+  std::map<std::string, Instant> disagreed_;  ///< pod uids -> until when
+  std::set<std::string> opened_;              ///< pod uids that others were moved for
+  std::set<std::string> did_not_leave_;       ///< "heir/" + uid: a place was kept in vain
+  std::map<std::string, std::string> told_;   ///< object -> last thing noted about it
   std::set<std::string> recovered_;  ///< policies that act, and whose promises were looked for
   std::uint64_t market_number_ = 0;  ///< counts changes of what is on sale
 

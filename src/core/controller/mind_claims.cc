@@ -86,6 +86,9 @@ int Controller::Mind::unlaunched() const {
   std::int64_t count = std::ssize(creating_);
   for (const auto& [key, claim] : store_.all<NodeClaim>())
     count += !claim.launched() && claim.meta.deleted == 0 && !creating_.contains(key.name) ? 1 : 0;
+  // What may not be made keeps nobody else from buying.
+  for (const auto& [policy, mind] : policies_)
+    for (const auto& [name, to_buy] : mind.to_buy) count -= to_buy.forbidden_since != 0 ? 1 : 0;
   return static_cast<int>(count);
 }
 
@@ -105,7 +108,8 @@ std::shared_ptr<const market::Market> Controller::Mind::on_sale() {
   return on_sale_ = left;
 }
 
-void Controller::Mind::refused(const NodeClaim& claim) {
+/// It cannot be had now. `why`: the API server's words; "" = Karpenter could not launch it.
+void Controller::Mind::refused(const NodeClaim& claim, const std::string& why) {
   if (market_ == nullptr) return;  // it was told of its end before it knew what is on sale
   const std::string name = claim.meta.name;
   for (const market::Offering& offering : market_->offerings) {
@@ -129,6 +133,7 @@ void Controller::Mind::refused(const NodeClaim& claim) {
     record.about = {"", name};
     record.policy = policy->second;
     record.args = {claim.type, joined(claim.zones)};
+    if (!why.empty()) record.args.push_back(why);
     record.pods = pods_of(control::bought_for(claim.meta.annotations));
     note(std::move(record));
   }
@@ -276,7 +281,10 @@ bool Controller::Mind::create_claims() {
   int under_way = unlaunched();  // more than that wait for their turn
   for (const auto& [policy, mind] : policies_)
     for (const auto& [name, to_buy] : mind.to_buy)
-      under_way -= to_buy.asked || store_.find<NodeClaim>(name) != nullptr ? 0 : 1;
+      under_way -=
+          to_buy.asked || to_buy.forbidden_since != 0 || store_.find<NodeClaim>(name) != nullptr
+              ? 0
+              : 1;
   for (auto& [policy, mind] : policies_) {
     for (auto at = mind.to_buy.begin(); at != mind.to_buy.end();) {
       auto& [name, to_buy] = *at;
@@ -328,22 +336,28 @@ bool Controller::Mind::is_awaited(const PolicyMind& mind, const std::string& cla
 
 // --- Giving back ---------------------------------------------------------------------------------
 
-/// A claim that has not become a node in service in time.
+/// A claim that has not become a node in service in time, or whose node has not been ready for as
+/// long.
 void Controller::Mind::give_up_claims() {
   for (const auto& [name, machine] : fleet_) {
-    std::string& closing = machines_[name].closing;
+    MachineMemory& memory = machines_[name];
     const bool came = machine.node != nullptr && !machine.uncut;
-    if (came && closing == "never-came") closing.clear();
-    if (came || machine.claim == nullptr || creating_.contains(name) || machine.going ||
+    const bool away = came && !machine.node->ready;
+    if (!away) memory.away_since = 0;
+    else if (memory.away_since == 0) memory.away_since = now_;
+    if ((came && memory.closing == "never-came") || (!away && memory.closing == "lost"))
+      memory.closing.clear();
+    if ((came && !away) || machine.claim == nullptr || creating_.contains(name) || machine.going ||
         acting(machine.policy) == nullptr)
       continue;
     // By both clocks, the API server's and this one's: later, never sooner.
-    const Instant over = std::max(machine.claim->meta.created, machines_[name].first_seen) +
-                         options_.node_deadline_ms;
+    const Instant since =
+        away ? memory.away_since : std::max(machine.claim->meta.created, memory.first_seen);
+    const Instant over = since + options_.node_deadline_ms;
     if (now_ < over) {
       wake_at(over);
-    } else if (closing.empty()) {
-      closing = "never-came";
+    } else if (memory.closing.empty() || (away && memory.closing != "lost")) {
+      memory.closing = away ? "lost" : "never-came";
       wake_at(now_ + 1);  // layouts follow
     }
   }
@@ -355,15 +369,20 @@ void Controller::Mind::give_back() {
     if (memory.closing.empty() || machine.claim == nullptr || machine.going ||
         creating_.contains(name) || acting(machine.policy) == nullptr)
       continue;
-    const bool held = std::any_of(machine.seats.begin(), machine.seats.end(),
-                                  [](const Seat& s) { return s.pod != nullptr && !s.daemon; });
+    const bool lost = memory.closing == "lost";
+    // Who was told to end on a node that is lost never says that it has.
+    const bool held = std::any_of(machine.seats.begin(), machine.seats.end(), [&](const Seat& s) {
+      return s.pod != nullptr && !s.daemon && !(lost && s.pod->meta.deleted != 0);
+    });
     if (memory.closing == "empty" && (held || machine.strangers)) {
       memory.closing.clear();  // somebody came
       memory.empty_since = 0;
       continue;
     }
-    // Where the startup taint is on nobody can be bound, whatever somebody else offers there.
-    const bool closed = machine.uncut && memory.closing == "never-came";
+    // Where the startup taint is on, or the node is cordoned or not ready, nobody can be bound,
+    // whatever is offered there.
+    const bool closed =
+        (machine.uncut && memory.closing == "never-came") || machine.cordoned || lost;
     if (held || machine.strangers || (!closed && !nothing_offered(machine))) continue;
     const Key key{"", name};
     if (!is_free(Kind::NodeClaim, key)) continue;
@@ -405,7 +424,10 @@ bool Controller::Mind::nothing_offered(const Machine& machine) const {
           return true;
     return false;
   };
-  return !offered(machine.gpus->spec.gpus, [](const auto& slice) { return slice.published; }) &&
+  if (offered(machine.gpus->spec.gpus, [](const auto& slice) { return slice.published; }))
+    return false;
+  // An agent that has not parked them in the time that a layout has is not there: kubelet has none.
+  return machines_.at(machine.name).failed ||
          !offered(machine.gpus->status.gpus, [](const control::SliceStatus& slice) {
            return slice.published || slice.state == cluster::SliceState::Used;
          });

@@ -64,12 +64,15 @@ void Controller::Mind::consolidate(const SlicePolicy& policy) {
       wake_at(now_ + 1);
     }
   }
-  if (is_anybody_moving(mind) || !is_settled(policy)) return;
+  if (is_anybody_moving(mind)) return;
+  const bool settled = is_settled(policy);
+  // What expires goes whether it is quiet or not.
+  if (mind.solving == 0 && replace_aged(policy, settled)) return;
+  if (!settled) return;
   if (mind.consolidated_at != 0 && now_ < mind.consolidated_at + options_.consolidate_every_ms) {
     wake_at(mind.consolidated_at + options_.consolidate_every_ms);
     return;
   }
-  if (replace_aged(policy)) return;
   std::shared_ptr<Problem> asked = problem(policy, Search::Consolidate);
   asked->limits = limits(policy);
   take_stock(policy, *asked);
@@ -81,6 +84,7 @@ void Controller::Mind::consolidate(const SlicePolicy& policy) {
   Hasher question;
   question.add(mind.settled_for);
   question.add(asked->limits.open);
+  question.add(asked->limits.buy);
   question.add(asked->limits.moves);
   add_stock(question, *asked);
   if (question.value() == mind.consolidated_for) {
@@ -93,12 +97,18 @@ void Controller::Mind::consolidate(const SlicePolicy& policy) {
   effects_.push_back({mind.solving = flight_.number(), Solve{asked}});
 }
 
+/// Bought twice is what two leaders buy for the same pods, the second not knowing of the first.
+bool Controller::Mind::may_replace() {
+  if (now_ < replaces_from_) wake_at(replaces_from_);
+  return now_ >= replaces_from_;
+}
+
 online::ConsolidateLimits Controller::Mind::limits(const SlicePolicy& policy) {
   PolicyMind& mind = policies_[policy.meta.name];
   std::erase_if(mind.kept.moves, [&](Instant at) { return at + control::kHour <= now_; });
   online::ConsolidateLimits limits;
   limits.open = control::is_open(policy.consolidation, now_) && prices_fresh();
-  limits.buy = limits.open && unlaunched() == 0;
+  limits.buy = limits.open && unlaunched() == 0 && may_replace();
   limits.moves = policy.consolidation.moves_per_hour - std::ssize(mind.kept.moves);
   limits.least_saving = policy.consolidation.least_saving;
   return limits;
@@ -197,10 +207,19 @@ bool Controller::Mind::start(const SlicePolicy& policy, const Problem& problem,
                              Transaction transaction, const std::vector<plan::NodePlan>& buys,
                              const std::vector<Planned>& planned) {
   PolicyMind& mind = policies_[policy.meta.name];
+  const auto leaves = [&](const Seat& seat) {
+    return seat.pod == nullptr || seat.daemon ||
+           std::any_of(planned.begin(), planned.end(),
+                       [&](const Planned& move) { return problem.running[move.pod] == seat.id; });
+  };
   for (const std::string& name : transaction.returns) {
     const auto machine = fleet_.find(name);
-    if (machine == fleet_.end() || machine->second.going || machine->second.claim == nullptr)
+    if (machine == fleet_.end() || machine->second.is_withheld() ||
+        machine->second.claim == nullptr || machine->second.strangers)
       return false;
+    // Somebody came while the answer was worked out.
+    const auto& seats = machine->second.seats;
+    if (!std::all_of(seats.begin(), seats.end(), leaves)) return false;
   }
   for (const Planned& move : planned) {
     const auto to = fleet_.find(move.machine);
@@ -289,7 +308,7 @@ std::string Controller::Mind::machine_of(const Pod& pod) const {
 
 /// Asks where the pods of one machine would go that is old, or made from another NodeClass than
 /// today's. True if it asked.
-bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
+bool Controller::Mind::replace_aged(const SlicePolicy& policy, bool settled) {
   PolicyMind& mind = policies_[policy.meta.name];
   if (mind.aged_at != 0 && now_ < mind.aged_at + kLookForAgedMs) {
     wake_at(mind.aged_at + kLookForAgedMs);
@@ -297,7 +316,7 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
   }
   for (const auto& [name, machine] : fleet_) {
     if (machine.policy != policy.meta.name || machine.claim == nullptr || machine.coming() ||
-        machine.going || machine.leaving || machine.strangers)
+        machine.is_withheld() || machine.leaving || machine.strangers)
       continue;
     const control::NodeClaim& claim = *machine.claim;
     const std::int64_t age = now_ - claim.meta.created;
@@ -313,12 +332,12 @@ bool Controller::Mind::replace_aged(const SlicePolicy& policy) {
       const Instant due = claim.meta.created + claim.expire_after_ms / 10 * 8;
       if (due > now_) wake_at(due);
     }
-    if (!old && !drifted) continue;
+    if (!old && !(drifted && settled)) continue;
     if (const Instant rests = machines_[name].left_alone_until; now_ < rests) {
       wake_at(rests);
       continue;
     }
-    if (unlaunched() > 0) return false;
+    if (unlaunched() > 0 || !may_replace()) return false;
     std::shared_ptr<Problem> asked = problem(policy, Search::Vacate);
     asked->about = name;
     asked->why = old ? "expires" : "drifted";

@@ -85,7 +85,8 @@ void Controller::Mind::recover() {
 
 void Controller::Mind::recover(const Machine& machine, const Pod& pod) {
   const std::string id = "pod/" + pod.meta.uid;
-  if (!is_pending(pod) || !is_plain(pod) || reservations_.contains(id) || machine.going) return;
+  if (!is_pending(pod) || !is_plain(pod) || reservations_.contains(id) || machine.is_withheld())
+    return;
   const SlicePolicy* policy = governing(pod);
   if (policy == nullptr || policy->meta.name != machine.policy) return;
   Reservation reservation;
@@ -128,9 +129,16 @@ bool Controller::Mind::is_going(const Pod& pod) const {
 
 /// True if there were any: the fleet has seats for them.
 bool Controller::Mind::forget_stale_reservations() {
+  for (auto& [id, reservation] : reservations_) {  // a place can be taken once its node is there
+    const auto machine = fleet_.find(reservation.machine);
+    if (machine != fleet_.end() && machine->second.coming()) reservation.since = now_;
+  }
   const auto is_stale = [&](const Reservation& reservation) {
     const auto machine = fleet_.find(reservation.machine);
-    if (machine == fleet_.end() || machine->second.going) return true;
+    if (machine == fleet_.end() || machine->second.is_withheld()) return true;
+    // Nobody works on its machine any more: whoever waits is another policy's to serve. If the
+    // policy acts again, `recover` finds the place.
+    if (acting(reservation.policy) == nullptr) return true;
     const Machine& there = machine->second;
     const auto seat = std::find_if(there.seats.begin(), there.seats.end(),
                                    [&](const Seat& one) { return one.id == reservation.id; });
@@ -154,9 +162,7 @@ bool Controller::Mind::forget_stale_reservations() {
       }
       wake_at(reservation.since + kHeirMs);
     }
-    if (is_room(reservation.whom))
-      return acting(reservation.policy) == nullptr || there.leaving || there.unusable;
-    return there.unusable;
+    return there.unusable || (is_room(reservation.whom) && there.leaving);
   };
   const std::size_t stale =
       std::erase_if(reservations_, [&](const auto& entry) { return is_stale(entry.second); });
@@ -205,9 +211,10 @@ void Controller::Mind::add_pods(const SlicePolicy& policy, std::vector<Want>& wa
     if (!is_demand(policy, pod)) continue;
     if (!pod.nominated.empty()) {
       // By the scheduler, which makes room for it by preemption; or by Kerf before it started anew.
-      const auto* ours = store_.find<control::GpuNode>(pod.nominated);
+      const auto ours = named_.find(pod.meta.uid);
       const auto [since, fresh] = nominated_by_others_.try_emplace(pod.meta.uid, now_);
-      if (ours == nullptr && now_ < since->second + kNominatedByOthersMs) {
+      if ((ours == named_.end() || ours->second != pod.nominated) &&
+          now_ < since->second + kNominatedByOthersMs) {
         wake_at(since->second + kNominatedByOthersMs);
         continue;
       }

@@ -56,14 +56,6 @@ bool is_off_duty(const control::GpuNodeStatus& status) {
   return !status.ready && !status.epoch.empty();
 }
 
-Amounts held(const control::GpuNodeStatus& status) {
-  Amounts amounts;
-  for (const control::GpuStatus& gpu : status.gpus)
-    for (const control::SliceStatus& slice : gpu.slices)
-      if (slice.state == SliceState::Used && !slice.resource.empty()) ++amounts[slice.resource];
-  return amounts;
-}
-
 /// What the API offers beyond what is to be there, lowered to that: kubelet's own status may raise
 /// what was lowered by what it had a moment ago. Whoever did it, it is lowered again.
 Amounts beyond(const Machine& machine, const Amounts& now, const Amounts& staying) {
@@ -227,7 +219,8 @@ void Controller::Mind::lay_out() {
         memory.published_generation = machine.gpus->meta.generation;
       }
     }
-    if (acting(machine.policy) == nullptr || machine.node == nullptr || machine.going) continue;
+    if (acting(machine.policy) == nullptr || machine.node == nullptr || machine.is_withheld())
+      continue;
     // A new node may be seen before it is known which claim it is of, and so what is wanted of it.
     if (machine.uncut && machine.claim == nullptr) continue;
     watch_layout(machine);
@@ -283,10 +276,9 @@ bool Controller::Mind::withdrawn(const Machine& machine, const GpuNodeSpec& want
     const bool offered = stays != nullptr && stays->published && stays->resource == device.resource;
     staying[device.resource] += offered ? 1 : 0;
   }
-  if (is_off_duty(machine.gpus->status)) {
-    const Amounts in_use = held(machine.gpus->status);
-    for (auto& [resource, count] : staying) count = std::min(count, amount_of(in_use, resource));
-  }
+  // Not what is held: whoever ends would make room for a pod that comes when nobody can admit it.
+  if (is_off_duty(machine.gpus->status))
+    for (auto& [resource, count] : staying) count = 0;
   Amounts lowered;
   for (const auto& [resource, count] : staying)
     if (count < now[resource]) lowered[resource] = count;

@@ -19,13 +19,19 @@ void Controller::Mind::carry_on(const SlicePolicy& policy) {
 
 /// False: it is over, done or given up.
 bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transaction) {
+  for (MoveState& move : transaction.moves) let_go(move);
+  bool coming = false;
   for (const std::string& name : transaction.bought) {
     const auto machine = fleet_.find(name);
-    if (machine == fleet_.end() || machine->second.going || machine->second.unusable) {
+    if (machine == fleet_.end() || machine->second.is_withheld() || machine->second.unusable) {
       give_up(policy, transaction, "what was bought for it did not come");
       return false;
     }
-    if (machine->second.coming()) return true;
+    coming |= machine->second.coming();
+  }
+  if (coming) {  // which takes as long as a node may: the time of each move begins after it
+    for (MoveState& move : transaction.moves) move.since = now_;
+    return true;
   }
   if (!transaction.opens.empty() && !reservations_.contains(transaction.opens)) {
     const Pod* served = pod_of(transaction.opens);
@@ -46,14 +52,62 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
     const bool waits = std::any_of(
         transaction.moves.begin(), transaction.moves.begin() + static_cast<std::ptrdiff_t>(m),
         [&](auto& before) { return before.phase != Phase::Done && before.owner == move.owner; });
-    if (waits) continue;
-    if (!carry_on(policy, transaction, move)) return false;
+    if (!waits) {
+      if (!carry_on(policy, transaction, move)) return false;
+    } else if (move.phase == Phase::Prepare) {
+      move.since = now_;
+    }
   }
   if (!done) return true;
   // The nodes go by themselves once they are empty (give_back).
+  bool stand = false;
   for (const std::string& name : transaction.returns)
-    if (fleet_.contains(name) && !machines_[name].closing.empty()) return true;
+    stand |= fleet_.contains(name) && !machines_[name].closing.empty();
+  if (!stand || !has_others(transaction)) return stand;
+  give_up(policy, transaction, "somebody else has come to its node");
   return false;
+}
+
+/// The pod goes by itself: its successor, if there is one, takes the place, also one that is only
+/// on its way.
+void Controller::Mind::let_go(MoveState& move) {
+  if (move.phase == Phase::Await || move.phase == Phase::Done) return;
+  const Pod* pod = store_.pod(move.uid);
+  if (pod != nullptr && !pod->done() && pod->meta.deleted == 0) return;
+  const auto heir = reservations_.find(move.heir);
+  if (heir != reservations_.end()) let_come(heir->second);
+  move.phase = Phase::Await;
+  move.since = now_;
+  wake_at(now_ + 1);  // layouts follow
+}
+
+/// Pods on the machines that are to be emptied that the transaction does not know: they came while
+/// it was worked out, or before the machine was closed. What they are on is not given back.
+bool Controller::Mind::has_others(const Transaction& transaction) const {
+  const auto moves = [&](const std::string& uid) {
+    return std::any_of(transaction.moves.begin(), transaction.moves.end(),
+                       [&](const MoveState& move) { return move.uid == uid; });
+  };
+  for (const std::string& name : transaction.returns) {
+    const auto machine = fleet_.find(name);
+    if (machine == fleet_.end()) continue;
+    if (machine->second.strangers) return true;
+    for (const Seat& seat : machine->second.seats)
+      if (seat.pod != nullptr && !seat.daemon && !moves(seat.pod->meta.uid)) return true;
+  }
+  return false;
+}
+
+/// Why a pod is not evicted although it was decided, which may be half an hour ago; "" = it is.
+std::string Controller::Mind::holds_back(const SlicePolicy& policy, const Transaction& transaction,
+                                         const Pod& pod) const {
+  if (must_stay(pod)) return "it must not be disrupted";
+  if (governing(pod) != &policy) return "another policy governs it";
+  if (would_preempt(pod.shape)) return "its successor would preempt other pods";
+  if (has_others(transaction)) return "somebody else has come to its node";
+  if (transaction.why != "expires" && !control::is_open(policy.consolidation, now_))
+    return "it is not the time for moves";
+  return "";
 }
 
 bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transaction,
@@ -66,21 +120,23 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
     move.since = now_;
     wake_at(now_ + 1);  // layouts follow
   };
-  if (move.phase != Phase::Await) {
-    if (pod == nullptr || pod->done() || pod->meta.deleted != 0) {
-      // It went by itself; its successor, if there is one, takes the place.
-      if (heir != reservations_.end()) let_come(heir->second);
-      enter(Phase::Await);
-    } else if (heir == reservations_.end()) {
-      give_up(policy, transaction, "the destination is taken");
-      return false;
-    }
+  if (move.phase != Phase::Await && heir == reservations_.end()) {
+    give_up(policy, transaction, "the destination is taken");
+    return false;
   }
   if (move.phase != Phase::Done && now_ >= move.since + options_.move_deadline_ms) {
     give_up(policy, transaction, "it took too long");
     return false;
   }
   if (move.phase != Phase::Done) wake_at(move.since + options_.move_deadline_ms);
+  const bool asked = move.eviction == Result::Applied || !is_free(Kind::Pod, move.pod);
+  if (move.phase != Phase::Await && move.phase != Phase::Done && !asked) {
+    const std::string why = holds_back(policy, transaction, *pod);
+    if (!why.empty()) {
+      give_up(policy, transaction, why);
+      return false;
+    }
+  }
   switch (move.phase) {
     case Phase::Prepare: {
       if (waits_for_room(heir->second)) {

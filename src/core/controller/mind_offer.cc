@@ -91,27 +91,29 @@ void Controller::Mind::nominate(const Machine& machine) {
     if (reservation.nominated != 0 && !is_visible(machine, seat)) continue;
     const Key key = control::key_of(pod->meta);
     if (!is_free(Kind::Pod, key)) continue;
-    ask(Kind::Pod, key, pod->meta.version, Nominate{key, pod->meta.uid, pod->meta.version, node});
+    reservation.naming = ask(Kind::Pod, key, pod->meta.version,
+                             Nominate{key, pod->meta.uid, pod->meta.version, node});
     reservation.nominated = now_;
-    named_.insert(pod->meta.uid);
+    named_[pod->meta.uid] = node;
   }
 }
 
 /// A place that was given up is no reason for the scheduler to keep it, nor for Karpenter not to
-/// buy for the pod.
+/// buy for the pod. What the scheduler named itself is its own affair: it preempts there.
 void Controller::Mind::take_back_nominations() {
   for (auto at = named_.begin(); at != named_.end();) {
-    const control::Pod* pod = store_.pod(*at);
+    const auto& [uid, node] = *at;
+    const control::Pod* pod = store_.pod(uid);
     if (pod == nullptr || !is_pending(*pod)) {
       at = named_.erase(at);
       continue;
     }
     const Key key = control::key_of(pod->meta);
     const control::SlicePolicy* policy = governing(*pod);
-    const bool given_up = !pod->nominated.empty() && !reservations_.contains("pod/" + *at) &&
+    const bool given_up = pod->nominated == node && !reservations_.contains("pod/" + uid) &&
                           policy != nullptr && policy->mode == control::Mode::Act;
     if (given_up && is_free(Kind::Pod, key))
-      ask(Kind::Pod, key, pod->meta.version, Nominate{key, *at, pod->meta.version, ""});
+      ask(Kind::Pod, key, pod->meta.version, Nominate{key, uid, pod->meta.version, ""});
     ++at;
   }
 }
@@ -122,7 +124,7 @@ bool Controller::Mind::is_ready(const Machine& machine, const Seat& seat) {
 
 /// Its devices are in the node's allocatable, and the node takes pods.
 bool Controller::Mind::is_visible(const Machine& machine, const Seat& seat) {
-  if (!machine.in_service || machine.going || !are_confirmed(machine, seat)) return false;
+  if (!machine.in_service || machine.is_withheld() || !are_confirmed(machine, seat)) return false;
   return std::all_of(seat.resources.begin(), seat.resources.end(), [&](const auto& resource) {
     return offered(machine, resource) >= controller::published(machine, resource);
   });

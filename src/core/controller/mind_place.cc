@@ -16,14 +16,13 @@ namespace {
 
 constexpr std::size_t kShapesMore = 256;  ///< remembered in vain
 
-/// Never moved by Kerf, however much it would save.
-bool stays(const Pod& pod) {
+}  // namespace
+
+bool must_stay(const Pod& pod) {
   const auto asked = pod.meta.annotations.find(control::kDoNotDisrupt);
   return pod.owner.kind.empty() || pod.owner.kind == "Job" ||
          (asked != pod.meta.annotations.end() && asked->second == "true");
 }
-
-}  // namespace
 
 // --- The question --------------------------------------------------------------------------------
 
@@ -109,7 +108,7 @@ void Controller::Mind::take_stock(const SlicePolicy& policy, Problem& problem) {
       if (fresh) snapshot.shapes.push_back(*seat.shape);
       pod.shape = shape->second;
       // Whom another policy answers for is that one's to move, and it may only observe.
-      pod.fixed = seat.pod == nullptr || stays(*seat.pod) || !seat.known ||
+      pod.fixed = seat.pod == nullptr || must_stay(*seat.pod) || !seat.known ||
                   governing(*seat.pod) != &policy || seat.pod->phase != PodPhase::Running ||
                   seat.pod->meta.deleted != 0 || would_preempt(*seat.shape);
       if (seat.pod != nullptr && !seat.pod->owner.uid.empty()) {

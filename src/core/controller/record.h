@@ -24,7 +24,8 @@ enum class What : std::uint8_t {
   Return,   ///< given back; args: [why: "empty", "freed", "replaced", "expires", "drifted",
             ///< "never-came"]
   Failed,   ///< its layout was not reached in time; args: [Degraded's reason, its message]
-  Refused,  ///< of a claim: it could not be had; args: [type, zones]
+  Refused,  ///< of a claim: it could not be had; args: [type, zones, the API server's words or
+            ///< none]
   // Moves.
   Move,     ///< of a pod; args: [from, to]
   MoveOff,  ///< given up; args: [why]

@@ -38,6 +38,7 @@ struct Reservation {
   control::Instant since = 0;
   control::Instant visible = 0;    ///< since when the scheduler could have bound it; 0 = not yet
   control::Instant nominated = 0;  ///< when its pod was last nominated; 0 = not yet
+  std::uint64_t naming = 0;        ///< the effect that nominated it last
   bool may_come = true;            ///< Successor: the pod that it replaces has been told to go
   std::string heir_of;             ///< Pod: the reservation that it took over; "" = none
 };

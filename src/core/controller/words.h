@@ -60,11 +60,12 @@ struct Offerings {
 };
 
 enum class Result : std::uint8_t {
-  Applied,   ///< done; `version` is the object's
-  Conflict,  ///< it was changed meanwhile, or is there already: not done
-  Refused,   ///< not done, and doing it again is useless for now; `why` says why
-  Later,     ///< not done; nothing is wrong with it, the API server takes it another time
-  Unknown,   ///< it may have been done, or may be yet: the host lists the kind anew and says Synced
+  Applied,    ///< done; `version` is the object's
+  Conflict,   ///< it was changed meanwhile, or is there already: not done
+  Refused,    ///< not done, and doing it again is useless for now; `why` says why
+  Later,      ///< not done; nothing is wrong with it, the API server takes it another time
+  Forbidden,  ///< not done: rights are missing, or something in the cluster does not want it
+  Unknown,  ///< it may have been done, or may be yet: the host lists the kind anew and says Synced
 };
 struct Outcome {
   Result result = Result::Applied;

@@ -1,9 +1,7 @@
 // Host: how a run begins, how the mind is stepped, how it ends.
 #include "shell/agent/host.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 
@@ -263,7 +261,7 @@ void Host::Impl::say_goodbye() {
   report_own();
   const runtime::Instant until = runtime::Loop::now() + options_.farewell_ms;
   loop_.at(until + kWithdrawalEveryMs, [this] {  // also if the API server does not answer
-    log_.warning("the Node still offers free slices; pods on their way to them will be rejected");
+    log_.warning("the Node still offers slices; pods on their way to them will be rejected");
     end(Ending::How::Asked, "");
   });
   wait_for_withdrawal(until);
@@ -271,17 +269,16 @@ void Host::Impl::say_goodbye() {
 
 void Host::Impl::wait_for_withdrawal(runtime::Instant until) {
   cluster_->read_node([this, until](const Result<codec::NodeView>& node) {
-    std::map<std::string, std::int64_t> held;
-    for (const control::GpuStatus& gpu : reported_->gpus)
-      for (const control::SliceStatus& slice : gpu.slices)
-        if (!slice.resource.empty())
-          held[slice.resource] += slice.state == cluster::SliceState::Used ? 1 : 0;
-    bool withdrawn = node.has_value();
-    for (const auto& [resource, n] : held) {
-      if (!node) break;
-      const auto offered = node->allocatable.find(resource);
-      withdrawn = withdrawn && (offered == node->allocatable.end() || offered->second <= n);
-    }
+    // Also of what is held: whoever ends now makes room for a pod that would come too late.
+    const auto offers = [&](const control::SliceStatus& slice) {
+      const auto offered = node->allocatable.find(slice.resource);
+      return offered != node->allocatable.end() && offered->second > 0;
+    };
+    const bool withdrawn =
+        node.has_value() &&
+        std::none_of(reported_->gpus.begin(), reported_->gpus.end(), [&](const auto& gpu) {
+          return std::any_of(gpu.slices.begin(), gpu.slices.end(), offers);
+        });
     if (withdrawn) {
       loop_.after(kAdmissionMs, [this] { end(Ending::How::Asked, ""); });
     } else if (runtime::Loop::now() < until) {

@@ -94,8 +94,7 @@ Outcome outcome_of(const Action& action, const Answer& answer) {
     case Verdict::AlreadyExists:
     case Verdict::NotFound: return {Result::Conflict, 0, answer.message};
     case Verdict::Refused:
-      // An API server that starts says 403 for some seconds; rights may come, too.
-      return {answer.status == 403 ? Result::Later : Result::Refused, 0, answer.message};
+      return {answer.status == 403 ? Result::Forbidden : Result::Refused, 0, answer.message};
     case Verdict::Gone:
     case Verdict::Later: return {Result::Later, 0, answer.message};
     case Verdict::Unknown: break;

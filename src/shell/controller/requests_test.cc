@@ -322,13 +322,13 @@ struct Meaning {
 
 TEST(Outcomes, MeanWhatTheSimulatedOnesMean) {
   constexpr auto A = Result::Applied, C = Result::Conflict, R = Result::Refused, L = Result::Later,
-                 U = Result::Unknown;
+                 U = Result::Unknown, F = Result::Forbidden;
   const Meaning meanings[] = {
       {200, "", "", A, A, A},
       {201, "", "", A, A, A},
       {400, "BadRequest", "", R, R, R},
       {401, "Unauthorized", "", L, L, L},
-      {403, "Forbidden", "", L, L, L},
+      {403, "Forbidden", "", F, F, F},
       {404, "NotFound", "", C, C, C},
       {409, "Conflict", "", C, C, C},
       {409, "AlreadyExists", "", C, C, C},
