@@ -63,6 +63,7 @@ Result<control::SlicePolicy> read_live_policy(const Node& object, const gpu::Cat
   control::SlicePolicy policy;
   policy.meta = live.meta();
   policy.buys.name = policy.meta.name;
+  policy.buys.gives_labels = false;  // a label with a typo in it would buy a node
   KERF_TRY(const std::optional<Field> spec, given(live.whole(), "spec"));
   if (spec) KERF_CHECK_OK(read_slice_policy_spec(*spec, gpus, policy));
   std::vector<std::string> told;

@@ -116,12 +116,35 @@ Result<control::Owner> read_owner(const std::optional<Field>& metadata) {
   return control::Owner{};
 }
 
-Result<PodTemplate> read_shape(const LiveObject& live, const Surroundings& around,
-                               const gpu::Catalogue& gpus) {
+Result<void> read_shape(const LiveObject& live, const Surroundings& around,
+                        const gpu::Catalogue& gpus, control::Pod& pod) {
   KERF_TRY(const KubeObject object, KubeObject::read("API server", live.root(), "Pod", "v1"));
   KERF_TRY(PodTemplate read, read_pod(object, live.root(), {}, true, around, gpus));
+  pod.kept_out =
+      !read.shape.gpu.empty() &&
+      !cluster::tolerates(read.shape.tolerations, {control::kSlicesTaint, "", "NoSchedule"});
   make_comparable(read.shape);
-  return read;
+  pod.shape = std::move(read.shape);
+  pod.gated = read.gated;
+  return {};
+}
+
+/// Whether any container names a resource that is a GPU's, whatever else cannot be read.
+bool asks_for_gpu(const Node* spec) {
+  for (const char* list : {"containers", "initContainers"}) {
+    const Node* containers = spec != nullptr ? spec->find(list) : nullptr;
+    if (containers == nullptr) continue;
+    for (const Node& container : containers->items) {
+      const Node* resources = container.find("resources");
+      for (const char* kind : {"limits", "requests"}) {
+        const Node* amounts = resources != nullptr ? resources->find(kind) : nullptr;
+        if (amounts == nullptr) continue;
+        for (const auto& [name, amount] : amounts->members)
+          if (name.starts_with("nvidia.com/") || name.starts_with("kerf.dev/")) return true;
+      }
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -146,16 +169,13 @@ Result<LivePod> read_live_pod(const Node& object, const Surroundings& around,
 
   read.selects_namespaces = selects_namespaces(spec ? &spec->node() : nullptr);
   read.depends = read.selects_namespaces || has_claims(spec ? &spec->node() : nullptr);
-  Result<PodTemplate> shape = read_shape(live, around, gpus);
-  if (shape) {
-    pod.shape = std::move(shape->shape);
-    pod.gated = shape->gated;
-    return read;
-  }
+  const Result<void> shape = read_shape(live, around, gpus, pod);
+  if (shape) return read;
   read.trouble = shape.error().message();
   pod.shape.ns = pod.meta.ns;
   pod.shape.labels = live.meta().labels;
   pod.shape.requests.pods = 1;
+  pod.unread = asks_for_gpu(spec ? &spec->node() : nullptr);
   pod.shape.unplaceable = {{"spec", "it cannot be read: " + cut_text(read.trouble, 1024)}};
   return read;
 }

@@ -96,6 +96,31 @@ TEST(LivePod, ToleratesWhatItSaysItselfAndTaintsOfWholeGpus) {
               ElementsAre(cluster::Toleration{"nvidia.com/gpu", true, "", "NoSchedule"}, other));
 }
 
+TEST(LivePod, IsKeptOutWhereItDoesNotTolerateTheTaintOfNodesThatKerfBuys) {
+  const auto kept_out = [](const std::string& toleration) {
+    return live_pod(replaced(std::string(kPendingPod), "  priority: 0\n",
+                             "  priority: 0\n  tolerations: [" + toleration + "]\n"))
+        .pod.kept_out;
+  };
+  EXPECT_TRUE(kept_out(""));
+  EXPECT_TRUE(kept_out("{key: nvidia.com/gpu, operator: Exists}"));
+  EXPECT_TRUE(kept_out("{key: kerf.dev/slices, operator: Exists, effect: NoExecute}"));
+  EXPECT_FALSE(kept_out("{key: kerf.dev/slices, operator: Exists, effect: NoSchedule}"));
+  EXPECT_FALSE(kept_out("{key: kerf.dev/slices, operator: Exists}"));
+  EXPECT_FALSE(kept_out("{operator: Exists}"));
+}
+
+TEST(LivePod, ThatAsksForAGpuIsKnownAsSuchThoughItsSpecCannotBeRead) {
+  for (const auto& [resource, asks] : {std::pair{"nvidia.com/mig-1g.10g", true},
+                                       {"kerf.dev/gpu-11gi", true},
+                                       {"example.com/fpga", false}}) {
+    const LivePod read = live_pod(replaced(
+        replaced(std::string(kPendingPod), "nvidia.com/mig-2g.20gb", resource), "\"1\"", "\"x\""));
+    EXPECT_NE(read.trouble, "");
+    EXPECT_EQ(read.pod.unread, asks) << resource;
+  }
+}
+
 TEST(LivePod, KeepsLabelsThatItsOwnRulesLookAt) {
   const std::string yaml = replaced(std::string(kPendingPod), "  priority: 0\n", R"(  priority: 0
   topologySpreadConstraints:

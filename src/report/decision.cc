@@ -197,7 +197,7 @@ std::string sentence_of(const Record& record) {
     case What::MoveOff: return move_off(record);
     case What::Would:
       return message(control::NextStep{"Would", record.args, record.price}) +
-             " With spec.mode: Act Kerf would do so.";
+             " With spec.mode: Act Kerf works towards that, for what spec.buysFor names.";
   }
   return joined(record.args);
 }

@@ -63,7 +63,7 @@ constexpr std::array<ReasonHelp, 13> kReasons = {{
 }};
 static_assert(static_cast<std::size_t>(controller::What::Would) + 1 == kReasons.size());
 
-constexpr std::array<ConditionHelp, 14> kConditions = {{
+constexpr std::array<ConditionHelp, 15> kConditions = {{
     {Type::Accepted, "Valid", true, "the spec is valid and in force", ""},
     {Type::Accepted, "Invalid", false, "the spec cannot be read and has no effect",
      "correct the field that the message names"},
@@ -95,6 +95,9 @@ constexpr std::array<ConditionHelp, 14> kConditions = {{
     {Type::NodesHealthy, "Degraded", false,
      "a node cannot be as it is wanted; the message has its agent's reason and words",
      "do what the message says (docs/reference/gpunode.md)"},
+    {Type::NodesHealthy, "NodesNotReady", false,
+     "a node that was in service is not ready; the message has one of them",
+     "kubectl describe node has kubelet's words; after 20 min without pods it is given back"},
 }};
 
 }  // namespace

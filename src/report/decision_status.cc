@@ -77,6 +77,12 @@ std::string healthy(const Condition& condition) {
   const Args args = condition.args;
   if (condition.ok) return "No node that it bought is degraded.";
   const bool one = arg(args, 0) == "1";
+  if (condition.reason == "NodesNotReady")
+    return fmt::format(
+        "{} not ready{} {}. Nothing new goes there; if it stays so for 20 min and nobody runs on "
+        "it, it is given back. kubectl describe node has kubelet's words.",
+        one ? "1 node is" : quoted_words(arg(args, 0)) + " nodes are degraded or",
+        one ? ":" : ", for example", quoted_words(arg(args, 1)));
   std::string text = fmt::format("{} degraded{} {} ({})",
                                  one ? "1 node is" : quoted_words(arg(args, 0)) + " nodes are",
                                  one ? ":" : ", for example", arg(args, 1), arg(args, 2));

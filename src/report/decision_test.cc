@@ -218,7 +218,8 @@ TEST(Decision, SaysWhatActWouldBuy) {
                      {"$1,037.85", "2 p4d.24xlarge", "1 g6.xlarge"}, usd(44.72)),
               "WouldBuy", "Compare", false,
               "Its pods cost $1,037.85/h now; bought anew they would cost $44.72/h, $993.13/h "
-              "less: 2 p4d.24xlarge and 1 g6.xlarge. With spec.mode: Act Kerf would do so.");
+              "less: 2 p4d.24xlarge and 1 g6.xlarge. With spec.mode: Act Kerf works "
+              "towards that, for what spec.buysFor names.");
 }
 
 TEST(Decision, TakesAnyNumberOfArguments) {
@@ -261,6 +262,12 @@ TEST(Decision, NamesFieldsOfThePolicyAndNoOptions) {
       {"ConflictingPods", "x"},
       {"LimitPerHour", "$1.00"},
       {"LimitGpus", "4"},
+      {"LimitPerHour", "$7.00", "$6.88"},
+      {"LimitGpus", "4", "4"},
+      {"NotTolerated"},
+      {"RefusedNow", "p5.4xlarge,p5.48xlarge", "UnknownProfile", "3g.40gb", "2g.48gb"},
+      {"NamespaceBudget", "poor", "$1.00", "$0.80", "", ""},
+      {"NamespaceBudget", "poor", "", "", "2", "1.71"},
   };
   for (const auto& args : cases)
     EXPECT_THAT(tell(of_pod(What::Wait, args)).sentence, Not(HasSubstr("--"))) << args.front();
@@ -272,6 +279,30 @@ TEST(Decision, NamesFieldsOfThePolicyAndNoOptions) {
             "Cannot be placed: It asks for more ephemeral storage than any node that it may run on "
             "can give: 100 MiB of at most 50 MiB. Ask for less, or give nodes a larger root volume "
             "in their NodeClass.");
+  EXPECT_EQ(tell(of_pod(What::Wait, cases[6])).sentence,
+            "Cannot be placed: No instance type that may be bought meets: node selector team=x. "
+            "Nodes that Kerf buys do not carry this label: leave it out, or give it to all of them "
+            "by spec.nodeLabels of the SlicePolicy.");
+}
+
+TEST(Decision, SaysWhatOnlyTheControllerKnowsOfAPodThatWaits) {
+  const auto sentence = [](std::vector<std::string> args) {
+    return tell(of_pod(What::Wait, std::move(args))).sentence;
+  };
+  EXPECT_EQ(sentence({"LimitPerHour", "$7.00", "$6.88"}),
+            "Cannot be placed: The policy's limit is $7.00/h, of which $6.88/h is spent: the node "
+            "that it needs does not fit. Raise spec.limits.usdPerHour, or wait until others end.");
+  EXPECT_EQ(sentence({"LimitGpus", "4", "3"}),
+            "Cannot be placed: The policy's limit is 4 GPUs, and it has 3: the node that it needs "
+            "does not fit. Raise spec.limits.gpus, or wait until others end.");
+  EXPECT_THAT(sentence({"RefusedNow", "p5.4xlarge,p5.48xlarge", "NoZone", "volume"}),
+              AllOf(HasSubstr("p5.4xlarge or p5.48xlarge could not be launched a moment ago"),
+                    HasSubstr("Of what else may be bought: No zone is left for it")));
+  EXPECT_THAT(sentence({"NotTolerated"}), HasSubstr("add the toleration {key: kerf.dev/slices"));
+  EXPECT_EQ(sentence({"NamespaceBudget", "poor", "$1.00", "$0.80", "2", "1.71"}),
+            "Cannot be placed: The budget of namespace poor is used up: $1.00/h, of which $0.80/h "
+            "is held; 2 GPUs, of which 1.71 are held. Raise it in spec.budgets, or wait until "
+            "others of the namespace end.");
 }
 
 TEST(Reasons, AreAllThatIsTold) {
@@ -332,6 +363,8 @@ TEST(Conditions, SayWhatIsWrongAndWhatToDo) {
             "1 node is degraded: node-7 (GpuLost), gpu0 is lost. Drain and replace the node.");
   EXPECT_EQ(say(Type::NodesHealthy, false, "Degraded", {"2", "node-7", "GpuLost", ""}),
             "2 nodes are degraded, for example node-7 (GpuLost). Drain and replace the node.");
+  EXPECT_THAT(say(Type::NodesHealthy, false, "NodesNotReady", {"1", "node-7"}),
+              ::testing::StartsWith("1 node is not ready: node-7. Nothing new goes there;"));
 }
 
 TEST(Conditions, TakeAnyNumberOfArguments) {

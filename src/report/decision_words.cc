@@ -26,7 +26,10 @@ constexpr std::pair<std::string_view, std::string_view> kPlaces[] = {
     {" (--types, --policy)", " (spec.instanceTypes and spec.families of the SlicePolicy)"},
     {"allow this capacity (--capacity-types), with its prices (--prices)",
      "allow this capacity (spec.capacityTypes of the SlicePolicy)"},
-    {"by nodeLabels in a policy (--policy)", "by spec.nodeLabels of the SlicePolicy"},
+    {"Nodes of today's cluster may carry this label, planned ones do not: leave it out, or give it "
+     "to all planned nodes by nodeLabels in a policy (--policy)",
+     "Nodes that Kerf buys do not carry this label: leave it out, or give it to all of them by "
+     "spec.nodeLabels of the SlicePolicy"},
     {"Say what they really take of a GPU node with --daemonsets",
      "Lower what DaemonSets request on GPU nodes"},
     {"plan nodes with a larger root volume (--root-volume)",
@@ -137,6 +140,45 @@ std::string layout_text(std::string_view layouts) {
   return quoted_words(text, kLayoutBytes);
 }
 
+/// Of what only the controller knows; nullopt: a reason of the planner's.
+std::optional<std::string> own_sentence(std::string_view code, Args args) {
+  if (code == "NotTolerated")
+    return "It does not tolerate kerf.dev/slices, a taint of all nodes that Kerf buys. Apply "
+           "deploy/admission-tolerations.yaml (Kubernetes 1.36), or add the toleration "
+           "{key: kerf.dev/slices, operator: Exists} to its template.";
+  if (code == "SchedulerDisagrees")
+    return "The scheduler refused it where its slice was offered; its Event has the words. It is "
+           "looked at again after 30 min.";
+  if (code == "PurchasesSpent")
+    return "Nodes were bought for it twice, and it did not come to run; its Event says more.";
+  if (code == "RefusedNow" && args.size() >= 2)
+    return fmt::format(
+        "{} could not be launched a moment ago, and will be tried again within some minutes. Of "
+        "what else may be bought: {}",
+        zones_text(args[0]), wait_sentence(args[1], args.subspan(2)));
+  if (code == "LimitPerHour" && args.size() == 2)
+    return fmt::format(
+        "The policy's limit is {}/h, of which {}/h is spent: the node that it needs does not fit. "
+        "Raise spec.limits.usdPerHour, or wait until others end.",
+        quoted_words(args[0]), quoted_words(args[1]));
+  if (code == "LimitGpus" && args.size() == 2)
+    return fmt::format(
+        "The policy's limit is {} GPUs, and it has {}: the node that it needs does not fit. Raise "
+        "spec.limits.gpus, or wait until others end.",
+        quoted_words(args[0]), quoted_words(args[1]));
+  if (code == "NamespaceBudget" && args.size() == 5) {
+    std::string text = fmt::format("The budget of namespace {} is used up:", quoted_words(args[0]));
+    if (!args[1].empty())
+      text +=
+          fmt::format(" {}/h, of which {}/h is held", quoted_words(args[1]), quoted_words(args[2]));
+    if (!args[3].empty())
+      text += fmt::format("{} {} GPUs, of which {} are held", args[1].empty() ? "" : ";",
+                          quoted_words(args[3]), quoted_words(args[4]));
+    return text + ". Raise it in spec.budgets, or wait until others of the namespace end.";
+  }
+  return std::nullopt;
+}
+
 std::string wait_sentence(std::string_view code, Args args) {
   const std::optional<plan::ReasonCode> known = code_of(code);
   if (code == "NodeClassNotReady" && !args.empty())
@@ -146,6 +188,7 @@ std::string wait_sentence(std::string_view code, Args args) {
                      "Its node would be made from the NodeClass {}, which is not there or not "
                      "Ready: kubectl describe it.",
                      quoted_words(args[0]));
+  if (std::optional<std::string> own = own_sentence(code, args)) return *std::move(own);
   if (!known) {
     if (args.empty()) return code.empty() ? "No reason is known." : std::string(code) + ".";
     return fmt::format("{}: {}.", code, joined(args));

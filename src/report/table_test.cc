@@ -124,9 +124,10 @@ TEST(Table, SaysFirstThatSlicingCostsMore) {
 TEST(Table, NamesTheSavingWhereTheBestOtherWayIsNoDearer) {
   Example e = small();
   e.baseline("whole-gpu-best", e.plan.bill, 1);
-  EXPECT_THAT(joined(table(e)),
-              HasSubstr("instead of $21,900 as whole GPUs. The cheapest other way, whole GPUs of the "
-                        "best types, costs the same."));
+  EXPECT_THAT(
+      joined(table(e)),
+      HasSubstr("instead of $21,900 as whole GPUs. The cheapest other way, whole GPUs of the "
+                "best types, costs the same."));
 }
 
 TEST(Table, DoesNotClaimASavingAgainstWhatCannotServeThePods) {

@@ -22,6 +22,7 @@ from api_tests import Api  # noqa: E402, F401
 from cluster_tests import Again, Nodes, Together, Walk  # noqa: E402, F401
 from controller_api_tests import ControllerApi  # noqa: E402, F401
 from controller_crash_tests import ControllerCrashes, ControllerFailover  # noqa: E402, F401
+from controller_more_tests import ControllerMore  # noqa: E402, F401
 from controller_tests import ControllerBurst, ControllerDown, ControllerFirst, ControllerRecut  # noqa: E402, F401
 from controller_trouble_tests import ControllerDisagrees, ControllerObserve, ControllerTroubles  # noqa: E402, F401
 from gpu_tests import Gpus  # noqa: E402, F401

@@ -63,6 +63,7 @@ class World:
         self.history = History(self.api, self.begun)
         self.audit = Audit(bed.folder / "log/audit.log")
         self.expected_denials = set()  # of a test that lets requests be refused, in words
+        self.rejected = set()  # pods that kubelet may refuse: they were on a node that rebooted
         self.starts = []  # when the API server started anew: for a moment it knows of no rights
         self.controllers = [controller.Controller(bed, number + 1, settings=settings) for number in range(controllers)]
         if policy is not None:
@@ -156,8 +157,8 @@ class World:
     def status(self, policy="gpu"):
         return self.api.get(f"{POLICIES}/{policy}").get("status", {})
 
-    def bill(self):
-        return float(self.status().get("figures", {}).get("usdPerHour", "nan"))
+    def bill(self, policy="gpu"):
+        return float(self.status(policy).get("figures", {}).get("usdPerHour", "nan"))
 
     def condition(self, kind, policy="gpu"):
         """(status, reason, message) of the policy's condition."""
@@ -193,7 +194,8 @@ class World:
 
     def wrongs(self):
         """What must never be, in words."""
-        wrong = [f"pod {name}: Failed {reason}: {message}" for name, reason, message in self.history.failed_pods()]
+        wrong = [f"pod {name}: Failed {reason}: {message}" for name, reason, message in self.history.failed_pods()
+                 if name not in self.rejected]
         wrong += [f"pod {name}: its slice changed under it: {message}" for name, message in self.history.robbed_pods()]
         wrong += [f"refused to Kerf: {one}" for one in self.audit.denied() if str(one) not in self.expected_denials
                   and not any(begin <= one.at <= end for begin, end in self.starts)]

@@ -17,7 +17,7 @@ SOON = {"manager_arguments": ["--node-monitor-grace-period=8s"],
 
 class ControllerTroubles(ControllerTest):
     def test_what_was_on_it_runs_again_elsewhere_and_nothing_is_bought_twice(self):
-        settings = {"node-deadline": "20s", "price-age": "20s"}
+        settings = {"node-deadline": "40s", "price-age": "20s"}
         policy = controller.policy(consolidation={"coolDown": "1h", "movesPerHour": 1})  # no moves but for trouble
         with self.world("trouble", policy=policy, settings=settings, **SOON) as world:
             for what, act in (

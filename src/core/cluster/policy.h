@@ -34,7 +34,9 @@ struct Policy {
   std::optional<std::int64_t> limit_gpus;
   std::vector<Headroom> headroom;
   std::map<std::string, std::string> node_labels;  ///< every node bought carries these
-  std::vector<Taint> node_taints;                  ///< and these, beyond kerf.dev/slices
+  /// May a node be given any other label that its pods select by? Else those of node_labels only.
+  bool gives_labels = true;
+  std::vector<Taint> node_taints;  ///< and these, beyond kerf.dev/slices
   gpu::SharingOptions sharing;
 };
 

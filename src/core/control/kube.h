@@ -35,9 +35,12 @@ struct Pod {
   cluster::PodShape shape;  ///< what its spec asks for; labels and namespace as in meta
   Owner owner;
   std::string scheduler = "default-scheduler";
-  bool gated = false;     ///< has scheduling gates
-  bool mirror = false;    ///< a static pod of a kubelet
-  std::string node;       ///< spec.nodeName; "" = not bound
+  bool gated = false;   ///< has scheduling gates
+  bool mirror = false;  ///< a static pod of a kubelet
+  bool kept_out =
+      false;            ///< it does not tolerate kSlicesTaint, which all nodes have that Kerf buys
+  bool unread = false;  ///< it asks for a GPU, and its spec cannot be read: shape.unplaceable
+  std::string node;     ///< spec.nodeName; "" = not bound
   std::string nominated;  ///< status.nominatedNodeName
   PodPhase phase = PodPhase::Pending;
   bool admitted = false;       ///< kubelet took it (status.startTime is set)

@@ -314,6 +314,19 @@ TEST(ControllerMeanwhile, AnEmptyNodeWhoseAgentIsDeadGoesAllTheSame) {
   EXPECT_TRUE(gone);
 }
 
+TEST(ControllerMeanwhile, ANodeThatCameWhenItsClaimWasGivenUpTakesNobody) {
+  Bench bench;
+  bench.add(act());
+  bench.start();
+  Told told = standing(bench, "a", {{"1g.10gb", 0, ""}});
+  told.node.taints = {{control::kUncutTaint, "", "NoSchedule"}};
+  bench.tell(told.node);
+  bench.tell_event(Gone{Kind::NodeClaim, {"", "claim-a"}, told.claim.meta.uid});
+  bench.tell(pending_pod("p"));
+  bench.pass(5 * kSecond);
+  EXPECT_EQ(bench.take<CreateClaim>().size(), 1U);
+}
+
 /// A pod has a place on a node that stands, and is nominated to it; what is published is not yet
 /// to be seen in the Node.
 struct Nominated : Bench {
@@ -371,6 +384,75 @@ TEST(ControllerMeanwhile, WhatTheSchedulerNominatedIsNotTakenBack) {
     EXPECT_EQ(bench.take<Nominate>().size(), theirs ? 0U : 1U);
     EXPECT_EQ(bench.take<CreateClaim>().size(), theirs ? 0U : 1U) << "while others end for it";
   }
+}
+
+TEST(ControllerMeanwhile, WhatWasBegunBeforeItObservedIsNotCarriedOutAfterwards) {
+  Freeing bench;
+  control::SlicePolicy policy = bench.policies[0];
+  policy.mode = control::Mode::Observe;
+  policy = bench.policies[0] = bench.tell(policy);
+  bench.pass(kMinute);
+  bench.tell_event(Gone{Kind::Pod, {"default", "small"}, "uid-default/small"});
+  policy.mode = control::Mode::Act;
+  bench.policies[0] = bench.tell(policy);
+  bench.pass(kSecond);
+  EXPECT_TRUE(bench.take<DeleteClaim>().empty()) << "it has been empty for a second";
+}
+
+TEST(ControllerMeanwhile, WarmSlicesThatAreNotWantedAnyMoreKeepNoNode) {
+  Bench bench;
+  control::SlicePolicy policy = act();
+  cluster::GpuRequest request = pending_pod("p").shape.gpu.front();
+  policy.warm = {{request, 2}};
+  bench.add(policy);
+  bench.start();
+  standing(bench, "a", {{"1g.10gb", 0, ""}, {"1g.10gb", 1, ""}});
+  const auto returns = [&] {
+    const auto& next = bench.policies[0].status.next;
+    return std::count_if(next.begin(), next.end(),
+                         [](const auto& step) { return step.what == "Return"; });
+  };
+  bench.pass(10 * kMinute);
+  EXPECT_EQ(returns(), 0);
+  bench.policies[0].warm.clear();
+  bench.policies[0] = bench.tell(bench.policies[0]);
+  bench.pass(10 * kMinute);
+  EXPECT_EQ(returns(), 1);
+}
+
+TEST(ControllerMeanwhile, AllThatALayoutOffersIsPublishedAtOnce) {
+  Bench bench;
+  bench.add(act());
+  bench.start();
+  Told told = standing(bench, "a", {{"1g.10gb", 0, ""}, {"3g.40gb", 4, ""}});
+  bench.tell(pending_pod("small"));
+  bench.tell(pending_pod("half", "3g.40gb"));
+  bench.pass(3 * kSecond);
+  const auto puts = bench.take<PutLayout>();
+  ASSERT_EQ(puts.size(), 1U);
+  told.gpus.spec = puts[0].second.spec;
+  told.gpus.meta.generation = told.gpus.status.observed_generation = 2;
+  told.gpus.status.cut = false;
+  told.gpus.status.gpus[0].slices[1].published = true;
+  told.gpus = bench.applied(puts[0].first, told.gpus);
+  const auto nominate = [&] {
+    bench.pass(100);
+    for (const auto& [id, one] : bench.take<Nominate>()) {
+      control::Pod pod = pending_pod(one.pod.name, one.pod.name == "half" ? "3g.40gb" : "1g.10gb");
+      pod.nominated = "a";
+      bench.applied(id, pod);
+    }
+    bench.pass(100);
+  };
+  nominate();
+  EXPECT_TRUE(bench.take<Publish>().empty()) << "the other resource comes in a moment";
+  told.gpus.status.gpus[0].slices[0].published = true;
+  told.gpus.status.cut = true;
+  told.gpus = bench.tell(told.gpus);
+  nominate();
+  const auto published = bench.take<Publish>();
+  ASSERT_EQ(published.size(), 1U);
+  EXPECT_EQ(published[0].second.amounts.size(), 2U);
 }
 
 }  // namespace

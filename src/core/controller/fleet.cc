@@ -242,6 +242,8 @@ class Builder {
     // A node that was in service and is not ready may come back; until then it takes nobody.
     if (node != nullptr && !node->ready && !machine.uncut) machine.unusable = true;
     if (gpus != nullptr && gpus->status.degraded != control::Degraded::No) machine.unusable = true;
+    // Its claim is gone, and its instance with it; or it is not known yet which claim it is of.
+    if (machine.claim == nullptr && machine.uncut) machine.unusable = true;
     if (machine.seen_by_agent) machine.slices = from_status(machine, *gpus, store_);
     else if (gpus != nullptr) machine.slices = from_spec(machine, gpus->spec);
     else if (machine.claim != nullptr) machine.slices = from_spec(machine, machine.claim->layout);

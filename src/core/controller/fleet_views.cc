@@ -30,10 +30,11 @@ MicroUsdPerHour price_of(const market::Market& market, const Node& node) {
   const auto capacity =
       market::parse_capacity_type(control::label_of(node.meta.labels, control::kCapacityLabel))
           .value_or(market::CapacityType::OnDemand);
-  for (const market::Offering& offering : market.offerings)
-    if (market.types[offering.type].name == type && offering.capacity_type == capacity &&
-        (offering.zone.empty() || offering.zone == zone))
-      return offering.price;
+  for (const auto* list : {&market.offerings, &market.off_sale})
+    for (const market::Offering& offering : *list)
+      if (market.types[offering.type].name == type && offering.capacity_type == capacity &&
+          (offering.zone.empty() || offering.zone == zone))
+        return offering.price;
   return {};
 }
 

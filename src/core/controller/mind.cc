@@ -291,10 +291,19 @@ void Controller::Mind::think() {
   give_back();
 }
 
-/// What a policy that is gone was moving stays where it is.
+/// What a policy was moving that is gone, or observes, stays where it is.
 void Controller::Mind::abandon() {
   for (auto& [name, mind] : policies_) {
-    if (store_.find<SlicePolicy>(name) != nullptr) continue;
+    if (acting(name) != nullptr) {
+      mind.acted = true;
+      continue;
+    }
+    if (std::exchange(mind.acted, false)) {  // what nothing could be done for is asked anew
+      mind.waiting.clear();
+      mind.barred.clear();
+      mind.waiting_count = mind.barred_count = 0;
+      mind.compared_for = 0;
+    }
     for (const Transaction& transaction : mind.transactions)
       for (const std::string& machine : transaction.returns) machines_[machine].closing.clear();
     mind.transactions.clear();

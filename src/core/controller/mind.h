@@ -98,6 +98,7 @@ struct ToBuy {
 /// What the mind knows of one policy beside the policy.
 struct PolicyMind {
   bool loaded = false;
+  bool acted = false;         ///< in the step before
   Instant unsure_until = 0;   ///< what a run before this one asked for may arrive until then
   control::Kept kept;         ///< as it is to be; the object's is as it was written last
   std::uint64_t noted = 0;    ///< counts changes of `kept` that something waits for
@@ -112,6 +113,9 @@ struct PolicyMind {
   /// Pods that the last answer left without a place, and why: the first ones; how many in all.
   std::vector<control::NextStep> waiting;
   std::int64_t waiting_count = 0;
+  /// Pods that nothing is asked for, and why: the first ones; how many in all. Of this step.
+  std::vector<control::NextStep> barred;
+  std::int64_t barred_count = 0;
   control::NextStep would;  ///< what everything would be bought as
   std::optional<MicroUsdPerHour> would_told;
   EffectId comparing = 0;  ///< a Compare in flight, beside any other question
@@ -211,11 +215,15 @@ class Controller::Mind {
   void recover();
   void recover(const Machine& machine, const control::Pod& pod);
   bool forget_stale_reservations();
+  std::set<std::string> wanted_room() const;
   bool is_going(const control::Pod& pod) const;
   void inherit();
   bool is_demand(const control::SlicePolicy& policy, const control::Pod& pod) const;
   std::vector<Want> wants(const control::SlicePolicy& policy);
   void add_pods(const control::SlicePolicy& policy, std::vector<Want>& wants);
+  void bar(const control::SlicePolicy& policy, const control::Pod& pod,
+           std::vector<std::string> why);
+  void say_why_not(const control::SlicePolicy& policy, const control::Pod& pod);
   void add_successors(const control::SlicePolicy& policy, std::vector<Want>& wants);
   void add_members(const control::SlicePolicy& policy, std::vector<Want>& wants);
   void add_room(const control::SlicePolicy& policy, std::vector<Want>& wants);
@@ -228,6 +236,9 @@ class Controller::Mind {
   void placed(const control::SlicePolicy& policy, const Problem& problem, const Solution& solution);
   void reserve(const control::SlicePolicy& policy, const Problem& problem, std::uint32_t pod,
                const std::string& machine, std::vector<online::DeviceAt> devices);
+  std::vector<std::string> why_not(const control::SlicePolicy& policy,
+                                   const plan::Reason& reason) const;
+  std::vector<std::string> over_budget(const control::SlicePolicy& policy, const std::string& ns);
   void has_to_wait(const std::string& policy, const control::Pod& pod,
                    std::vector<std::string> why);
   void disagree();
@@ -327,6 +338,8 @@ class Controller::Mind {
   void carry_on(const control::SlicePolicy& policy);
   bool carry_on(const control::SlicePolicy& policy, Transaction& transaction);
   bool carry_on(const control::SlicePolicy& policy, Transaction& transaction, MoveState& move);
+  bool evict(const control::SlicePolicy& policy, Transaction& transaction, MoveState& move,
+             Reservation& heir);
   void let_go(MoveState& move);
   bool has_others(const Transaction& transaction) const;
   std::string holds_back(const control::SlicePolicy& policy, const Transaction& transaction,

@@ -9,6 +9,17 @@ namespace kerf::controller {
 using control::SlicePolicy;
 using online::DeviceAt;
 
+namespace {
+
+/// 2857 thousandths as "2.86".
+std::string text_of_milli(std::int64_t milli) {
+  const std::int64_t hundredths = (milli + 5) / 10;
+  const std::string digits = std::to_string(hundredths % 100);
+  return std::to_string(hundredths / 100) + "." + (digits.size() == 1 ? "0" : "") + digits;
+}
+
+}  // namespace
+
 /// Rate and thousandths of GPUs that a pod's devices are of its node, by the parts that are in use.
 Controller::Mind::Part Controller::Mind::part_of(const gpu::Model& model, MicroUsdPerHour price,
                                                  std::int64_t gpus,
@@ -84,6 +95,18 @@ bool Controller::Mind::affordable(const SlicePolicy& policy, const Problem& prob
     all = false;
   }
   return all;
+}
+
+std::vector<std::string> Controller::Mind::over_budget(const SlicePolicy& policy,
+                                                       const std::string& ns) {
+  const Part held = spent(policy, ns);
+  const auto& budget = policy.budgets.at(ns);
+  return {"NamespaceBudget",
+          ns,
+          budget.per_hour ? format_usd(*budget.per_hour) : "",
+          format_usd(held.rate),
+          budget.gpus ? std::to_string(*budget.gpus) : "",
+          text_of_milli(held.gpu_milli)};
 }
 
 }  // namespace kerf::controller

@@ -20,11 +20,11 @@ constexpr std::size_t kNextMax = 10;
 std::vector<Condition> Controller::Mind::conditions(const SlicePolicy& policy) {
   const PolicyMind& mind = policies_[policy.meta.name];
   Condition served{Condition::Type::PodsServed, true, "Served", {}};
-  if (mind.waiting_count > 0) {
+  if (mind.waiting_count + mind.barred_count > 0) {
     served.ok = false;
     served.reason = "PodsWaiting";
-    served.args = {std::to_string(mind.waiting_count)};
-    const auto& first = mind.waiting.front().args;
+    served.args = {std::to_string(mind.waiting_count + mind.barred_count)};
+    const auto& first = (mind.waiting.empty() ? mind.barred : mind.waiting).front().args;
     served.args.insert(served.args.end(), first.begin(), first.end());
   } else if (mind.figures.pods == 0) {
     served.reason = "NothingAsked";
@@ -74,10 +74,14 @@ Condition Controller::Mind::nodes_condition(const SlicePolicy& policy) const {
   for (const auto& [name, machine] : fleet_) {
     if (machine.policy != policy.meta.name || machine.gpus == nullptr) continue;
     const control::GpuNodeStatus& status = machine.gpus->status;
-    if (status.degraded == control::Degraded::No || ++count > 1) continue;
+    const bool away = machine.node != nullptr && !machine.node->ready && !machine.uncut;
+    if ((status.degraded == control::Degraded::No && !away) || ++count > 1) continue;
     nodes.ok = false;
-    nodes.reason = "Degraded";
-    nodes.args = {"", machine.gpus->meta.name, control::to_string(status.degraded), status.message};
+    nodes.reason = away ? "NodesNotReady" : "Degraded";
+    nodes.args = {"", machine.gpus->meta.name};
+    if (away) continue;
+    nodes.args.push_back(control::to_string(status.degraded));
+    nodes.args.push_back(status.message);
   }
   if (count > 0) nodes.args.front() = std::to_string(count);
   return nodes;
@@ -95,6 +99,7 @@ std::vector<NextStep> Controller::Mind::next_steps(const SlicePolicy& policy) {
   for (const auto& [name, to_buy] : mind.to_buy)
     next.push_back({"Buy", {name, to_buy.claim.type, std::to_string(to_buy.pods)}, to_buy.price});
   next.insert(next.end(), mind.waiting.begin(), mind.waiting.end());
+  next.insert(next.end(), mind.barred.begin(), mind.barred.end());
   for (const Transaction& transaction : mind.transactions)
     for (const MoveState& move : transaction.moves) {
       const auto heir = reservations_.find(move.heir);

@@ -23,6 +23,10 @@ bool is_plain(const Pod& pod) {
          !pod.shape.gpu.empty();
 }
 
+std::string room_name(For whom, const std::string& resource, std::int64_t number) {
+  return (whom == For::Warm ? "warm/" : "headroom/") + resource + "/" + std::to_string(number);
+}
+
 }  // namespace
 
 // --- Reservations --------------------------------------------------------------------------------
@@ -129,6 +133,7 @@ bool Controller::Mind::is_going(const Pod& pod) const {
 
 /// True if there were any: the fleet has seats for them.
 bool Controller::Mind::forget_stale_reservations() {
+  const std::set<std::string> rooms = wanted_room();
   for (auto& [id, reservation] : reservations_) {  // a place can be taken once its node is there
     const auto machine = fleet_.find(reservation.machine);
     if (machine != fleet_.end() && machine->second.coming()) reservation.since = now_;
@@ -162,7 +167,8 @@ bool Controller::Mind::forget_stale_reservations() {
       }
       wake_at(reservation.since + kHeirMs);
     }
-    return there.unusable || (is_room(reservation.whom) && there.leaving);
+    return there.unusable ||
+           (is_room(reservation.whom) && (there.leaving || !rooms.contains(reservation.id)));
   };
   const std::size_t stale =
       std::erase_if(reservations_, [&](const auto& entry) { return is_stale(entry.second); });
@@ -207,8 +213,18 @@ std::vector<Want> Controller::Mind::wants(const SlicePolicy& policy) {
 
 void Controller::Mind::add_pods(const SlicePolicy& policy, std::vector<Want>& wants) {
   PolicyMind& mind = policies_[policy.meta.name];
+  mind.barred.clear();
+  mind.barred_count = 0;
   for (const auto& [key, pod] : store_.all<Pod>()) {
-    if (!is_demand(policy, pod)) continue;
+    if (!is_demand(policy, pod)) {
+      if (is_pending(pod) && governing(pod) == &policy) say_why_not(policy, pod);
+      continue;
+    }
+    if (pod.kept_out) {
+      bar(policy, pod, {"NotTolerated"});
+      note({now_, What::Wait, Kind::Pod, key, policy.meta.name, {"NotTolerated"}, {}, {}});
+      continue;
+    }
     if (!pod.nominated.empty()) {
       // By the scheduler, which makes room for it by preemption; or by Kerf before it started anew.
       const auto ours = named_.find(pod.meta.uid);
@@ -228,7 +244,8 @@ void Controller::Mind::add_pods(const SlicePolicy& policy, std::vector<Want>& wa
     const auto bought = mind.kept.purchases.find(pod.meta.uid);
     const bool exhausted =
         bought != mind.kept.purchases.end() && bought->second >= options_.purchases_per_pod;
-    if (exhausted)
+    if (exhausted) {
+      bar(policy, pod, {"PurchasesSpent"});
       note({now_,
             What::GaveUp,
             Kind::Pod,
@@ -237,11 +254,43 @@ void Controller::Mind::add_pods(const SlicePolicy& policy, std::vector<Want>& wa
             {std::to_string(bought->second)},
             {},
             {}});
+    }
     // A DaemonSet's pod is of its own node: nothing is bought for it.
     want.may_buy = !exhausted && !is_daemon(pod) && within_budget(policy, pod.meta.ns);
     want.may_open = want.may_buy && !opened_.contains(pod.meta.uid);
     wants.push_back(std::move(want));
   }
+}
+
+/// Counts as waiting; its Event is told by whoever knows more.
+void Controller::Mind::bar(const SlicePolicy& policy, const Pod& pod,
+                           std::vector<std::string> why) {
+  PolicyMind& mind = policies_[policy.meta.name];
+  ++mind.barred_count;
+  if (mind.barred.size() >= kWaitingMax) return;
+  why.insert(why.begin(), control::key_of(pod.meta).text());
+  mind.barred.push_back({"Wait", std::move(why), {}});
+}
+
+/// Of pods that are pending and no demand.
+void Controller::Mind::say_why_not(const SlicePolicy& policy, const Pod& pod) {
+  if (disagreed_.contains(pod.meta.uid)) bar(policy, pod, {"SchedulerDisagrees"});
+  if (!pod.unread || !pod.unschedulable) return;
+  std::vector<std::string> why = {"Unsupported"};
+  for (const auto& [field, words] : pod.shape.unplaceable) {
+    why.push_back(field);
+    why.push_back(words);
+    break;
+  }
+  bar(policy, pod, why);
+  note({now_,
+        What::Wait,
+        Kind::Pod,
+        control::key_of(pod.meta),
+        policy.meta.name,
+        std::move(why),
+        {},
+        {}});
 }
 
 /// Pods on machines that go without Kerf having moved them: interrupted, expired, deleted by hand.
@@ -294,6 +343,21 @@ void Controller::Mind::add_members(const SlicePolicy& policy, std::vector<Want>&
   }
 }
 
+/// The ids of all room that policies want now.
+std::set<std::string> Controller::Mind::wanted_room() const {
+  std::set<std::string> ids;
+  for (const auto& [key, policy] : store_.all<SlicePolicy>()) {
+    const auto add = [&](For whom, const cluster::GpuRequest& request, std::int64_t count) {
+      for (std::int64_t i = 0; i < count; ++i)
+        ids.insert(room_name(whom, cluster::resource_name(request), i) + "/" + policy.meta.name);
+    };
+    for (const control::Warm& warm : policy.warm) add(For::Warm, warm.request, warm.count);
+    for (const cluster::Headroom& room : policy.buys.headroom)
+      add(For::Headroom, room.request, room.count);
+  }
+  return ids;
+}
+
 /// Warm slices and headroom: like pods that are less important than all others.
 void Controller::Mind::add_room(const SlicePolicy& policy, std::vector<Want>& wants) {
   PolicyMind& mind = policies_[policy.meta.name];
@@ -310,7 +374,7 @@ void Controller::Mind::add_room(const SlicePolicy& policy, std::vector<Want>& wa
     for (std::int64_t i = 0; i < count; ++i) {
       Want want;
       want.whom = whom;
-      want.name = (whom == For::Warm ? "warm/" : "headroom/") + resource + "/" + std::to_string(i);
+      want.name = room_name(whom, resource, i);
       want.id = want.name + "/" + policy.meta.name;
       want.shape = &kept->second;
       if (!reservations_.contains(want.id)) wants.push_back(std::move(want));

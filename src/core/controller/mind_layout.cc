@@ -253,14 +253,10 @@ void Controller::Mind::take_or_give(const Machine& machine, const GpuNodeSpec& w
       PutLayout{node, first ? 0 : machine.gpus->meta.version, wanted, machine.price});
   if (same) return;
   memory.wanted_since = now_;
-  note({now_,
-        What::Cut,
-        Kind::GpuNode,
-        key,
-        machine.policy,
-        {first ? "" : text_of(machine, machine.gpus->spec), text_of(machine, wanted)},
-        {},
-        {}});
+  const std::string before = first ? "" : text_of(machine, machine.gpus->spec);
+  const std::string then = text_of(machine, wanted);
+  if (before == then) return;  // something is offered, or not any more
+  note({now_, What::Cut, Kind::GpuNode, key, machine.policy, {before, then}, {}, {}});
 }
 
 /// Is everything that the wanted layout takes away out of the API's offer, and long enough that

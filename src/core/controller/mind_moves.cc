@@ -154,30 +154,7 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
       move.noted = must_keep(mind);
       enter(Phase::Evict);
       [[fallthrough]];
-    case Phase::Evict:
-      if (move.eviction == Result::Refused) {
-        heir->second.may_come = false;  // it stays where it is
-        give_up(policy, transaction, "its PodDisruptionBudget does not allow it");
-        return false;
-      }
-      if (move.eviction == Result::Applied) return true;
-      if (mind.written < move.noted || !is_free(Kind::Pod, move.pod) || !stands(heir->second))
-        return true;
-      if (!prices_fresh() && transaction.why != "expires" && transaction.why != "drifted") {
-        give_up(policy, transaction, "prices are not fresh");
-        return false;
-      }
-      let_come(heir->second);
-      move.asked = ask(Kind::Pod, move.pod, pod->meta.version, Evict{move.pod, move.uid});
-      note({now_,
-            What::Move,
-            Kind::Pod,
-            move.pod,
-            policy.meta.name,
-            {move.from, heir->second.machine},
-            transaction.saving,
-            {}});
-      return true;
+    case Phase::Evict: return evict(policy, transaction, move, heir->second);
     case Phase::Await: {
       const auto successor =
           std::find_if(reservations_.begin(), reservations_.end(),
@@ -191,6 +168,36 @@ bool Controller::Mind::carry_on(const SlicePolicy& policy, Transaction& transact
     }
     case Phase::Done: return true;
   }
+  return true;
+}
+
+/// Asks for the eviction once all that it depends on is so. False: it is given up.
+bool Controller::Mind::evict(const SlicePolicy& policy, Transaction& transaction, MoveState& move,
+                             Reservation& heir) {
+  if (move.eviction == Result::Refused) {
+    heir.may_come = false;  // it stays where it is
+    give_up(policy, transaction, "its PodDisruptionBudget does not allow it");
+    return false;
+  }
+  if (move.eviction == Result::Applied) return true;
+  if (policies_[policy.meta.name].written < move.noted || !is_free(Kind::Pod, move.pod) ||
+      !stands(heir))
+    return true;
+  if (!prices_fresh() && transaction.why != "expires" && transaction.why != "drifted") {
+    give_up(policy, transaction, "prices are not fresh");
+    return false;
+  }
+  let_come(heir);
+  move.asked =
+      ask(Kind::Pod, move.pod, store_.pod(move.uid)->meta.version, Evict{move.pod, move.uid});
+  note({now_,
+        What::Move,
+        Kind::Pod,
+        move.pod,
+        policy.meta.name,
+        {move.from, heir.machine},
+        transaction.saving,
+        {}});
   return true;
 }
 

@@ -26,14 +26,9 @@ Amounts published(const control::GpuNodeStatus& status) {
   return amounts;
 }
 
-/// Everything that is wanted stands, and kubelet has what is to be offered. What stands beside it,
-/// made by somebody else, keeps nobody from what is there: the node is degraded, and takes nothing
-/// new.
-bool is_reached(const control::GpuNode& node) {
+/// Everything that is wanted stands, and kubelet has what is to be offered.
+bool stands_as_wanted(const control::GpuNode& node) {
   const control::GpuNodeStatus& status = node.status;
-  if (status.observed_generation != node.meta.generation) return false;
-  if (status.cut) return true;
-  if (status.degraded != control::Degraded::ForeignInstances) return false;
   for (std::size_t g = 0; g < node.spec.gpus.size(); ++g)
     for (const WantedSlice& wanted : node.spec.gpus[g].slices) {
       if (g >= status.gpus.size()) return false;
@@ -46,6 +41,15 @@ bool is_reached(const control::GpuNode& node) {
       if (!stands) return false;
     }
   return true;
+}
+
+/// The same, and nothing else stands. What somebody else made beside it keeps nobody from what is
+/// there: the node is degraded, and takes nothing new.
+bool is_reached(const control::GpuNode& node) {
+  const control::GpuNodeStatus& status = node.status;
+  if (status.observed_generation != node.meta.generation) return false;
+  return status.cut ||
+         (status.degraded == control::Degraded::ForeignInstances && stands_as_wanted(node));
 }
 
 /// What is to be changed of a node's labels, so that they say what its GPUs are.
@@ -149,6 +153,8 @@ void Controller::Mind::publish(const Machine& machine) {
       status.observed_generation != generation || !machine.node->ready)
     return;
   if (memory.published_epoch == status.epoch && memory.published_generation == generation) return;
+  // Once, so all of it: an agent may say of one resource sooner than of another.
+  if (!stands_as_wanted(*machine.gpus)) return;
   Amounts raised;
   for (const auto& [resource, count] : published(status))
     if (amount_of(machine.node->allocatable_of, resource) < count) raised[resource] = count;

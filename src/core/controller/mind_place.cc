@@ -318,10 +318,14 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
   }
   for (const plan::Unplaced& unplaced : solution.decision.purchase.unplaced) {
     const Pod* pod = pod_of(problem.ids[unplaced.pod]);
-    if (pod == nullptr || !problem.may_buy[unplaced.pod]) continue;
-    std::vector<std::string> why = {std::string(plan::to_string(unplaced.reason.code))};
-    why.insert(why.end(), unplaced.reason.args.begin(), unplaced.reason.args.end());
-    has_to_wait(policy.meta.name, *pod, std::move(why));
+    if (pod != nullptr && problem.may_buy[unplaced.pod])
+      has_to_wait(policy.meta.name, *pod, why_not(policy, unplaced.reason));
+  }
+  for (std::uint32_t p = 0; p < problem.ids.size(); ++p) {
+    const Pod* pod = pod_of(problem.ids[p]);
+    if (pod != nullptr && problem.whom[p] == For::Pod && !problem.may_buy[p] && still_wanted(p) &&
+        !within_budget(policy, pod->meta.ns))
+      has_to_wait(policy.meta.name, *pod, over_budget(policy, pod->meta.ns));
   }
   for (const online::Proposal& proposal : solution.proposals) open_slot(policy, problem, proposal);
   const bool opening = !solution.proposals.empty();
@@ -332,6 +336,38 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
   mind.vain_for = vain ? mind.asked_for : 0;
   mind.vain_at = now_;
   if (!vain || opening) mind.solved_for = 0;
+}
+
+/// The planner's reason with what it does not know: its limits are what is left of the policy's,
+/// and its market is without what could not be had a moment ago.
+std::vector<std::string> Controller::Mind::why_not(const SlicePolicy& policy,
+                                                   const plan::Reason& reason) const {
+  using plan::ReasonCode;
+  MicroUsdPerHour rate;
+  std::int64_t gpus = 0;
+  for (const auto& [name, machine] : fleet_) {
+    if (machine.policy != policy.meta.name) continue;
+    rate += machine.price;
+    gpus += machine.instance->gpu_count;
+  }
+  const std::string code(plan::to_string(reason.code));
+  if (reason.code == ReasonCode::LimitPerHour && policy.buys.limit_per_hour)
+    return {code, format_usd(*policy.buys.limit_per_hour), format_usd(rate)};
+  if (reason.code == ReasonCode::LimitGpus && policy.buys.limit_gpus)
+    return {code, std::to_string(*policy.buys.limit_gpus), std::to_string(gpus)};
+  std::vector<std::string> why = {code};
+  why.insert(why.end(), reason.args.begin(), reason.args.end());
+  constexpr ReasonCode kOfMarket[] = {ReasonCode::UnknownProfile, ReasonCode::NoModelThatLarge,
+                                      ReasonCode::NoTypeMatches, ReasonCode::TooLargeForNode,
+                                      ReasonCode::NoZone};
+  if (refused_.empty() || std::count(std::begin(kOfMarket), std::end(kOfMarket), reason.code) == 0)
+    return why;
+  std::set<std::string> types;
+  for (const auto& [offering, until] : refused_) types.insert(std::get<0>(offering));
+  std::string list;
+  for (const std::string& type : types) list += (list.empty() ? "" : ",") + type;
+  why.insert(why.begin(), {"RefusedNow", std::move(list)});
+  return why;
 }
 
 /// Nothing that stands has room for it, and nothing can be bought. `why`: a code, its arguments.

@@ -137,14 +137,16 @@ void Controller::Mind::compare(const SlicePolicy& policy) {
   mind.bounding = mind.comparing;
 }
 
-/// Of the nodes that run governed pods, whoever bought them, and of those that this policy bought.
+/// Of the nodes that run governed pods, unless another policy answers for them, and of those that
+/// this policy bought.
 MicroUsdPerHour Controller::Mind::bill(const SlicePolicy& policy,
                                        const std::set<std::string>& nodes) const {
   MicroUsdPerHour sum;
   for (const auto& [name, machine] : fleet_)
     if (machine.policy == policy.meta.name) sum += machine.price;
   for (const auto& [key, node] : store_.all<control::Node>()) {
-    if (node.meta.labels.contains(control::kPolicyLabel) || !nodes.contains(key.name)) continue;
+    const std::string owner = control::label_of(node.meta.labels, control::kPolicyLabel);
+    if (!nodes.contains(key.name) || store_.find<SlicePolicy>(owner) != nullptr) continue;
     sum += price_of(*market_, node);
   }
   return sum;
@@ -159,6 +161,16 @@ void Controller::Mind::compared(const SlicePolicy& policy, const Problem& proble
   }
   mind.figures.could_be = solution.all.bill;
   mind.figures.unserved = std::ssize(solution.all.unplaced);
+  if (policy.mode != control::Mode::Act) {  // else it is said of those that wait
+    mind.waiting.clear();
+    mind.waiting_count = mind.figures.unserved;
+    for (const plan::Unplaced& unplaced : solution.all.unplaced) {
+      if (mind.waiting.size() >= kWaitingMax) break;
+      std::vector<std::string> why = why_not(policy, unplaced.reason);
+      why.insert(why.begin(), problem.pending.pods[unplaced.pod].name);
+      mind.waiting.push_back({"Wait", std::move(why), {}});
+    }
+  }
   std::vector<std::string> fleet;
   std::map<std::string, std::int64_t> types;
   for (const plan::NodePlan& node : solution.all.nodes)

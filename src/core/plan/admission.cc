@@ -27,7 +27,7 @@ bool is_arch(const std::string& key) {
 
 /// A label that neither the offering nor the policy decides and that a node can be given.
 bool is_open(const cluster::Policy& policy, const std::string& key) {
-  return can_be_given(key) && policy.node_labels.count(key) == 0;
+  return policy.gives_labels && can_be_given(key) && policy.node_labels.count(key) == 0;
 }
 
 std::optional<std::int64_t> integer(const std::string& text) {
