@@ -38,7 +38,7 @@ def sees_gpus(count):
 def claim_of(world, app):
     """The one behind the node that all of an app's pods are on."""
     node, = world.nodes_of(app)
-    return next(claim for claim in world.claims().values() if claim["status"].get("nodeName") == node)
+    return next(claim for claim in world.claims().values() if claim.get("status", {}).get("nodeName") == node)
 
 
 def policy_of(claim):
