@@ -53,6 +53,7 @@ std::string place(const Record& record) {
     text =
         fmt::format("Goes to {} on {} once other pods have moved out of its way.", devices, node);
   else text = fmt::format("Goes to {} on {}, which stands free.", devices, node);
+  if (arg(record.args, 3) == "coming") text += " That node is on its way.";
   text += " That adds nothing to the bill";
   const controller::Alternative* buy = buying(record);
   if (buy == nullptr) text += ".";

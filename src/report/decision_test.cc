@@ -73,9 +73,15 @@ TEST(Decision, SaysWhereAPodGoesAndWhatBuyingWouldCost) {
               "Goes to gpu0/1g.10gb@3, cut for it on node-7, which is paid for. That adds nothing "
               "to the bill; nothing that may be bought would serve it. It takes room from pods "
               "that are expected next, worth $0.0042/h: the least of all places compared.");
-  place.args[2] = "opened";
   place.price = {};
   place.others = {};
+  place.args.emplace_back("coming");
+  expect_told(
+      place, "SliceFound", "Place", false,
+      "Goes to gpu0/1g.10gb@3, cut for it on node-7, which is paid for. That node is on its "
+      "way. That adds nothing to the bill.");
+  place.args.pop_back();
+  place.args[2] = "opened";
   expect_told(place, "SliceFound", "Place", false,
               "Goes to gpu0/1g.10gb@3 on node-7 once other pods have moved out of its way. That "
               "adds nothing to the bill.");

@@ -306,6 +306,7 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
                   {},   placed.place.harm, {}};
     record.args = {machine, text_of(there->second, placed.place.devices),
                    placed.place.cuts.empty() ? "free" : "cut"};
+    if (there->second.coming()) record.args.emplace_back("coming");
     for (const online::Place& other : placed.others)
       record.others.push_back({problem.standing.nodes[other.node].name, other.harm});
     record.others.push_back({"buy", placed.buying});

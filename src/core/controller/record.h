@@ -13,7 +13,9 @@ namespace kerf::controller {
 /// Closed list; report/ makes sentences of it.
 enum class What : std::uint8_t {
   // A pod.
-  Place,      ///< on a node that stands; args: [node, devices, "free", "cut" or "opened"]
+  /// On a node that is paid for; args: [node, devices, "free", "cut" or "opened"], and "coming" if
+  /// the node is not in service yet.
+  Place,
   Buy,        ///< of a claim; args: [type, capacity type, zones, pods]
   Wait,       ///< nothing can serve it now; args: [reason code, its arguments ...]
   Disagrees,  ///< SchedulerDisagrees; args: [node, the scheduler's words]
