@@ -5,9 +5,11 @@ KERF_TROUBLE: only scenarios with this in their name.
 import os
 import time
 
+from agent_bed import running
 from controller_bed import ControllerTest, daemon_set, deployment, mig
 from history import name_of
 from kerf_bed import controller
+from kerf_bed.agent import Agent
 
 ONLY = os.environ.get("KERF_TROUBLE", "")
 # A node that is away is found out, and its pods are told to end, sooner than a cluster would.
@@ -25,6 +27,7 @@ class ControllerTroubles(ControllerTest):
                     ("a node never joins", self.never_joins),
                     ("a node dies", self.dies),
                     ("an interruption notice", self.notice),
+                    ("an agent is away", self.agent_away),
                     ("the prices are away, and come again", self.no_prices)):
                 if ONLY in what:
                     with self.scenario(world, what):
@@ -75,6 +78,25 @@ class ControllerTroubles(ControllerTest):
         world.wait("they run elsewhere", lambda: world.running("web", 2) and node not in world.nodes_of("web"))
         self.assert_bought(world, 2, self.since)
         world.wait("the node is gone", lambda: first not in world.claims())
+
+    def agent_away(self, world):
+        """Nothing is offered on its node, what runs runs on; when it is back, those that wait run."""
+        world.apply(deployment("web", mig("1g.10gb"), 1))
+        held = world.wait_running("web", 1)
+        (first, claim), = world.claims().items()
+        node = claim["status"]["nodeName"]
+        agent = Agent(world.bed, node)
+        agent.stop()
+        world.scale("web", 3, wait=False)
+        world.wait("nothing is offered", lambda: world.api.get(f"/api/v1/nodes/{node}")["status"]["allocatable"].get(
+            mig("1g.10gb"), "0") == "0")
+        time.sleep(10)
+        self.assertLessEqual(held.items(), {name_of(pod): running(pod) for pod in world.pods("web")}.items())
+        agent.again()
+        now = world.wait_running("web", 3)
+        self.assertLessEqual(held.items(), now.items())
+        self.assertIn(first, world.claims())
+        self.assertLessEqual(len(world.purchases()) - self.since, 2)
 
     def no_prices(self, world):
         """What was read last stands; placement goes on, also when it counts as old."""
