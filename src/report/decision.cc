@@ -157,10 +157,10 @@ std::string failed(const Record& record) {
 std::string refused(const Record& record) {
   if (record.args.size() > 2)
     return fmt::format(
-        "{} in {} could not be had: the API server does not let Kerf create NodeClaim {}{}. Kerf "
-        "tries the next cheapest, and this one again in some minutes.",
+        "{} in {} could not be had: the API server does not let Kerf create NodeClaim {}: {}. "
+        "Kerf tries the next cheapest, and this one again in some minutes.",
         arg(record.args, 0), zones_text(arg(record.args, 1)), record.about.name,
-        std::string(": ") + quoted_words(arg(record.args, 2)));
+        quoted_words(arg(record.args, 2)));
   return fmt::format(
       "{} in {} could not be had: NodeClaim {} was refused. Kerf buys the next cheapest, and tries "
       "this one again in some minutes. If it goes on, Karpenter's log says why.",
