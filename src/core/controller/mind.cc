@@ -299,9 +299,7 @@ void Controller::Mind::abandon() {
       continue;
     }
     if (std::exchange(mind.acted, false)) {  // what nothing could be done for is asked anew
-      mind.waiting.clear();
-      mind.barred.clear();
-      mind.waiting_count = mind.barred_count = 0;
+      mind.waiting = mind.barred = {};
       mind.compared_for = 0;
     }
     for (const Transaction& transaction : mind.transactions)

@@ -95,6 +95,20 @@ struct ToBuy {
   std::size_t pods = 0;
 };
 
+/// Pods that wait, and why: the first ones, and how many in all.
+struct Waiting {
+  std::vector<control::NextStep> first;
+  std::int64_t count = 0;
+
+  /// `why`: a code, its arguments.
+  void add(const std::string& pod, std::vector<std::string> why) {
+    ++count;
+    if (first.size() >= kWaitingMax) return;
+    why.insert(why.begin(), pod);
+    first.push_back({"Wait", std::move(why), {}});
+  }
+};
+
 /// What the mind knows of one policy beside the policy.
 struct PolicyMind {
   bool loaded = false;
@@ -110,12 +124,8 @@ struct PolicyMind {
   /// As the status written last had them.
   std::vector<control::Condition> conditions;
   std::vector<control::NextStep> next;
-  /// Pods that the last answer left without a place, and why: the first ones; how many in all.
-  std::vector<control::NextStep> waiting;
-  std::int64_t waiting_count = 0;
-  /// Pods that nothing is asked for, and why: the first ones; how many in all. Of this step.
-  std::vector<control::NextStep> barred;
-  std::int64_t barred_count = 0;
+  Waiting waiting;          ///< whom the last answer left without a place
+  Waiting barred;           ///< for whom nothing is asked; of this step
   control::NextStep would;  ///< what everything would be bought as
   std::optional<MicroUsdPerHour> would_told;
   EffectId comparing = 0;  ///< a Compare in flight, beside any other question

@@ -20,11 +20,11 @@ constexpr std::size_t kNextMax = 10;
 std::vector<Condition> Controller::Mind::conditions(const SlicePolicy& policy) {
   const PolicyMind& mind = policies_[policy.meta.name];
   Condition served{Condition::Type::PodsServed, true, "Served", {}};
-  if (mind.waiting_count + mind.barred_count > 0) {
+  if (mind.waiting.count + mind.barred.count > 0) {
     served.ok = false;
     served.reason = "PodsWaiting";
-    served.args = {std::to_string(mind.waiting_count + mind.barred_count)};
-    const auto& first = (mind.waiting.empty() ? mind.barred : mind.waiting).front().args;
+    served.args = {std::to_string(mind.waiting.count + mind.barred.count)};
+    const auto& first = (mind.waiting.count == 0 ? mind.barred : mind.waiting).first.front().args;
     served.args.insert(served.args.end(), first.begin(), first.end());
   } else if (mind.figures.pods == 0) {
     served.reason = "NothingAsked";
@@ -98,8 +98,8 @@ std::vector<NextStep> Controller::Mind::next_steps(const SlicePolicy& policy) {
   }
   for (const auto& [name, to_buy] : mind.to_buy)
     next.push_back({"Buy", {name, to_buy.claim.type, std::to_string(to_buy.pods)}, to_buy.price});
-  next.insert(next.end(), mind.waiting.begin(), mind.waiting.end());
-  next.insert(next.end(), mind.barred.begin(), mind.barred.end());
+  next.insert(next.end(), mind.waiting.first.begin(), mind.waiting.first.end());
+  next.insert(next.end(), mind.barred.first.begin(), mind.barred.first.end());
   for (const Transaction& transaction : mind.transactions)
     for (const MoveState& move : transaction.moves) {
       const auto heir = reservations_.find(move.heir);

@@ -213,8 +213,7 @@ std::vector<Want> Controller::Mind::wants(const SlicePolicy& policy) {
 
 void Controller::Mind::add_pods(const SlicePolicy& policy, std::vector<Want>& wants) {
   PolicyMind& mind = policies_[policy.meta.name];
-  mind.barred.clear();
-  mind.barred_count = 0;
+  mind.barred = {};
   for (const auto& [key, pod] : store_.all<Pod>()) {
     if (!is_demand(policy, pod)) {
       if (is_pending(pod) && governing(pod) == &policy) say_why_not(policy, pod);
@@ -265,11 +264,7 @@ void Controller::Mind::add_pods(const SlicePolicy& policy, std::vector<Want>& wa
 /// Counts as waiting; its Event is told by whoever knows more.
 void Controller::Mind::bar(const SlicePolicy& policy, const Pod& pod,
                            std::vector<std::string> why) {
-  PolicyMind& mind = policies_[policy.meta.name];
-  ++mind.barred_count;
-  if (mind.barred.size() >= kWaitingMax) return;
-  why.insert(why.begin(), control::key_of(pod.meta).text());
-  mind.barred.push_back({"Wait", std::move(why), {}});
+  policies_[policy.meta.name].barred.add(control::key_of(pod.meta).text(), std::move(why));
 }
 
 /// Of pods that are pending and no demand.

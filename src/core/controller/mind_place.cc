@@ -178,10 +178,7 @@ void Controller::Mind::place(const SlicePolicy& policy) {
   count_arrivals(mind, wanted);
   const bool buying = window_over(mind, wanted) && now_ >= mind.unsure_until;
   wake_at(mind.unsure_until);
-  if (wanted.empty()) {
-    mind.waiting.clear();
-    mind.waiting_count = 0;
-  }
+  if (wanted.empty()) mind.waiting = {};
   if (wanted.empty() || mind.solving != 0) return;
   Hasher question;
   question.add(fingerprint(policy.meta.name));
@@ -313,10 +310,7 @@ void Controller::Mind::placed(const SlicePolicy& policy, const Problem& problem,
     note(std::move(record));
   }
   PolicyMind& mind = policies_[policy.meta.name];
-  if (problem.search == Search::Place) {
-    mind.waiting.clear();
-    mind.waiting_count = 0;
-  }
+  if (problem.search == Search::Place) mind.waiting = {};
   for (const plan::Unplaced& unplaced : solution.decision.purchase.unplaced) {
     const Pod* pod = pod_of(problem.ids[unplaced.pod]);
     if (pod != nullptr && problem.may_buy[unplaced.pod])
@@ -374,13 +368,8 @@ std::vector<std::string> Controller::Mind::why_not(const SlicePolicy& policy,
 /// Nothing that stands has room for it, and nothing can be bought. `why`: a code, its arguments.
 void Controller::Mind::has_to_wait(const std::string& policy, const Pod& pod,
                                    std::vector<std::string> why) {
-  PolicyMind& mind = policies_[policy];
   const Key key = control::key_of(pod.meta);
-  ++mind.waiting_count;
-  if (mind.waiting.size() < kWaitingMax) {
-    mind.waiting.push_back({"Wait", {key.text()}, {}});
-    mind.waiting.back().args.insert(mind.waiting.back().args.end(), why.begin(), why.end());
-  }
+  policies_[policy].waiting.add(key.text(), why);
   note({now_, What::Wait, Kind::Pod, key, policy, std::move(why), {}, {}});
 }
 

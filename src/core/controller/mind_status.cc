@@ -162,14 +162,12 @@ void Controller::Mind::compared(const SlicePolicy& policy, const Problem& proble
   mind.figures.could_be = solution.all.bill;
   mind.figures.unserved = std::ssize(solution.all.unplaced);
   if (policy.mode != control::Mode::Act) {  // else it is said of those that wait
-    mind.waiting.clear();
-    mind.waiting_count = mind.figures.unserved;
+    mind.waiting = {};
     for (const plan::Unplaced& unplaced : solution.all.unplaced) {
-      if (mind.waiting.size() >= kWaitingMax) break;
-      std::vector<std::string> why = why_not(policy, unplaced.reason);
-      why.insert(why.begin(), problem.pending.pods[unplaced.pod].name);
-      mind.waiting.push_back({"Wait", std::move(why), {}});
+      if (mind.waiting.first.size() >= kWaitingMax) break;
+      mind.waiting.add(problem.pending.pods[unplaced.pod].name, why_not(policy, unplaced.reason));
     }
+    mind.waiting.count = mind.figures.unserved;
   }
   std::vector<std::string> fleet;
   std::map<std::string, std::int64_t> types;
