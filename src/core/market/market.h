@@ -47,6 +47,9 @@ struct Offering {
   std::string zone;        ///< "us-east-1a"; empty: the price holds for the whole region
   CapacityType capacity_type = CapacityType::OnDemand;
   MicroUsdPerHour price;
+  /// Nodes that can be had at this price; nullopt = any number. What is owned has a number, and
+  /// price 0.
+  std::optional<std::int64_t> count = std::nullopt;
   bool operator==(const Offering&) const = default;
 };
 
@@ -54,7 +57,8 @@ struct Offering {
 struct Market {
   gpu::Catalogue gpus;
   std::vector<InstanceType> types;
-  std::vector<Offering> offerings;  ///< sorted by type, zone, capacity type; no duplicates
+  std::vector<Offering> offerings;  ///< sorted by type, zone, capacity type, owned ones first;
+                                    ///< no duplicates
   /// What has a price and cannot be had now, sorted alike: for what stands, never to buy.
   std::vector<Offering> off_sale;
   std::string region;        ///< "us-east-1"

@@ -12,6 +12,7 @@
 #include "core/cluster/policy.h"
 #include "core/gpu/form.h"
 #include "core/market/market.h"
+#include "core/plan/certificate.h"
 #include "core/plan/reason.h"
 
 namespace kerf::plan {
@@ -134,6 +135,9 @@ struct Plan {
   MicroUsdPerHour transient_part;
   std::int64_t month_micro_usd = 0;  ///< micro-dollars; rules: core/plan/month.h
   Bound bound;
+  /// Where it was asked for (PlanOptions::certificate): the proof of the bound, or of the part of
+  /// it that can be written down.
+  std::optional<Certificate> certificate;
   std::vector<Baseline> baselines;
   /// Set where Jobs share nodes with pods that are always on: the other way, for comparison.
   std::optional<JobsApart> jobs_apart;

@@ -30,6 +30,10 @@ enum class JobsOn : std::uint8_t {
 };
 
 struct PlanOptions {
+  /// 1: at once, with the bound of the aggregated LP. 2, 3 (default): column generation and its
+  /// bound, integer node counts. 4, 5: more of everything. Counted in steps, never in time.
+  int effort = 3;
+  bool certificate = false;  ///< fill Plan::certificate
   /// Branch-and-bound nodes spent on integer node counts.
   std::int64_t bound_steps = 2000;
   /// Local-search rounds that may pass without a gain.

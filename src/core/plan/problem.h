@@ -48,6 +48,7 @@ struct Machine {
   Resources allocatable;
   std::uint16_t kind = 0;  ///< index in Problem::kinds
   std::int32_t gpus = 0;
+  std::int64_t at_most = -1;          ///< nodes that can be had; -1 = any number
   std::vector<Candidate> candidates;  ///< by class, then units
 };
 
