@@ -110,33 +110,9 @@ class Planner {
     if (options_.progress) options_.progress({stage, bill, bound});
   }
 
-  /// Searches a fleet for the problem's demand; `bound` gets what is known on the way.
-  Fleet search(const Problem& problem, const PlanOptions& options, Bound& bound,
-               std::vector<double>& values) {
-    const std::vector<std::int64_t> demand = demand_of(problem);
-    if (auto fleet = exact_fleet(problem, demand, kExactVectors)) {
-      bound = {bill_of(problem, *fleet), "exact", true, {}, 0};
-      return *fleet;
-    }
-    BoundResult root = lower_bound(problem, demand, {std::int64_t{1} << 50}, solver_, 0);
-    values = root.values;
-    values.resize(demand.size());
-    bound.per_hour = root.per_hour;
-    auto tick = [&] { report("search", {}, bound.per_hour); };
-    const Fleet start = dive_fleet(problem, demand, solver_, {.tick = tick});
-    ColumnOptions columns;
-    columns.tick = tick;
-    Fleet fleet = generate_fleet(problem, demand, values, start, solver_, columns);
-    if (bill_of(problem, start) < bill_of(problem, fleet)) fleet = start;
-    improve(
-        problem, values, bound.per_hour, options.search_steps,
-        [&] { report("improve", bill_of(problem, fleet), bound.per_hour); }, fleet);
-    return fleet;
-  }
-
-  Solved solve(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
+  Solved solve(const std::vector<std::uint32_t>& pods, const Effort& effort) {
     const ByDuration split = by_duration(demand_, pods);
-    if (options.jobs != JobsOn::Apart || !split.both()) return solve_together(pods, options);
+    if (options_.jobs != JobsOn::Apart || !split.both()) return solve_together(pods, options);
     if (!tied_together(demand_, split)) return solve_apart(split, options);
     Solved solved = solve_together(pods, options);
     solved.problem.notes.push_back(

@@ -42,6 +42,7 @@ class Compiler {
     drop_unservable();
     drop_dominated();
     index_conflicts();
+    problem_.limit_gpus = offers_.policy().limit_gpus.value_or(-1);
     problem_.truncated = offers_.truncated();
     return std::move(problem_);
   }

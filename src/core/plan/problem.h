@@ -57,6 +57,7 @@ struct Problem {
   std::vector<Machine> machines;
   std::vector<std::unique_ptr<GpuKind>> kinds;
   std::vector<Unplaced> unplaced;  ///< found impossible while compiling
+  std::int64_t limit_gpus = -1;    ///< GPUs that all nodes together may have; -1 = any number
   bool truncated = false;          ///< ways to serve somebody were left out: nothing can be proven
   bool restricted = false;  ///< zones or company were chosen here: a bound needs Coupled::ForBound
   std::vector<std::string> relaxed;  ///< in words: what a bound then leaves out
