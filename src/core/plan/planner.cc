@@ -20,6 +20,7 @@
 #include "core/plan/jobs.h"
 #include "core/plan/limits.h"
 #include "core/plan/problem.h"
+#include "core/plan/quick.h"
 
 namespace kerf::plan {
 
@@ -117,6 +118,13 @@ class Planner {
     if (auto fleet = exact_fleet(problem, demand, kExactVectors)) {
       bound = {bill_of(problem, *fleet), "exact", true, {}, 0};
       return *fleet;
+    }
+    if (options.effort <= 1) {
+      Start start = start_fleet(problem, demand, solver_,
+                                {true, [&] { report("search", {}, bound.per_hour); }});
+      bound = {start.bound, "aggregated-lp", false, {}, start.lps};
+      values = std::move(start.values);
+      return std::move(start.fleet);
     }
     BoundResult root = lower_bound(problem, demand, {std::int64_t{1} << 50}, solver_, 0);
     values = root.values;
@@ -254,6 +262,7 @@ class Planner {
   }
 
   void prove(const Problem& problem, const PlanOptions& options, Solved& solved) {
+    if (options.effort <= 1 && !solved.problem.restricted) return;  // the start's bound is it
     report("bound", solved.bill, solved.bound.per_hour);
     BoundResult result =
         lower_bound(problem, demand_of(problem), solved.bill, solver_, options.bound_steps);
