@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace kerf::plan {
 
@@ -11,7 +10,6 @@ namespace {
 
 constexpr double kInf = LinearProgram::kInfinity;
 constexpr std::int64_t kSimplexSteps = 200'000;
-constexpr std::size_t kClusters = 160;  ///< more classes than these are put together
 constexpr int kPriceSteps = 30;
 /// A machine worth this much more than its price may stay out: certify() takes it off the bound.
 constexpr double kTolerance = 2e-5;
@@ -39,9 +37,10 @@ double share(std::int64_t need, std::int64_t total) {
 }  // namespace
 
 SiftedLp::SiftedLp(const Problem& problem, const std::vector<std::int64_t>& demand,
-                   LpSolver& solver)
+                   const std::vector<std::uint32_t>& group_of, LpSolver& solver)
     : problem_(problem),
       solver_(solver),
+      cluster_of_(group_of),
       known_(problem.machines.size()),
       node_column_(problem.machines.size(), -1),
       nodes_(problem.machines.size()),
@@ -50,49 +49,13 @@ SiftedLp::SiftedLp(const Problem& problem, const std::vector<std::int64_t>& dema
       pools_(problem.machines.size()),
       prices_(problem.machines.size()),
       values_(problem.classes.size()) {
-  for (std::int64_t items : demand) weight_.push_back(static_cast<double>(items));
-  make_clusters(demand);
+  for (std::uint32_t c = 0; c < demand.size(); ++c) {
+    weight_.push_back(static_cast<double>(demand[c]));
+    if (group_of[c] >= cluster_demand_.size()) cluster_demand_.resize(group_of[c] + 1);
+    cluster_demand_[group_of[c]] += weight_.back();
+  }
   make_rows();
   choose_first(demand);
-}
-
-/// Classes that the same kinds of GPU serve with the same units, in one cell of a grid over the
-/// logarithms of CPU and memory; the grid is as fine as the number of clusters allows.
-void SiftedLp::make_clusters(const std::vector<std::int64_t>& demand) {
-  const std::size_t n = problem_.classes.size();
-  cluster_of_.resize(n);
-  std::size_t clusters = n;
-  for (std::uint32_t c = 0; c < n; ++c) cluster_of_[c] = c;
-  if (n > kClusters) {
-    std::vector<std::uint64_t> served(n, 0);  // a hash of how it is served
-    std::vector<std::uint64_t> last(n, 0);
-    for (const Machine& machine : problem_.machines)
-      for (const Candidate& candidate : machine.candidates) {
-        std::uint64_t h = (UnitCountsHash{}(candidate.units) + machine.kind + 1) *
-                          0x9e3779b97f4a7c15ULL;
-        h ^= h >> 31;
-        (void)last;
-        served[candidate.cls] |= std::uint64_t{1} << (h & 63);
-      }
-    for (double step = 1.05; clusters > kClusters && step < 1e3; step = 1 + (step - 1) * 1.5) {
-      const double log_step = std::log(step);
-      const auto cell = [&](std::int64_t amount) {
-        return amount <= 0 ? -1 : std::llround(std::log(static_cast<double>(amount)) / log_step);
-      };
-      using Key = std::tuple<std::uint64_t, long long, long long, long long>;
-      std::map<Key, std::uint32_t> index;
-      for (std::uint32_t c = 0; c < n; ++c) {
-        const Resources& need = problem_.classes[c].need;
-        const Key key{served[c], cell(need.cpu_milli), cell(need.memory_mib), cell(need.disk_mib)};
-        cluster_of_[c] =
-            index.try_emplace(key, static_cast<std::uint32_t>(index.size())).first->second;
-      }
-      clusters = index.size();
-    }
-  }
-  cluster_demand_.assign(clusters, 0);
-  for (std::uint32_t c = 0; c < n; ++c)
-    cluster_demand_[cluster_of_[c]] += static_cast<double>(demand[c]);
 }
 
 void SiftedLp::make_rows() {

@@ -43,7 +43,9 @@ struct NodePrices {
 /// Cost of a solve: a simplex over some 160 rows of items, and candidates x a few.
 class SiftedLp {
  public:
-  SiftedLp(const Problem& problem, const std::vector<std::int64_t>& demand, LpSolver& solver);
+  /// `group_of`: see alike() in merge.h.
+  SiftedLp(const Problem& problem, const std::vector<std::int64_t>& demand,
+           const std::vector<std::uint32_t>& group_of, LpSolver& solver);
 
   /// Solves for what is left: items by class and, by machine, the nodes that can still be had (-1 =
   /// any number). False: the solver gave up, and nothing below is of use.
@@ -67,7 +69,6 @@ class SiftedLp {
   MicroUsdPerHour certified(const std::vector<std::int64_t>& demand) const;
 
  private:
-  void make_clusters(const std::vector<std::int64_t>& demand);
   void make_rows();
   void choose_first(const std::vector<std::int64_t>& demand);
   void add_machine(std::uint32_t m, LinearProgram& columns);
