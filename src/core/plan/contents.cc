@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 
 namespace kerf::plan {
 
@@ -12,6 +10,11 @@ namespace {
 
 constexpr double kInf = LinearProgram::kInfinity;
 constexpr std::int64_t kSimplexSteps = 50'000;
+constexpr double kGain = 1e-6;           ///< a content must be worth this much more than it costs
+constexpr std::int64_t kEverywhere = 4;  ///< each so manieth round asks all machines
+constexpr std::size_t kFocus = 10;       ///< classes a round
+constexpr std::size_t kHosts = 6;        ///< machines for each of them
+constexpr std::int64_t kMostOfOne = 64;
 constexpr double kUnserved = 1e5;  ///< dollars for an item that stays unserved: more than any node
 
 double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
@@ -26,6 +29,7 @@ Contents::Contents(const Problem& problem, std::vector<std::int64_t> demand,
       residual_(std::move(demand)),
       values_(std::move(values)),
       duals_(values_),
+      first_values_(values_),
       rent_(problem.machines.size()),
       left_(std::move(left)),
       limit_row_(problem.machines.size(), -1),
@@ -125,7 +129,7 @@ bool Contents::solve() {
 bool Contents::price(bool everywhere, bool smooth) {
   std::vector<double> values = duals_;
   if (smooth)
-    for (std::size_t c = 0; c < values.size(); ++c) values[c] = 0.5 * values[c] + 0.5 * values_[c];
+    for (std::size_t c = 0; c < values.size(); ++c) values[c] = 0.5 * (values[c] + values_[c]);
   std::vector<std::uint32_t> all;
   if (everywhere)
     for (std::uint32_t m = 0; m < problem_.machines.size(); ++m) all.push_back(m);
@@ -139,13 +143,61 @@ bool Contents::price(bool everywhere, bool smooth) {
       double worth = 0;
       for (const auto& [candidate, n] : filled.pattern.content)
         worth += duals_[problem_.machines[m].candidates[candidate].cls] * n;
-      if (worth > cost * (1 + 1e-6)) here = add(filled.pattern) || here;
+      if (worth > cost * (1 + kGain)) here = add(filled.pattern) || here;
     }
     grew = grew || here;
     if (here && everywhere && std::find(machines_.begin(), machines_.end(), m) == machines_.end())
       machines_.push_back(m);
   }
   values_ = std::move(values);
+  return grew;
+}
+
+/// The machines on which an item of each class loses least of its value.
+void Contents::find_hosts() {
+  hosts_.resize(duals_.size());
+  for (std::uint32_t m = 0; m < problem_.machines.size(); ++m)
+    for (std::uint32_t i = 0; i < problem_.machines[m].candidates.size(); ++i)
+      hosts_[problem_.machines[m].candidates[i].cls].push_back({fillers_[m].taken(i), m, i});
+  for (std::vector<Host>& hosts : hosts_) {
+    std::stable_sort(hosts.begin(), hosts.end(),
+                     [](const Host& a, const Host& b) { return a.taken < b.taken; });
+    if (hosts.size() > kHosts) hosts.resize(kHosts);
+  }
+}
+
+/// Contents around the classes that cost most above what they are worth where nodes can be parted:
+/// one, half as many and as many as a node holds, and what fits beside them.
+bool Contents::focus() {
+  if (hosts_.empty()) find_hosts();
+  std::vector<std::pair<double, std::uint32_t>> order;
+  for (std::uint32_t c = 0; c < duals_.size(); ++c) {
+    const double over = (duals_[c] - first_values_[c]) * static_cast<double>(residual_[c]);
+    if (over > 1e-6) order.emplace_back(-over, c);
+  }
+  std::sort(order.begin(), order.end());
+  if (order.size() > kFocus) order.resize(kFocus);
+  bool grew = false;
+  std::vector<std::int64_t> left = residual_;
+  for (const auto& [minus_over, c] : order) {
+    for (const Host& host : hosts_[c]) {
+      if (left_[host.machine] == 0) continue;
+      const double cost = dollars(problem_.machines[host.machine].price) + rent_[host.machine];
+      const std::int64_t all =
+          Room(problem_, host.machine)
+              .most(host.candidate, std::min<std::int64_t>(residual_[c], kMostOfOne));
+      std::int64_t last = 0;
+      for (const std::int64_t n : {std::int64_t{1}, all / 2, all}) {
+        if (n <= last || n > all) continue;
+        last = n;
+        left[c] -= n;
+        const Pattern first{host.machine, {{host.candidate, static_cast<std::int32_t>(n)}}};
+        const Filled filled = fillers_[host.machine].fill(0, first, duals_, left);
+        left[c] += n;
+        if (filled.value > cost * (1 + kGain)) grew = add(filled.pattern) || grew;
+      }
+    }
+  }
   return grew;
 }
 
@@ -224,10 +276,10 @@ Fleet Contents::buy(const ContentOptions& options) {
     bool solved = solve();
     for (std::int64_t round = 0; solved && round < rounds; ++round) {
       if (options.tick) options.tick();
-      if (!price(round % 8 == 2, true) && !price(false, false) && !price(true, false)) break;
+      const bool found = price(round % kEverywhere == kEverywhere - 1, true);
+      if (!focus() && !found && !price(false, false) && !price(true, false)) break;
       solved = solve();
     }
-    if (getenv("TRACE") && solved) { double obj = 0; for (std::size_t j = 0; j < contents_.size(); ++j) if (std::size_t(first_column_) + j < primal_.size()) obj += primal_[std::size_t(first_column_)+j] * dollars(problem_.machines[contents_[j].machine].price); std::fprintf(stderr, "   obj %.2f bought %.2f sum %.2f cols %zu lps %ld\n", obj, dollars(bill_of(problem_, fleet)), obj + dollars(bill_of(problem_, fleet)), contents_.size(), solves_); }
     if (!solved || fix(options.part, fleet) == 0) break;
     rounds = options.step_rounds;
     // What the solution is made of, as far as it can still be bought.

@@ -15,14 +15,22 @@
 namespace kerf::plan {
 
 struct ContentOptions {
-  std::int64_t root_rounds = 30;  ///< of pricing before anything is bought; fewer once nothing comes
-  std::int64_t step_rounds = 1;   ///< after each purchase
-  double part = 0.25;             ///< of the fractional nodes that are bought where none is whole
-  std::function<void()> tick;     ///< called between rounds; may be empty
+  std::int64_t root_rounds =
+      15;                        ///< of pricing before anything is bought; fewer once nothing comes
+  std::int64_t step_rounds = 1;  ///< after each purchase
+  double part = 0.25;            ///< of the fractional nodes that are bought where none is whole
+  std::function<void()> tick;    ///< called between rounds; may be empty
 };
 
-/// Buys nodes for items: min sum of prices over contents, each class served. Contents are what
-/// greedy filling finds under the duals; nothing is proven by it.
+/// Buys nodes for items: the least sum of prices over contents of nodes, every class served.
+///
+/// Rules: the first contents are the even parts of what the aggregated LP wants (start). Each round
+/// solves the LP over the contents known, and adds what greedy filling finds worth more than it
+/// costs: by value on each machine, and around the classes whose dual is most above their value at
+/// the start, on the machines where they lose least. Then whole parts of the solution are bought,
+/// or a part of its largest fractions, cut down to what is left and filled again; and so on with
+/// what is left. Nothing is proven by it. Ties: the lower machine, the lower candidate.
+/// Cost: a round is an LP of a row for each class, and some hundred fillings of a node.
 class Contents {
  public:
   /// `values` by class start the pricing; `machines` are those to buy of at first, others are
@@ -32,6 +40,10 @@ class Contents {
 
   /// Nodes of a machine that serve `items` (by candidate) on so many nodes, evenly: first contents.
   void start(std::uint32_t machine, double nodes, std::vector<double> items);
+  /// What the resources of a machine are worth where nodes can be parted; before buy().
+  void guide(std::uint32_t machine, const NodePrices& prices) {
+    fillers_[machine].guide(prices, values_);
+  }
   /// Appends nodes until the demand is served; what nobody can serve any more stays.
   Fleet buy(const ContentOptions& options);
   /// Items that are asked for now, for another buy().
@@ -41,10 +53,16 @@ class Contents {
   std::int64_t solves() const { return solves_; }
 
  private:
+  struct Host {
+    double taken;  ///< dollars of the machine's resources
+    std::uint32_t machine, candidate;
+  };
   bool solve();
   bool add(const Pattern& pattern);
   bool price(bool everywhere, bool smooth);
   void add_singles();
+  void find_hosts();
+  bool focus();
   std::int64_t fix(double part, Fleet& fleet);
   std::int64_t times(const Pattern& node) const;
   void take(const Pattern& node, std::int64_t n, Fleet& fleet);
@@ -53,10 +71,12 @@ class Contents {
   const Problem& problem_;
   LpSolver& solver_;
   std::vector<std::int64_t> residual_;
-  std::vector<double> values_;      ///< smoothed, for filling
-  std::vector<double> duals_;       ///< of the last solve
-  std::vector<double> rent_;        ///< by machine: what one of a limited number is worth
-  std::vector<std::int64_t> left_;  ///< by machine: nodes that can be had; -1 = any number
+  std::vector<double> values_;            ///< smoothed, for filling
+  std::vector<double> duals_;             ///< of the last solve
+  std::vector<double> first_values_;      ///< those at the start
+  std::vector<std::vector<Host>> hosts_;  ///< by class; found when first needed
+  std::vector<double> rent_;              ///< by machine: what one of a limited number is worth
+  std::vector<std::int64_t> left_;        ///< by machine: nodes that can be had; -1 = any number
   std::vector<std::int32_t> limit_row_;
   std::vector<std::uint32_t> machines_;
   std::vector<NodeFiller> fillers_;

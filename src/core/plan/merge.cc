@@ -18,8 +18,7 @@ double share(std::int64_t need, std::int64_t total) {
 bool company_matters(const Problem& problem) {
   return problem.has_conflicts() ||
          std::any_of(problem.classes.begin(), problem.classes.end(), [](const ItemClass& item) {
-           return item.per_node != std::numeric_limits<std::int32_t>::max() ||
-                  !item.labels.empty();
+           return item.per_node != std::numeric_limits<std::int32_t>::max() || !item.labels.empty();
          });
 }
 

@@ -10,6 +10,8 @@ namespace {
 constexpr std::array<double, 5> kWeights[NodeFiller::kNotions] = {
     {1, 1, 1, 0.1, 1}, {1, 0.2, 0, 0, 0.4}, {0.3, 0.3, 0.3, 0, 1}};
 
+constexpr double kMostTaken = 1.2;
+
 double share(std::int64_t need, std::int64_t total) {
   return total <= 0 ? 0.0 : static_cast<double>(need) / static_cast<double>(total);
 }
@@ -24,18 +26,31 @@ NodeFiller::NodeFiller(const Problem& problem, std::uint32_t machine)
   for (std::uint32_t i = 0; i < m.candidates.size(); ++i) {
     const Candidate& candidate = m.candidates[i];
     const Resources& need = problem.classes[candidate.cls].need;
-    items_.push_back({i,
-                      candidate.cls,
-                      {share(need.cpu_milli, m.allocatable.cpu_milli),
-                       share(need.memory_mib, m.allocatable.memory_mib),
-                       share(need.disk_mib, m.allocatable.disk_mib),
-                       share(need.pods, m.allocatable.pods),
-                       share(kind.weight(candidate.units), gpus)}});
+    items_.push_back(
+        {i,
+         candidate.cls,
+         {share(need.cpu_milli, m.allocatable.cpu_milli),
+          share(need.memory_mib, m.allocatable.memory_mib),
+          share(need.disk_mib, m.allocatable.disk_mib), share(need.pods, m.allocatable.pods),
+          share(kind.weight(candidate.units), gpus)}});
+    useful_.push_back(i);
   }
 }
 
-Filled NodeFiller::fill(std::size_t notion, const Pattern& first,
-                        const std::vector<double>& values,
+void NodeFiller::guide(const NodePrices& prices, const std::vector<double>& values) {
+  const Machine& machine = problem_->machines[machine_];
+  const GpuKind& kind = *problem_->kinds[machine.kind];
+  useful_.clear();
+  for (std::uint32_t i = 0; i < items_.size(); ++i) {
+    const Candidate& candidate = machine.candidates[i];
+    const double taken = prices.of(problem_->classes[candidate.cls].need) +
+                         prices.of(candidate.units, kind.units().size());
+    items_[i].taken = taken;
+    if (taken <= kMostTaken * values[candidate.cls] + 1e-9) useful_.push_back(i);
+  }
+}
+
+Filled NodeFiller::fill(std::size_t notion, const Pattern& first, const std::vector<double>& values,
                         const std::vector<std::int64_t>& residual) {
   Room room(*problem_, first);
   Parts free = {1, 1, 1, 1, 1};
@@ -45,9 +60,11 @@ Filled NodeFiller::fill(std::size_t notion, const Pattern& first,
     value += values[items_[candidate].cls] * n;
   }
   active_.clear();
-  for (const Item& item : items_)
+  for (const std::uint32_t i : useful_) {
+    const Item& item = items_[i];
     if (residual[item.cls] > 0 && values[item.cls] > 0)
       active_.push_back({&item, values[item.cls], residual[item.cls]});
+  }
   while (!active_.empty()) {
     Parts weight;
     for (std::size_t r = 0; r < weight.size(); ++r)

@@ -7,6 +7,7 @@
 
 #include "core/plan/pattern.h"
 #include "core/plan/problem.h"
+#include "core/plan/sift.h"
 
 namespace kerf::plan {
 
@@ -17,6 +18,9 @@ class NodeFiller {
   static constexpr std::size_t kNotions = 3;  ///< of what is scarce
 
   NodeFiller(const Problem& problem, std::uint32_t machine);
+  /// What the node's resources are worth. Candidates that take a fifth more than their value
+  /// (by class) are not used any more, but for what a node holds already.
+  void guide(const NodePrices& prices, const std::vector<double>& values);
 
   /// Fills a node by value under one notion, from `first` on (a node of this machine; may be
   /// empty). `values` and `residual` by class; only items of value and residual are used, and what
@@ -33,6 +37,9 @@ class NodeFiller {
   /// candidate: items that there are of it at most (less than half of one: none).
   Pattern even(std::vector<double> due, std::vector<double> open);
 
+  /// What an item of the candidate takes by the prices of guide(); 0 before.
+  double taken(std::uint32_t candidate) const { return items_[candidate].taken; }
+
  private:
   /// Parts of the node: CPU, memory, disk, pods, GPU weight.
   using Parts = std::array<double, 5>;
@@ -40,6 +47,7 @@ class NodeFiller {
     std::uint32_t candidate;
     std::uint32_t cls;
     Parts part;
+    double taken = 0;
   };
   struct Active {
     const Item* item;
@@ -50,6 +58,7 @@ class NodeFiller {
   const Problem* problem_;
   std::uint32_t machine_;
   std::vector<Item> items_;
+  std::vector<std::uint32_t> useful_;  ///< in items_
   std::vector<Active> active_;
 };
 

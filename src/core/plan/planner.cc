@@ -261,11 +261,17 @@ class Planner {
       bound = {{}, "none", false, {}, 0};
   }
 
+  BoundResult bound_of(const Problem& problem, const PlanOptions& options, const Solved& solved) {
+    if (options.effort > 1)
+      return lower_bound(problem, demand_of(problem), solved.bill, solver_, options.bound_steps);
+    if (!solved.problem.restricted) return {solved.bound.per_hour, solved.bound.search_nodes};
+    const Start start = start_fleet(problem, demand_of(problem), solver_, {.fleet = false});
+    return {start.bound, start.lps};
+  }
+
   void prove(const Problem& problem, const PlanOptions& options, Solved& solved) {
-    if (options.effort <= 1 && !solved.problem.restricted) return;  // the start's bound is it
     report("bound", solved.bill, solved.bound.per_hour);
-    BoundResult result =
-        lower_bound(problem, demand_of(problem), solved.bill, solver_, options.bound_steps);
+    const BoundResult result = bound_of(problem, options, solved);
     solved.bound.per_hour = std::min(std::max(solved.bound.per_hour, result.per_hour), solved.bill);
     solved.bound.method = result.integer_nodes ? "aggregated-lp-integer-nodes" : "aggregated-lp";
     solved.bound.search_nodes = result.search_nodes;

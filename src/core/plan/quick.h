@@ -26,17 +26,12 @@ struct Start {
   std::int64_t lps = 0;                ///< LPs solved
 };
 
-/// A fleet bought along the aggregated LP (sift.h), a part of it at a time.
-///
-/// Rules: the LP says how many nodes of each machine are wanted and what CPU, memory and GPU are
-/// worth on each. A node of a machine is filled with items that are worth there what they take,
-/// under several notions of what is scarce; the content that wastes the fewest dollars is bought as
-/// often as a part of the nodes wanted and the items left allow. Machines whose nodes waste more
-/// than the round allows wait for the next LP, which knows what is left; rounds allow more as less
-/// comes of them. Where no whole node is wanted, the best node per dollar is bought. Then every
-/// node goes to the cheapest machine that holds what it holds, and nodes whose items find room in
-/// others go. Ties: the lower machine, the lower candidate. Deterministic for one solver version.
-/// Cost: some tens of LPs, and one filling for each different node.
+/// Rules: the aggregated LP is solved over part of its machines and merged classes (sift.h,
+/// merge.h); its duals, certified, are the bound. Nodes are bought through an LP over contents that
+/// starts from the even parts of that solution (contents.h), for the merged classes where there are
+/// more than 160, then for what is left. In the end nodes go to cheaper machines where these hold
+/// what they hold (tidy.h). Deterministic for one solver version. Cost: nearly linear in classes
+/// times machines; the number of pods counts only where their items are handed out.
 Start start_fleet(const Problem& problem, const std::vector<std::int64_t>& demand, LpSolver& solver,
                   const StartOptions& options = {});
 

@@ -31,7 +31,9 @@ int only_unit(const UnitCounts& units, std::size_t count) {
 }
 
 double share(std::int64_t need, std::int64_t total) {
-  return need <= 0 ? 0.0 : static_cast<double>(need) / static_cast<double>(std::max<std::int64_t>(1, total));
+  return need <= 0
+             ? 0.0
+             : static_cast<double>(need) / static_cast<double>(std::max<std::int64_t>(1, total));
 }
 
 }  // namespace
@@ -164,8 +166,8 @@ void SiftedLp::add_machine(std::uint32_t m, LinearProgram& lp) {
     const Resources& need = problem_.classes[candidate.cls].need;
     const double w = weight_[candidate.cls];
     if (w <= 0) continue;
-    means.push_back({i, cluster_of_[candidate.cls], candidate.units, w,
-                     w * cores(need.cpu_milli), w * gib(need.memory_mib), w * gib(need.disk_mib),
+    means.push_back({i, cluster_of_[candidate.cls], candidate.units, w, w * cores(need.cpu_milli),
+                     w * gib(need.memory_mib), w * gib(need.disk_mib),
                      w * static_cast<double>(need.pods)});
   }
   std::stable_sort(means.begin(), means.end(), [](const Mean& a, const Mean& b) {
@@ -283,8 +285,7 @@ bool SiftedLp::price_out(std::uint32_t m) {
     now.unit.fill(0);
     std::array<const Candidate*, UnitCounts::kMax> dearest{};
     for (const Candidate& candidate : machine.candidates) {
-      const double rest =
-          values_[candidate.cls] - now.of(problem_.classes[candidate.cls].need);
+      const double rest = values_[candidate.cls] - now.of(problem_.classes[candidate.cls].need);
       if (rest <= 0) continue;
       const int only = only_unit(candidate.units, units);
       if (only >= 0) {
@@ -315,8 +316,8 @@ bool SiftedLp::price_out(std::uint32_t m) {
     std::array<double, 4> slope = {1, 1, 1, 1};
     for (std::size_t u = 0; corner != nullptr && u < units; ++u) {
       if (dearest[u] == nullptr || corner->n[u] == 0) continue;
-      const double items = static_cast<double>(corner->n[u]) * machine.gpus /
-                           dearest[u]->units.n[u];
+      const double items =
+          static_cast<double>(corner->n[u]) * machine.gpus / dearest[u]->units.n[u];
       const Resources& need = problem_.classes[dearest[u]->cls].need;
       slope[0] -= items * static_cast<double>(need.cpu_milli) / total[0];
       slope[1] -= items * static_cast<double>(need.memory_mib) / total[1];
@@ -352,8 +353,7 @@ MicroUsdPerHour SiftedLp::certified(const std::vector<std::int64_t>& demand) con
     for (std::size_t u = 0; u < rows.units.size(); ++u) set(rows.units[u], prices_[m].unit[u]);
     boxes[m].upper = problem_.machines[m].at_most;
   }
-  return certify(problem_, demand, layout_, duals, boxes,
-                 NodeLimits(problem_.machines.size()));
+  return certify(problem_, demand, layout_, duals, boxes, NodeLimits(problem_.machines.size()));
 }
 
 }  // namespace kerf::plan

@@ -89,8 +89,8 @@ class SiftedLp {
   std::int32_t columns_ = 0;
   std::vector<std::uint8_t> asked_;  ///< resources that some class asks for
   std::vector<double> nodes_;
-  std::vector<std::int32_t> first_pool_;             ///< by machine: column of its first pool
-  std::vector<std::vector<std::int32_t>> pool_of_;   ///< by machine, candidate
+  std::vector<std::int32_t> first_pool_;            ///< by machine: column of its first pool
+  std::vector<std::vector<std::int32_t>> pool_of_;  ///< by machine, candidate
   std::vector<std::vector<double>> pools_;
   std::vector<NodePrices> prices_;
   std::vector<double> values_;
