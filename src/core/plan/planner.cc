@@ -264,9 +264,10 @@ class Planner {
   BoundResult bound_of(const Problem& problem, const PlanOptions& options, const Solved& solved) {
     if (options.effort > 1)
       return lower_bound(problem, demand_of(problem), solved.bill, solver_, options.bound_steps);
-    if (!solved.problem.restricted) return {solved.bound.per_hour, solved.bound.search_nodes};
-    const Start start = start_fleet(problem, demand_of(problem), solver_, {.fleet = false});
-    return {start.bound, start.lps};
+    if (!solved.problem.restricted)
+      return {solved.bound.per_hour, solved.bound.search_nodes, false, {}};
+    const Start start = start_fleet(problem, demand_of(problem), solver_, {false, {}});
+    return {start.bound, start.lps, false, {}};
   }
 
   void prove(const Problem& problem, const PlanOptions& options, Solved& solved) {
