@@ -122,7 +122,7 @@ std::string how_much_more(const Amounts& both) {
 /// "whole GPUs", as a sentence names it.
 std::string noun_of(const plan::Baseline& baseline) {
   if (baseline.name == "whole-gpu") return "whole GPUs";
-  if (baseline.name == "whole-gpu-best") return "whole GPUs of the best types";
+  if (baseline.name == "whole-gpu-best-types") return "whole GPUs of the best types";
   return "fixed MIG node pools";
 }
 
@@ -206,7 +206,7 @@ std::string proof(const Screen& screen) {
 
 std::string label_of(const plan::Baseline& baseline) {
   if (baseline.name == "whole-gpu") return "as whole GPUs, packed by Karpenter";
-  if (baseline.name == "whole-gpu-best") return "as whole GPUs of the best types";
+  if (baseline.name == "whole-gpu-best-types") return "as whole GPUs of the best types";
   if (baseline.name == "static-mig") return "as fixed MIG node pools";
   return "as " + baseline.name;
 }
@@ -241,6 +241,7 @@ void write_costs(Screen& screen) {
       static_cast<std::int64_t>(plan.nodes.size()), static_cast<std::int64_t>(plan.unplaced.size()),
       Style::Bold);
   grid.print(screen, 2);
+  write_owned(screen);
   if (jobs)
     screen.paragraph(
         fmt::format("Jobs and CronJobs are planned at their peak; the month counts the nodes that "

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "base/assert.h"
@@ -78,9 +79,11 @@ Pattern refill(const Problem& problem, const Pattern& pattern, const std::vector
 /// The restricted master problem over a growing set of columns.
 class Master {
  public:
-  Master(const Problem& problem, const std::vector<std::int64_t>& demand, LpSolver& solver)
-      : problem_(problem), solver_(solver) {
+  Master(const Problem& problem, const std::vector<std::int64_t>& demand, const Stock& stock,
+         LpSolver& solver)
+      : problem_(problem), solver_(solver), classes_(demand.size()) {
     for (std::int64_t items : demand) base_.add_row(static_cast<double>(items), kInf);
+    for (std::int64_t nodes : stock.by_stock()) base_.add_row(-kInf, static_cast<double>(nodes));
   }
 
   bool add(const Pattern& pattern) {
@@ -104,6 +107,23 @@ class Master {
   const std::vector<Pattern>& columns() const { return columns_; }
   const LpSolution& solution() const { return solution_; }
 
+  /// By class, from the last solution.
+  std::vector<double> duals() const {
+    std::vector<double> duals(solution_.dual.begin(),
+                              solution_.dual.begin() + static_cast<std::ptrdiff_t>(classes_));
+    for (double& dual : duals) dual = std::max(0.0, dual);
+    return duals;
+  }
+
+  /// What a node of the machine costs here: its price, and what the nodes of its stock are worth to
+  /// others.
+  double price(std::uint32_t m) const {
+    const Machine& machine = problem_.machines[m];
+    if (machine.stock < 0) return dollars(machine.price);
+    const std::size_t row = classes_ + static_cast<std::size_t>(machine.stock);
+    return dollars(machine.price) + std::max(0.0, -solution_.dual[row]);
+  }
+
  private:
   void append(LinearProgram& lp, const Pattern& pattern) {
     lp.add_column(dollars(problem_.machines[pattern.machine].price), 0, kInf);
@@ -116,10 +136,13 @@ class Master {
       last = cls;
     }
     if (last >= 0) lp.add_entry(static_cast<std::int32_t>(last), sum);
+    if (const std::int32_t stock = problem_.machines[pattern.machine].stock; stock >= 0)
+      lp.add_entry(static_cast<std::int32_t>(classes_) + stock, 1);
   }
 
   const Problem& problem_;
   LpSolver& solver_;
+  std::size_t classes_;
   LinearProgram base_, fresh_;
   std::unique_ptr<LpSession> session_;
   std::vector<Pattern> columns_;
@@ -127,13 +150,8 @@ class Master {
   LpSolution solution_;
 };
 
-std::vector<double> duals_of(const LpSolution& solution) {
-  std::vector<double> duals = solution.dual;
-  for (double& dual : duals) dual = std::max(0.0, dual);
-  return duals;
-}
-
-/// For every class the single-class node that serves it cheapest: the master is never infeasible.
+/// For every class the single-class node that serves it cheapest, of those that any number can be
+/// had of: the master is never infeasible.
 void add_singles(const Problem& problem, const std::vector<std::int64_t>& residual,
                  Master& master) {
   struct Best {
@@ -143,6 +161,7 @@ void add_singles(const Problem& problem, const std::vector<std::int64_t>& residu
   std::vector<Best> best(problem.classes.size());
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
+    if (machine.stock >= 0) continue;
     Room room(problem, m);
     for (std::uint32_t i = 0; i < machine.candidates.size(); ++i) {
       const std::uint32_t cls = machine.candidates[i].cls;
@@ -164,7 +183,7 @@ bool price(const Problem& problem, const std::vector<double>& values,
            std::int64_t steps, Master& master) {
   bool added = false;
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
-    const double least = dollars(problem.machines[m].price) * (1 + 1e-7);
+    const double least = master.price(m) * (1 + 1e-7) + 1e-9;
     const Filled filled = steps > 0 ? search_node(problem, m, values, residual, least, steps)
                                     : fill_node(problem, m, values, residual);
     if (value_of(problem, filled.pattern, duals) > least)
@@ -182,7 +201,7 @@ std::vector<double> run_rounds(const Problem& problem, const std::vector<double>
   for (std::int64_t round = 0; round <= rounds; ++round) {
     const LpSolution& solution = master.solve();
     if (solution.status != LpStatus::Optimal) return duals;
-    duals = duals_of(solution);
+    duals = master.duals();
     if (round == rounds) break;
     if (tick) tick();
     std::vector<double> smooth = duals;
@@ -199,14 +218,17 @@ std::vector<double> run_rounds(const Problem& problem, const std::vector<double>
 
 /// Fixes part of the master's solution; returns the nodes bought.
 std::int64_t fix(const Problem& problem, const Master& master, const std::vector<double>& duals,
-                 std::vector<std::int64_t>& residual, Fleet& fleet) {
+                 std::vector<std::int64_t>& residual, Stock& stock, Fleet& fleet) {
   const std::vector<double>& x = master.solution().primal;
   std::int64_t bought = 0;
   double fractions = 0;
   std::vector<std::pair<double, std::size_t>> order;
   for (std::size_t j = 0; j < master.columns().size(); ++j) {
     const auto whole = static_cast<std::int64_t>(std::floor(x[j] + 1e-6));
-    const std::int64_t n = std::min(whole, times_within(problem, master.columns()[j], residual));
+    const std::int64_t n =
+        std::min({whole, times_within(problem, master.columns()[j], residual),
+                  std::max<std::int64_t>(0, stock.left(master.columns()[j].machine))});
+    stock.take(master.columns()[j].machine, n);
     for (std::int64_t i = 0; i < n; ++i) fleet.push_back(master.columns()[j]);
     take(problem, master.columns()[j], n, residual);
     bought += n;
@@ -222,10 +244,12 @@ std::int64_t fix(const Problem& problem, const Master& master, const std::vector
   for (const auto& [minus_fraction, j] : order) {
     if (bought >= batch) break;
     Pattern node = master.columns()[j];
+    if (stock.left(node.machine) <= 0) continue;
     if (times_within(problem, node, residual) < 1) node = refill(problem, node, duals, residual);
     if (node.content.empty()) continue;
     fleet.push_back(node);
     take(problem, node, 1, residual);
+    stock.take(node.machine, 1);
     ++bought;
   }
   return bought;
@@ -234,7 +258,8 @@ std::int64_t fix(const Problem& problem, const Master& master, const std::vector
 }  // namespace
 
 Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
-                   const std::vector<double>& values) {
+                   const std::vector<double>& values, const Stock* stock) {
+  Stock left = stock != nullptr ? *stock : Stock(problem);
   // A class that duals call worthless still has to be served: give it a little.
   std::vector<double> worth = values;
   for (double& value : worth) value = std::max(value, 1e-6);
@@ -243,6 +268,7 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
     Filled best;
     double best_ratio = -1;
     for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
+      if (left.left(m) <= 0) continue;
       Filled filled = fill_node(problem, m, worth, demand);
       double ratio = filled.value / std::max(1e-6, dollars(problem.machines[m].price));
       if (filled.pattern.content.empty() || ratio <= best_ratio * (1 + 1e-9)) continue;
@@ -250,7 +276,9 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
       best = std::move(filled);
     }
     KERF_ASSERT(best_ratio >= 0, "every class has a machine that serves it");
-    const std::int64_t times = times_within(problem, best.pattern, demand);
+    const std::int64_t times =
+        std::min(times_within(problem, best.pattern, demand), left.left(best.pattern.machine));
+    left.take(best.pattern.machine, times);
     for (std::int64_t i = 0; i < times; ++i) fleet.push_back(best.pattern);
     take(problem, best.pattern, times, demand);
   }
@@ -264,14 +292,16 @@ Fleet generate_fleet(const Problem& problem, const std::vector<std::int64_t>& de
   std::vector<std::int64_t> residual = demand;
   std::vector<double> duals = values;
   std::vector<Pattern> carried;
+  Stock stock(problem);
   bool root = true;
   while (any_left(residual)) {
     if (!root)
-      if (auto rest = exact_fleet(problem, residual, options.exact_vectors)) {
+      if (auto rest = exact_fleet(problem, residual, options.exact_vectors,
+                                  std::numeric_limits<std::int64_t>::max(), &stock)) {
         fleet.insert(fleet.end(), rest->begin(), rest->end());
         return fleet;
       }
-    Master master(problem, residual, solver);
+    Master master(problem, residual, stock, solver);
     add_singles(problem, residual, master);
     if (root)
       for (const Pattern& node : start) master.add(node);
@@ -281,8 +311,8 @@ Fleet generate_fleet(const Problem& problem, const std::vector<std::int64_t>& de
                           options.tick, master)
              : run_rounds(problem, duals, residual, options.dive_rounds, 0, options.tick, master);
     if (master.solution().status != LpStatus::Optimal ||
-        fix(problem, master, duals, residual, fleet) == 0) {
-      Fleet rest = greedy_fleet(problem, residual, duals);
+        fix(problem, master, duals, residual, stock, fleet) == 0) {
+      Fleet rest = greedy_fleet(problem, residual, duals, &stock);
       fleet.insert(fleet.end(), rest.begin(), rest.end());
       return fleet;
     }

@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/plan/account.h"
@@ -18,7 +19,9 @@
 #include "core/plan/expand.h"
 #include "core/plan/improve.h"
 #include "core/plan/jobs.h"
+#include "core/plan/levers.h"
 #include "core/plan/limits.h"
+#include "core/plan/owned.h"
 #include "core/plan/problem.h"
 
 namespace kerf::plan {
@@ -34,6 +37,8 @@ struct Solved {
   MicroUsdPerHour bill;
   Bound bound;
 };
+
+bool lacks_nodes(const Solved& solved) { return lacks_nodes(solved.problem, solved.fleet); }
 
 std::vector<std::int64_t> demand_of(const Problem& problem) {
   std::vector<std::int64_t> demand;
@@ -55,11 +60,14 @@ class Planner {
     Plan plan;
     if (broken_limit(solved) && !policy_.headroom.empty()) {
       for (const cluster::Headroom& headroom : policy_.headroom)
-        plan.notes.push_back(fmt::format("The policy's limit leaves no room for the headroom {}.",
-                                         cluster::describe({headroom.request})));
+        plan.notes.push_back(
+            fmt::format("{} no room for the headroom {}.",
+                        lacks_nodes(solved) ? "Owned nodes have" : "The policy's limit leaves",
+                        cluster::describe({headroom.request})));
       policy_.headroom.clear();
       solved = solve(pods, options_);
     }
+    if (lacks_nodes(solved)) solved = within_stock(pods, cut_off);
     if (const auto limit = broken_limit(solved)) solved = within_limits(pods, *limit, cut_off);
     plan.nodes = expand(solved.problem, solved.fleet, demand_, market_, policy_, &tables_);
     plan.unplaced = std::move(solved.problem.unplaced);
@@ -92,10 +100,11 @@ class Planner {
     PlanOptions quick = options_;
     quick.bound_steps = 0;
     JobsApart apart;
-    apart.always_on = solve_together(split.always_on, quick).bill;
-    const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
-    apart.jobs = solve_together(split.jobs, quick).bill;
-    policy_.headroom = headroom;
+    const Solved always_on = solve_together(split.always_on, quick);
+    const Solved jobs = solve_jobs(split.jobs, always_on, quick);
+    if (lacks_nodes(always_on) || lacks_nodes(jobs)) return std::nullopt;
+    apart.always_on = always_on.bill;
+    apart.jobs = jobs.bill;
     return apart;
   }
 
@@ -144,12 +153,40 @@ class Planner {
     return solved;
   }
 
+  /// Jobs beside the fleet of what is always on: without headroom, with the owned nodes that it
+  /// leaves. The bound counts them all, so that it holds however they are parted.
+  Solved solve_jobs(const std::vector<std::uint32_t>& jobs, const Solved& others,
+                    const PlanOptions& options) {
+    const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
+    taken_.assign(others.problem.stocks.size(), 0);
+    bool any = false;
+    for (const Pattern& node : others.fleet) {
+      const std::int32_t stock = others.problem.machines[node.machine].stock;
+      if (stock < 0) continue;
+      ++taken_[static_cast<std::size_t>(stock)];
+      any = true;
+    }
+    if (!any) taken_.clear();
+    Solved solved = solve_together(jobs, options);
+    taken_.clear();
+    policy_.headroom = headroom;
+    return solved;
+  }
+
+  /// Compiles for the search: without the owned nodes that are taken already.
+  Problem compiled(const std::vector<std::uint32_t>& pods) {
+    Problem problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
+    for (std::size_t s = 0; s < taken_.size(); ++s) problem.stocks[s] -= taken_[s];
+    for (Machine& machine : problem.machines)
+      if (machine.stock >= 0)
+        machine.at_most = problem.stocks[static_cast<std::size_t>(machine.stock)];
+    return problem;
+  }
+
   /// Two fleets as one; what holds for each holds for both, the bounds add up.
   Solved solve_apart(const ByDuration& split, const PlanOptions& options) {
     Solved solved = solve_together(split.always_on, options);
-    const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
-    Solved jobs = solve_together(split.jobs, options);
-    policy_.headroom = headroom;
+    Solved jobs = solve_jobs(split.jobs, solved, options);
     append(solved.problem, solved.fleet, std::move(jobs.problem), jobs.fleet);
     solved.bill += jobs.bill;
     solved.bound.per_hour += jobs.bound.per_hour;
@@ -167,7 +204,8 @@ class Planner {
   }
 
   /// The planner's own fleet for whole GPUs in the place of every device asked for: what choosing
-  /// the types well saves without any slicing.
+  /// the types well saves without any slicing. Searched with the same effort as the plan, so that
+  /// the two can be compared; what is not shown, its bound, is not worked out.
   Baseline best_whole_gpus() {
     const cluster::Demand whole = as_whole_gpus(demand_);
     cluster::Policy policy = policy_;
@@ -180,7 +218,7 @@ class Planner {
     options.progress = {};  // its figures are those of another problem
     const Plan plan = Planner(whole, market_, policy, solver_, options).run();
     Baseline baseline;
-    baseline.name = "whole-gpu-best";
+    baseline.name = "whole-gpu-best-types";
     baseline.per_hour = plan.bill;
     baseline.nodes = static_cast<std::int64_t>(plan.nodes.size());
     for (const Unplaced& entry : plan.unplaced) baseline.unplaced.push_back(entry.pod);
@@ -213,7 +251,7 @@ class Planner {
   Solved solve_together(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
     report("compile", {}, {});
     Solved solved;
-    solved.problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
+    solved.problem = compiled(pods);
     std::vector<double> values;
     solved.fleet = search(solved.problem, options, solved.bound, values);
     solved.bill = bill_of(solved.problem, solved.fleet);
@@ -221,7 +259,7 @@ class Planner {
       solved.bound = {{}, "none", false, {}, 0};
       return solved;
     }
-    if (!solved.problem.restricted) {
+    if (!solved.problem.restricted && taken_.empty()) {
       if (!solved.bound.optimal) prove(solved.problem, options, solved);
       keep_if_exact(solved.problem, solved.bound);
       return solved;
@@ -272,9 +310,51 @@ class Planner {
     return sum;
   }
 
-  /// The policy limit that the fleet breaks, if any.
+  /// The policy limit that the fleet breaks, or what is owned and used up, if any.
   std::optional<Reason> broken_limit(const Solved& solved) const {
+    if (lacks_nodes(solved)) return used_up(solved.problem, solved.fleet, market_);
     return plan::broken_limit(policy_, solved.bill, gpus_of(solved));
+  }
+
+  /// Takes out of `pods` those that owned nodes alone could serve and that find none left: of each
+  /// group that the same nodes serve, the longest prefix by priority stays.
+  Solved within_stock(std::vector<std::uint32_t>& pods, std::vector<Unplaced>& cut_off) {
+    PlanOptions quick = options_;
+    quick.bound_steps = 0;
+    quick.search_steps = std::min<std::int64_t>(quick.search_steps, 60);
+    std::vector<std::uint32_t> kept;  // of those that need what is owned
+    std::set<std::uint32_t> out;
+    const auto with = [&](const std::vector<std::uint32_t>& more, std::size_t n) {
+      std::vector<std::uint32_t> chosen = kept;
+      chosen.insert(chosen.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(n));
+      std::sort(chosen.begin(), chosen.end());
+      return chosen;
+    };
+    for (const auto& [stock, needing] : needing_owned(compiled(pods), demand_)) {
+      std::size_t fits = 0, fails = needing.size() + 1;
+      Reason reason{ReasonCode::OwnedUsedUp, {}};
+      while (fails - fits > 1) {
+        const std::size_t middle = fits + (fails - fits) / 2;
+        const Solved tried = solve(with(needing, middle), quick);
+        (lacks_nodes(tried) ? fails : fits) = middle;
+        if (lacks_nodes(tried)) reason = used_up(tried.problem, tried.fleet, market_);
+      }
+      kept = with(needing, fits);
+      for (std::size_t i = fits; i < needing.size(); ++i) {
+        cut_off.push_back({needing[i], reason});
+        out.insert(needing[i]);
+      }
+    }
+    std::erase_if(pods, [&](std::uint32_t pod) { return out.count(pod) > 0; });
+    Solved solved = solve(pods, options_);
+    while (lacks_nodes(solved)) {  // the search does not always find what it found before
+      const Reason reason = used_up(solved.problem, solved.fleet, market_);
+      const std::set<std::uint32_t> too_many = pods_too_many(solved.problem, solved.fleet);
+      for (const std::uint32_t pod : too_many) cut_off.push_back({pod, reason});
+      std::erase_if(pods, [&](std::uint32_t pod) { return too_many.count(pod) > 0; });
+      solved = solve(pods, options_);
+    }
+    return solved;
   }
 
   /// The longest prefix of the pods, by priority, then by what they cost alone, then in order, that
@@ -283,7 +363,7 @@ class Planner {
   Solved within_limits(std::vector<std::uint32_t> pods, Reason reason,
                        std::vector<Unplaced>& cut_off) {
     std::vector<MicroUsdPerHour> alone(demand_.pods.size(), {std::int64_t{1} << 60});
-    Problem all = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
+    Problem all = compiled(pods);
     for (std::uint32_t c = 0; c < all.classes.size(); ++c) {
       const std::vector<FormPrice> prices = form_prices(all, c);
       for (std::uint32_t pod : all.classes[c].pods)
@@ -337,7 +417,8 @@ class Planner {
   cluster::Policy policy_;  ///< its headroom goes first where a limit is too low for all
   LpSolver& solver_;
   const PlanOptions& options_;
-  Geometries tables_;  ///< kept from one compile to the next
+  std::vector<std::int64_t> taken_;  ///< by stock: owned nodes that are not to be used; or empty
+  Geometries tables_;                ///< kept from one compile to the next
 };
 
 /// True if the month of two fleets, with the hours given for every Job, is less than the plan's.
@@ -367,6 +448,10 @@ Plan make_plan(const cluster::Demand& demand, const market::Market& market,
       plan = std::move(other);
   }
   if (options.baselines) planner.compare(plan);
+  if (options.levers) {
+    if (options.progress) options.progress({"levers", plan.bill, plan.bound.per_hour});
+    plan.levers = levers_of(plan, demand, market, policy, solver, options);
+  }
   return plan;
 }
 

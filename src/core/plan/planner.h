@@ -39,6 +39,10 @@ struct PlanOptions {
   /// Local-search rounds that may pass without a gain.
   std::int64_t search_steps = 400;
   bool baselines = true;
+  /// Fill Plan::levers: plans again, once for each capacity type of the policy beyond on-demand and
+  /// once for what is owned; nothing more where the policy buys on demand only and nothing is
+  /// owned.
+  bool levers = false;
   JobsOn jobs = JobsOn::Auto;
   std::function<void(const Progress&)> progress;  ///< may be empty; called between rounds
 };

@@ -48,7 +48,14 @@ struct Machine {
   Resources allocatable;
   std::uint16_t kind = 0;  ///< index in Problem::kinds
   std::int32_t gpus = 0;
-  std::int64_t at_most = -1;          ///< nodes that can be had; -1 = any number
+  std::int64_t at_most = -1;  ///< nodes that can be had; -1 = any number
+  /// Index in Problem::stocks; -1 = any number. Machines of one stock share its nodes: an owned
+  /// type that can be cut or left whole is two machines and one stock.
+  std::int32_t stock = -1;
+  /// Not to be had: stands in for nodes that are missing where only limited machines serve a class,
+  /// at a price above all others, so that every search can go on. A fleet that has one does not
+  /// serve its pods; a bound that counts it is a bound all the same.
+  bool missing = false;
   std::vector<Candidate> candidates;  ///< by class, then units
 };
 
@@ -56,8 +63,9 @@ struct Problem {
   std::vector<ItemClass> classes;
   std::vector<Machine> machines;
   std::vector<std::unique_ptr<GpuKind>> kinds;
-  std::vector<Unplaced> unplaced;  ///< found impossible while compiling
-  bool truncated = false;          ///< ways to serve somebody were left out: nothing can be proven
+  std::vector<std::int64_t> stocks;  ///< nodes that there are; Machine::at_most says the same
+  std::vector<Unplaced> unplaced;    ///< found impossible while compiling
+  bool truncated = false;   ///< ways to serve somebody were left out: nothing can be proven
   bool restricted = false;  ///< zones or company were chosen here: a bound needs Coupled::ForBound
   std::vector<std::string> relaxed;  ///< in words: what a bound then leaves out
   std::vector<std::string> notes;
