@@ -253,29 +253,70 @@ Node measure(const Terms& terms, const kerf::cluster::Demand& demand, bool lever
   return json(terms.name, demand, plan, terms.market);
 }
 
-/// What one device costs an hour where its node is full of them, for the rule of thumb.
-void print_devices(const Market& market) {
-  struct Device {
-    const char* type;
-    const char* form;
-    int per_node;
-  };
-  fmt::print("price of one device on a full node, on demand:\n");
-  for (const Device& device : {Device{"g4dn.xlarge", "whole T4, 16 GB", 1},
-                               {"g6.xlarge", "whole L4, 24 GB", 1},
-                               {"g6e.xlarge", "whole L40S, 48 GB", 1},
-                               {"p4d.24xlarge", "1g.5gb", 56},
-                               {"p4d.24xlarge", "2g.10gb", 24},
-                               {"p4d.24xlarge", "3g.20gb", 16},
-                               {"g7e.2xlarge", "1g.24gb", 4},
-                               {"p5.4xlarge", "1g.10gb", 7},
-                               {"p5.48xlarge", "1g.10gb", 56}}) {
-    for (const kerf::market::Offering& offering : market.offerings)
-      if (market.types[offering.type].name == device.type)
-        fmt::print("  {:<14} {:<18} {:>10}/h = {:>10}/h / {}\n", device.type, device.form,
-                   kerf::format_usd({offering.price.micro / device.per_node}, 4),
-                   kerf::format_usd(offering.price, 4), device.per_node);
+/// A slice of a node, against the smallest whole GPU that serves as much memory.
+struct Rule {
+  const char* type;
+  CapacityType capacity;
+  const char* profile;
+  const char* rival;  ///< sold on demand
+};
+
+/// The least price of the type; nullopt where it is not sold so.
+std::optional<MicroUsdPerHour> least_price(const Market& market, const std::string& type,
+                                           CapacityType capacity) {
+  std::optional<MicroUsdPerHour> least;
+  for (const kerf::market::Offering& offering : market.offerings)
+    if (market.types[offering.type].name == type && offering.capacity_type == capacity &&
+        (!least || offering.price < *least))
+      least = offering.price;
+  return least;
+}
+
+/// What a slice costs an hour where its node is full of them, what the whole GPU costs, and the
+/// part of the node that must be in use for the slices to be cheaper.
+Node rules_of_thumb(const Market& market) {
+  constexpr CapacityType kOnDemand = CapacityType::OnDemand, kSpot = CapacityType::Spot;
+  fmt::print("a slice on a full node, against a whole GPU on demand:\n");
+  Node rows = Node::sequence();
+  for (const Rule& rule : {Rule{"p4d.24xlarge", kOnDemand, "1g.5gb", "g4dn.xlarge"},
+                           {"p4d.24xlarge", kOnDemand, "2g.10gb", "g4dn.xlarge"},
+                           {"p4d.24xlarge", kOnDemand, "3g.20gb", "g6.xlarge"},
+                           {"g7e.2xlarge", kOnDemand, "1g.24gb", "g6.xlarge"},
+                           {"p5.4xlarge", kOnDemand, "1g.10gb", "g4dn.xlarge"},
+                           {"p4de.24xlarge", kOnDemand, "3g.40gb", "g6e.xlarge"},
+                           {"p4d.24xlarge", kSpot, "1g.5gb", "g4dn.xlarge"},
+                           {"p4d.24xlarge", kSpot, "3g.20gb", "g6.xlarge"},
+                           {"p5.48xlarge", kSpot, "1g.10gb", "g4dn.xlarge"},
+                           {"p5.48xlarge", kSpot, "3g.40gb", "g6e.xlarge"}}) {
+    const auto node = least_price(market, rule.type, rule.capacity);
+    const auto whole = least_price(market, rule.rival, CapacityType::OnDemand);
+    if (!node || !whole) continue;
+    const kerf::market::InstanceType& type = market.types[type_index(market, rule.type)];
+    const kerf::gpu::Model& model = market.model_of(type);
+    const kerf::gpu::Geometry geometry(model);
+    const std::int64_t slices =
+        geometry.room(0, *model.profile_named(rule.profile)) * type.gpu_count;
+    const MicroUsdPerHour each{node->micro / slices};
+    const double fill =
+        100.0 * static_cast<double>(node->micro) / static_cast<double>(slices * whole->micro);
+    const std::string gpu = market.types[type_index(market, rule.rival)].gpu_model;
+    fmt::print("  {:<10} {:<14} {:>9}/h / {:>2} = {:>8}/h; {:<5} {:>8}/h; pays above {:.1f} %\n",
+               rule.profile, fmt::format("{}{}", rule.type, rule.capacity == kSpot ? " spot" : ""),
+               kerf::format_usd(*node), slices, kerf::format_usd(each, 4), gpu,
+               kerf::format_usd(*whole, 4), fill);
+    rows.push(Node::mapping()
+                  .set("profile", Node::of(rule.profile))
+                  .set("instance_type", Node::of(rule.type))
+                  .set("capacity_type", Node::of(std::string(to_string(rule.capacity))))
+                  .set("node_usd_per_hour", usd(*node))
+                  .set("slices", Node::of(slices))
+                  .set("slice_usd_per_hour", usd(each))
+                  .set("rival", Node::of(rule.rival))
+                  .set("rival_gpu", Node::of(gpu))
+                  .set("rival_usd_per_hour", usd(*whole))
+                  .set("break_even_percent", Node::of(fill)));
   }
+  return rows;
 }
 
 }  // namespace
@@ -292,9 +333,9 @@ int main(int argc, char** argv) {
   const Market market = shipped();
   fmt::print("openb default, {} GPU pods as shares of an A100-40; prices: {} of {}; solver {}\n",
              shares->pods.size(), market.price_source, market.price_date, solver->version());
-  print_devices(market);
   std::vector<Terms> all = {{"on demand", market, {}}};
   if (auto spot = with_spot()) all.push_back(std::move(*spot));
+  Node rules = rules_of_thumb(all.back().market);
   all.push_back(owning("p4d.24xlarge", 100));
   all.push_back(owning("p5.48xlarge", 100));
   Node rows = Node::sequence();
@@ -307,6 +348,7 @@ int main(int argc, char** argv) {
       .set("map", Node::of("share of A100-40"))
       .set("price_date", Node::of(market.price_date))
       .set("solver", Node::of(solver->version()))
+      .set("rules", std::move(rules))
       .set("plans", std::move(rows))
       .set("whole", whole);
   std::filesystem::create_directories(folder);
