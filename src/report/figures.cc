@@ -73,6 +73,17 @@ OwnedUse owned_use(const plan::Plan& plan, const market::Market& market) {
   return use;
 }
 
+std::vector<std::pair<std::string, std::int64_t>> owned_nodes(const market::Market& market) {
+  std::vector<std::pair<std::string, std::int64_t>> owned;
+  for (const market::Offering& offering : market.offerings) {
+    if (!offering.count || offering.price.micro != 0) continue;
+    const std::string& type = market.types[offering.type].name;
+    if (owned.empty() || owned.back().first != type) owned.emplace_back(type, 0);
+    owned.back().second += *offering.count;
+  }
+  return owned;
+}
+
 const gpu::Model& model_of(const market::Market& market, const plan::NodePlan& node) {
   return market.model_of(market.types[node.type]);
 }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/cluster/demand.h"
 #include "core/gpu/geometry.h"
@@ -39,6 +41,8 @@ struct OwnedUse {
   std::int64_t unpriced = 0;  ///< of them: nodes of types that are not sold on demand
 };
 OwnedUse owned_use(const plan::Plan& plan, const market::Market& market);
+/// What is owned, used or not: instance types and nodes, in the market's order.
+std::vector<std::pair<std::string, std::int64_t>> owned_nodes(const market::Market& market);
 
 /// The model of a node's GPUs.
 const gpu::Model& model_of(const market::Market& market, const plan::NodePlan& node);

@@ -39,6 +39,14 @@ Node json_market(const market::Market& market) {
   node.set("price_date", json_text(market.price_date));
   node.set("price_source", json_text(market.price_source));
   node.set("unpriced", texts(market.unpriced));
+  Node owned = Node::sequence();
+  for (const auto& [type, nodes] : owned_nodes(market)) {
+    Node entry = Node::mapping();
+    entry.set("instance_type", json_text(type));
+    entry.set("nodes", json_count(nodes));
+    owned.push(std::move(entry));
+  }
+  node.set("owned", std::move(owned));
   return node;
 }
 

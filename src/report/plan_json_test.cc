@@ -113,8 +113,8 @@ TEST(PlanJson, SaysWhatIsOwnedAndWhatItWouldCost) {
   EXPECT_EQ(at(json(e), "nodes.0.owned").text, "false");
   e.node("p4d.24xlarge", {0}).owned = true;
   e.node("g6.xlarge", {0}).owned = true;
-  std::erase_if(e.market.offerings, [&](const market::Offering& offering) {
-    return e.market.types[offering.type].name == "g6.xlarge";
+  std::erase_if(e.market.offerings, [&](const market::Offering& one) {
+    return e.market.types[one.type].name == "g6.xlarge";
   });
   const Node root = json(e);
   EXPECT_EQ(at(root, "cost.usd_per_hour").text, "22.4") << "what is paid anew";
@@ -122,6 +122,13 @@ TEST(PlanJson, SaysWhatIsOwnedAndWhatItWouldCost) {
   EXPECT_EQ(at(root, "cost.owned.on_demand_usd_per_hour").text, "21.957642");
   EXPECT_EQ(at(root, "cost.owned.unpriced_nodes").text, "1");
   EXPECT_EQ(at(root, "nodes.1.owned").text, "true");
+  EXPECT_TRUE(at(root, "market.owned").items.empty()) << "that is about the market";
+  market::Offering offering;
+  offering.type = testing::type_index(e.market, "p4d.24xlarge");
+  offering.count = 7;
+  e.market.offerings.push_back(offering);
+  EXPECT_EQ(at(json(e), "market.owned.0.instance_type").text, "p4d.24xlarge");
+  EXPECT_EQ(at(json(e), "market.owned.0.nodes").text, "7");
 }
 
 TEST(PlanJson, SplitsTheSavingByLever) {

@@ -190,10 +190,10 @@ void write_fleet(Screen& screen) {
     owned += node.owned ? 1 : 0;
   }
   screen.blank();
-  const auto nodes = static_cast<std::int64_t>(plan.nodes.size());
+  const auto all = static_cast<std::int64_t>(plan.nodes.size());
   const std::string count =
-      owned == 0 ? counted(nodes, "node", "nodes")
-                 : fmt::format("{} to buy and {} owned", counted(nodes - owned, "node", "nodes"),
+      owned == 0 ? counted(all, "node", "nodes")
+                 : fmt::format("{} to buy and {} owned", counted(all - owned, "node", "nodes"),
                                with_thousands(owned));
   screen.line(fmt::format("{}: {}, {}, {}", owned == 0 ? "Fleet to buy" : "Fleet", count,
                           counted(gpus, "GPU", "GPUs"), screen.hour(plan.bill)),

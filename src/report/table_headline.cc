@@ -38,6 +38,11 @@ void write_inputs(Screen& screen) {
       !market.price_date.empty() && market.price_date[0] >= '0' && market.price_date[0] <= '9';
   screen.paragraph(fmt::format("{}, {} prices{}{}{}", market.region, capacity_types(screen.policy),
                                dated ? " of " : ", ", market.price_date, source));
+  std::string owned;
+  for (const auto& [type, nodes] : owned_nodes(market))
+    owned +=
+        fmt::format("{}{} x {}", owned.empty() ? "owned: " : ", ", with_thousands(nodes), type);
+  if (!owned.empty()) screen.paragraph(owned);
   const cluster::Demand& demand = screen.demand;
   std::string read = demand.described.empty() ? "" : demand.described + ": ";
   const auto pods = static_cast<std::int64_t>(demand.pods.size());
