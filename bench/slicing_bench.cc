@@ -30,7 +30,7 @@ using kerf::market::Market;
 using kerf::plan::Plan;
 
 constexpr const char* kTrace = "/data/openb/openb_pod_list_default.csv";
-constexpr const char* kSpot = "/data/ec2/ec2_gpu_spot_sample.csv";
+constexpr const char* kSpotSample = "/data/ec2/ec2_gpu_spot_sample.csv";
 
 /// What may be had.
 struct Terms {
@@ -90,7 +90,7 @@ void in_order(Market& market) {
 
 /// The shipped prices, and the sample's spot prices of us-east-1 by zone (empty cells: none).
 std::optional<Terms> with_spot() {
-  const std::string path = std::string(KERF_SHARED_DIR) + kSpot;
+  const std::string path = std::string(KERF_SHARED_DIR) + kSpotSample;
   auto text = read(path);
   if (!text) {
     fmt::print("Left out: spot; {} is not there.\n", path);
