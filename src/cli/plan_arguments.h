@@ -39,6 +39,7 @@ struct PlanArguments {
   std::optional<std::string> price_region;
   std::optional<std::string> prices;
   std::vector<Discount> discounts;
+  std::map<std::string, std::int64_t> owned;  ///< nodes by instance type, at least 1
   std::vector<std::string> types;
   std::vector<market::CapacityType> capacity_types;
   std::vector<std::string> zones;
@@ -50,6 +51,7 @@ struct PlanArguments {
   OutputFormat output = OutputFormat::Table;
   std::optional<std::string> output_file;
   bool check = false;
+  bool levers = false;
   bool all = false;
   ColourWhen colour = ColourWhen::Auto;
   bool ascii = false;

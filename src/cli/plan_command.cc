@@ -41,6 +41,7 @@ plan::PlanOptions plan_options(const PlanArguments& arguments, ProgressLine& pro
   options.bound_steps = arguments.bound_steps.value_or(options.bound_steps);
   options.search_steps = arguments.search_steps.value_or(options.search_steps);
   options.jobs = arguments.jobs;
+  options.levers = arguments.levers;
   options.progress = [&progress](const plan::Progress& now) { progress.show(now); };
   return options;
 }

@@ -159,6 +159,7 @@ class Brancher {
     std::int64_t best = -1;
     double most = 0;
     for (std::size_t m = 0; m < counts.size(); ++m) {
+      if (problem_.machines[m].stock >= 0 || problem_.machines[m].missing) continue;
       const double off =
           std::min(counts[m] - std::floor(counts[m]), std::ceil(counts[m]) - counts[m]);
       if (off < kWhole) continue;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <limits>
 
 #include "base/assert.h"
 #include "core/plan/exact.h"
@@ -14,8 +14,7 @@ namespace kerf::plan {
 
 namespace {
 
-constexpr double kInf = LinearProgram::kInfinity;
-constexpr std::int64_t kSimplexSteps = 200'000;
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
 
@@ -119,13 +118,15 @@ std::vector<double> run_rounds(const Problem& problem, const std::vector<double>
 /// Fixes part of a solution of the master; returns the nodes bought.
 std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
                  const std::vector<double>& x, const std::vector<double>& duals,
-                 std::vector<std::int64_t>& residual, Fleet& fleet) {
+                 std::vector<std::int64_t>& residual, Stock& stock, Fleet& fleet) {
   std::int64_t bought = 0;
   double fractions = 0;
   std::vector<std::pair<double, std::size_t>> order;
   for (std::size_t j = 0; j < columns.size(); ++j) {
     const auto whole = static_cast<std::int64_t>(std::floor(x[j] + 1e-6));
-    const std::int64_t n = std::min(whole, times_within(problem, columns[j], residual));
+    const std::int64_t n = std::min({whole, times_within(problem, columns[j], residual),
+                                     std::max<std::int64_t>(0, stock.left(columns[j].machine))});
+    stock.take(columns[j].machine, n);
     for (std::int64_t i = 0; i < n; ++i) fleet.push_back(columns[j]);
     take(problem, columns[j], n, residual);
     bought += n;
@@ -141,10 +142,12 @@ std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
   for (const auto& [minus_fraction, j] : order) {
     if (bought >= batch) break;
     Pattern node = columns[j];
+    if (stock.left(node.machine) <= 0) continue;
     if (times_within(problem, node, residual) < 1) node = refill(problem, node, duals, residual);
     if (node.content.empty()) continue;
     fleet.push_back(node);
     take(problem, node, 1, residual);
+    stock.take(node.machine, 1);
     ++bought;
   }
   return bought;
@@ -153,7 +156,8 @@ std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
 }  // namespace
 
 Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
-                   const std::vector<double>& values) {
+                   const std::vector<double>& values, const Stock* stock) {
+  Stock left = stock != nullptr ? *stock : Stock(problem);
   // A class that duals call worthless still has to be served: give it a little.
   std::vector<double> worth = values;
   for (double& value : worth) value = std::max(value, 1e-6);
@@ -162,6 +166,7 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
     Filled best;
     double best_ratio = -1;
     for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
+      if (left.left(m) <= 0) continue;
       Filled filled = fill_node(problem, m, worth, demand);
       double ratio = filled.value / std::max(1e-6, dollars(problem.machines[m].price));
       if (filled.pattern.content.empty() || ratio <= best_ratio * (1 + 1e-9)) continue;
@@ -169,7 +174,9 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
       best = std::move(filled);
     }
     KERF_ASSERT(best_ratio >= 0, "every class has a machine that serves it");
-    const std::int64_t times = times_within(problem, best.pattern, demand);
+    const std::int64_t times =
+        std::min(times_within(problem, best.pattern, demand), left.left(best.pattern.machine));
+    left.take(best.pattern.machine, times);
     for (std::int64_t i = 0; i < times; ++i) fleet.push_back(best.pattern);
     take(problem, best.pattern, times, demand);
   }
@@ -182,20 +189,21 @@ Fleet dive_columns(const Problem& problem, const std::vector<std::int64_t>& dema
   Fleet fleet;
   std::vector<std::int64_t> residual = demand;
   std::vector<Pattern> carried;
+  Stock stock(problem);
   for (std::size_t j = 0; j < columns.size(); ++j)
     if (x[j] > 1e-6) carried.push_back(columns[j]);
-  bool stuck = fix(problem, columns, x, duals, residual, fleet) == 0;
+  bool stuck = fix(problem, columns, x, duals, residual, stock, fleet) == 0;
   while (any_left(residual) && !stuck) {
-    if (auto rest = exact_fleet(problem, residual, options.exact_vectors)) {
+    if (auto rest = exact_fleet(problem, residual, options.exact_vectors, kNoLimit, &stock)) {
       fleet.insert(fleet.end(), rest->begin(), rest->end());
       return fleet;
     }
-    Master master(problem, residual, solver);
+    Master master(problem, residual, stock, solver);
     add_singles(problem, residual, master);
     for (const Pattern& pattern : carried) master.add(refill(problem, pattern, duals, residual));
     duals = run_rounds(problem, duals, residual, options.dive_rounds, 0, options.tick, master);
     stuck = master.solution().status != LpStatus::Optimal ||
-            fix(problem, master.columns(), master.nodes(), duals, residual, fleet) == 0;
+            fix(problem, master.columns(), master.nodes(), duals, residual, stock, fleet) == 0;
     if (stuck) break;
     carried.clear();
     const std::vector<double> nodes = master.nodes();
@@ -203,7 +211,7 @@ Fleet dive_columns(const Problem& problem, const std::vector<std::int64_t>& dema
       if (nodes[j] > 1e-6) carried.push_back(master.columns()[j]);
   }
   if (any_left(residual)) {
-    Fleet rest = greedy_fleet(problem, residual, duals);
+    Fleet rest = greedy_fleet(problem, residual, duals, &stock);
     fleet.insert(fleet.end(), rest.begin(), rest.end());
   }
   return fleet;
@@ -213,7 +221,7 @@ Fleet generate_fleet(const Problem& problem, const std::vector<std::int64_t>& de
                      const std::vector<double>& values, const Fleet& start, LpSolver& solver,
                      const ColumnOptions& options) {
   if (!any_left(demand)) return {};
-  Master master(problem, demand, solver);
+  Master master(problem, demand, Stock(problem), solver);
   add_singles(problem, demand, master);
   for (const Pattern& node : start) master.add(node);
   const std::vector<double> duals = run_rounds(problem, values, demand, options.root_rounds,

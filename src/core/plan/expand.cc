@@ -37,6 +37,7 @@ class Expander {
     node.capacity_type = machine.capacity_type;
     node.zones = machine.zones;
     node.price = machine.price;
+    node.owned = machine.stock >= 0 && machine.price.micro == 0;
     node.allocatable = machine.allocatable;
     std::vector<Holder> holders;
     UnitCounts units;

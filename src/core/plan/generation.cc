@@ -29,7 +29,10 @@ class Generator {
  public:
   Generator(const Problem& problem, const std::vector<std::int64_t>& items, LpSolver& solver,
             const GenerationOptions& options)
-      : problem_(problem), items_(items), options_(options), master_(problem, items, solver) {
+      : problem_(problem),
+        items_(items),
+        options_(options),
+        master_(problem, items, Stock(problem), solver) {
     for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
       pricers_.emplace_back(problem, m, solver);
       order_.push_back(m);

@@ -14,15 +14,16 @@ double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) 
 
 }  // namespace
 
-Master::Master(const Problem& problem, const std::vector<std::int64_t>& items, LpSolver& solver)
+Master::Master(const Problem& problem, const std::vector<std::int64_t>& items, const Stock& stock,
+               LpSolver& solver)
     : problem_(problem), solver_(solver), classes_(items.size()) {
   for (std::int64_t n : items) base_.add_row(static_cast<double>(n), kInf);
+  for (const std::int64_t nodes : stock.by_stock())
+    stock_row_.push_back(
+        base_.add_row(-kInf, static_cast<double>(std::max<std::int64_t>(nodes, 0))));
   double dear = 1;
-  for (const Machine& machine : problem.machines) {
-    count_row_.push_back(
-        machine.at_most < 0 ? -1 : base_.add_row(-kInf, static_cast<double>(machine.at_most)));
+  for (const Machine& machine : problem.machines)
     dear = std::max(dear, 100 * dollars(machine.price));
-  }
   if (problem.limit_gpus >= 0)
     gpu_row_ = base_.add_row(-kInf, static_cast<double>(problem.limit_gpus));
   for (std::size_t c = 0; c < classes_; ++c) {
@@ -52,9 +53,11 @@ double Master::gpu_rent() const {
 
 double Master::rent(std::uint32_t machine) const {
   double rent = gpu_rent() * problem_.machines[machine].gpus;
-  const std::int32_t row = count_row_[machine];
-  if (row >= 0 && !solution_.dual.empty())
-    rent += std::max(0.0, -solution_.dual[static_cast<std::size_t>(row)]);
+  const std::int32_t stock = problem_.machines[machine].stock;
+  if (stock >= 0 && !solution_.dual.empty())
+    rent += std::max(
+        0.0,
+        -solution_.dual[static_cast<std::size_t>(stock_row_[static_cast<std::size_t>(stock)])]);
   return rent;
 }
 
@@ -87,7 +90,8 @@ void Master::append(LinearProgram& lp, const Pattern& pattern) {
     last = cls;
   }
   if (last >= 0) lp.add_entry(static_cast<std::int32_t>(last), sum);
-  if (count_row_[pattern.machine] >= 0) lp.add_entry(count_row_[pattern.machine], 1);
+  if (const std::int32_t stock = problem_.machines[pattern.machine].stock; stock >= 0)
+    lp.add_entry(stock_row_[static_cast<std::size_t>(stock)], 1);
   if (gpu_row_ >= 0) lp.add_entry(gpu_row_, problem_.machines[pattern.machine].gpus);
 }
 

@@ -18,7 +18,8 @@ namespace kerf::plan {
 /// reference to problem and solver.
 class Master {
  public:
-  Master(const Problem& problem, const std::vector<std::int64_t>& items, LpSolver& solver);
+  Master(const Problem& problem, const std::vector<std::int64_t>& items, const Stock& stock,
+         LpSolver& solver);
 
   /// False: empty, or there already.
   bool add(const Pattern& pattern);
@@ -41,7 +42,7 @@ class Master {
   const Problem& problem_;
   LpSolver& solver_;
   std::size_t classes_ = 0;
-  std::vector<std::int32_t> count_row_;  ///< by machine; -1 = any number can be had
+  std::vector<std::int32_t> stock_row_;  ///< by stock
   std::int32_t gpu_row_ = -1;
   LinearProgram base_, fresh_;
   std::unique_ptr<LpSession> session_;

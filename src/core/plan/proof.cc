@@ -42,12 +42,19 @@ MicroUsdPerHour bound_of(const Problem& problem, const std::vector<std::int64_t>
   if (numerator < denominator) scale(numerator, denominator, leaf);
   Int128 bound = -Int128{leaf.gpu} * std::max<std::int64_t>(problem.limit_gpus, 0);
   for (std::size_t c = 0; c < items.size(); ++c) bound += Int128{leaf.values[c]} * items[c];
+  std::vector<Int128> rent(problem.stocks.size(), 0);  // beyond its price, by stock
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
+    const Machine& machine = problem.machines[m];
     const NodeBox& box = leaf.boxes[m];
-    const Int128 left = Int128{full_price(problem.machines[m], leaf.gpu)} - leaf.worths[m];
+    const Int128 left = Int128{full_price(machine, leaf.gpu)} - leaf.worths[m];
     if (left >= 0) bound += left * box.lower;
+    else if (machine.stock >= 0)
+      rent[static_cast<std::size_t>(machine.stock)] =
+          std::max(rent[static_cast<std::size_t>(machine.stock)], -left);
     else if (box.upper >= 0) bound += left * box.upper;
   }
+  for (std::size_t s = 0; s < rent.size(); ++s)
+    bound -= rent[s] * std::max<std::int64_t>(0, problem.stocks[s]);
   if (bound <= 0) return {};
   constexpr Int128 most = std::int64_t{1} << 62;
   return {static_cast<std::int64_t>(

@@ -27,8 +27,8 @@ struct Proof {
     std::uint32_t left = 0, right = 0;
   };
   MicroUsdPerHour bound;
-  std::string_view method = "none";
-  bool optimal = false;  ///< the fleet found with it costs no more than the bound
+  std::string_view method = "none";  ///< as Bound::method
+  bool optimal = false;              ///< the fleet found with it costs no more than the bound
   std::vector<Leaf> leaves;
   std::vector<Branch> branches;  ///< parents before children; empty where a single leaf is all
   std::int64_t steps = 0;        ///< linear programs solved on the way

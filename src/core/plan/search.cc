@@ -17,14 +17,6 @@ namespace {
 constexpr std::int64_t kExactVectors = Certificate::kExactVectors;
 /// Above so many nodes, fractions of a node are no more than the tolerance of column generation.
 constexpr std::size_t kSmallFleet = 200;
-/// Tries per round of the local search that a large fleet gets for each of its nodes at least.
-constexpr std::int64_t kUnbounded = std::int64_t{1} << 50;
-
-bool counts_bind(const Problem& problem) {
-  return std::any_of(problem.machines.begin(), problem.machines.end(),
-                     [](const Machine& machine) { return machine.at_most >= 0; });
-}
-
 /// True if fleets have to obey what pricing does not look at.
 bool has_company(const Problem& problem) {
   return problem.has_conflicts() ||
@@ -132,8 +124,7 @@ class Search {
     options.root_rounds = effort_.generation.rounds;
     options.dive_rounds = effort_.dive_rounds;
     options.tick = [this] { tell("search"); };
-    take_if_cheaper(
-        generate_fleet(problem_, items_, start_.values, fleet_, solver_, options));
+    take_if_cheaper(generate_fleet(problem_, items_, start_.values, fleet_, solver_, options));
   }
 
   void local_search() {
@@ -157,7 +148,8 @@ class Search {
     };
     Proof root = proof_;
     root.bound = generated_.bound;
-    Proof proof = branch_on_nodes(problem_, items_, generated_.columns, root, solver_, options, fleet_);
+    Proof proof =
+        branch_on_nodes(problem_, items_, generated_.columns, root, solver_, options, fleet_);
     bill_ = bill_of(problem_, fleet_);
     if (proof.bound > proof_.bound || proof.optimal) proof_ = std::move(proof);
     proof_.optimal = proof_.bound >= bill_;
@@ -216,8 +208,13 @@ Effort effort_of(int level) {
   return effort;
 }
 
-Found search_fleet(const Problem& problem, const std::vector<std::int64_t>& items,
-                   LpSolver& solver, const Effort& effort, const Told& told) {
+Effort without_proof(Effort effort) {
+  effort.branch_steps = 0;
+  return effort;
+}
+
+Found search_fleet(const Problem& problem, const std::vector<std::int64_t>& items, LpSolver& solver,
+                   const Effort& effort, const Told& told) {
   return Search(problem, items, solver, effort, told).find();
 }
 
