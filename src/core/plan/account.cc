@@ -270,8 +270,11 @@ std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
     const Machine& machine = problem.machines[m];
     if (machine.missing) continue;
     const GpuKind& kind = *problem.kinds[machine.kind];
-    for (std::uint32_t i = 0; i < machine.candidates.size(); ++i) {
-      if (machine.candidates[i].cls != cls) continue;
+    const auto first =
+        std::lower_bound(machine.candidates.begin(), machine.candidates.end(), cls,
+                         [](const Candidate& c, std::uint32_t key) { return c.cls < key; });
+    for (auto it = first; it != machine.candidates.end() && it->cls == cls; ++it) {
+      const auto i = static_cast<std::uint32_t>(it - machine.candidates.begin());
       const std::int64_t n = Room(problem, m).most(i, 255);
       if (n <= 0 || pods <= 0) continue;
       const std::int64_t nodes = (item.demand + n - 1) / n;
@@ -285,8 +288,8 @@ std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
       if (item.bundle > 1)  // several pods: the names of all their forms, whoever gets which
         for (auto& [form, count] : devices) count = 1;
       in_order(devices);
-      auto [it, fresh] = best.try_emplace(gpu::full_name(kind.model(), devices), each);
-      if (!fresh) it->second = std::min(it->second, each);
+      auto [known, fresh] = best.try_emplace(gpu::full_name(kind.model(), devices), each);
+      if (!fresh) known->second = std::min(known->second, each);
     }
   }
   std::vector<FormPrice> prices;

@@ -18,7 +18,7 @@ struct ContentOptions {
   std::int64_t root_rounds =
       15;                        ///< of pricing before anything is bought; fewer once nothing comes
   std::int64_t step_rounds = 1;  ///< after each purchase
-  double part = 0.25;            ///< of the fractional nodes that are bought where none is whole
+  double part = 0.5;             ///< of the fractional nodes that are bought where none is whole
   std::function<void()> tick;    ///< called between rounds; may be empty
 };
 

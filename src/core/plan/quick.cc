@@ -14,7 +14,9 @@ namespace kerf::plan {
 
 namespace {
 
-constexpr std::size_t kGroups = 160;  ///< more classes than these are put together
+constexpr std::size_t kGroups = 120;  ///< more classes than these are put together
+constexpr std::size_t kMany = 1000;   ///< of more than so many classes, into:
+constexpr std::size_t kGroupsOfMany = 160;
 constexpr int kPasses = 3;
 
 bool any(const std::vector<std::int64_t>& items) {
@@ -35,7 +37,7 @@ class Starter {
       : problem_(problem),
         demand_(demand),
         solver_(solver),
-        groups_(alike(problem, kGroups)),
+        groups_(alike(problem, demand.size() > kMany ? kGroupsOfMany : kGroups)),
         lp_(problem, demand, groups_, solver) {
     content_.tick = options.tick;
     for (const Machine& machine : problem.machines) left_.push_back(machine.at_most);

@@ -29,7 +29,7 @@ struct Start {
 /// Rules: the aggregated LP is solved over part of its machines and merged classes (sift.h,
 /// merge.h); its duals, certified, are the bound. Nodes are bought through an LP over contents that
 /// starts from the even parts of that solution (contents.h), for the merged classes where there are
-/// more than 160, then for what is left. In the end nodes go to cheaper machines where these hold
+/// more than 120, then for what is left. In the end nodes go to cheaper machines where these hold
 /// what they hold (tidy.h). Deterministic for one solver version. Cost: nearly linear in classes
 /// times machines; the number of pods counts only where their items are handed out.
 Start start_fleet(const Problem& problem, const std::vector<std::int64_t>& demand, LpSolver& solver,
