@@ -57,7 +57,7 @@ class Starter {
         buy_merged();
       if (any(start_.unserved)) buy_rest();
       if (any(start_.unserved)) buy_greedily();
-      tidy(problem_, start_.values, start_.fleet);
+      tidy(problem_, start_.fleet);
     }
     start_.lps += lp_.solves();
     return std::move(start_);

@@ -1,4 +1,4 @@
-// tidy: a finished fleet made cheaper by cheap tries only; never dearer, never less served.
+// tidy: nodes of a finished fleet onto cheaper machines; never dearer, never less served.
 #pragma once
 
 #include <vector>
@@ -8,9 +8,8 @@
 
 namespace kerf::plan {
 
-/// Each different node down to the cheapest machine that holds what it holds; then the nodes that
-/// waste most are emptied into the room that others have, where all their items find some. Cost:
-/// one cheapest_host for each different node that wastes anything, and a bounded number of tries.
-void tidy(const Problem& problem, const std::vector<double>& values, Fleet& fleet);
+/// Each different node down to the cheapest machine that holds what it holds. Machines of a limited
+/// number are not moved to. Cost: one cheapest_host for each different node.
+void tidy(const Problem& problem, Fleet& fleet);
 
 }  // namespace kerf::plan
