@@ -157,7 +157,8 @@ std::string command_help(const CommandSpec& command) {
   for (const ExampleSpec& example : command.examples) {
     out += fmt::format("  {:<62}  {}\n", example.line, example.says);
   }
-  if (command.name == "plan" || command.name == "simulate") out += exit_codes_help();
+  if (command.name == "plan" || command.name == "verify" || command.name == "simulate")
+    out += exit_codes_help();
   return out;
 }
 

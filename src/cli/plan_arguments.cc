@@ -184,6 +184,7 @@ Result<void> read_output(const ParsedOptions& parsed, PlanArguments& out) {
                                     : ColourWhen::Auto;
   }
   out.output_file = text_of(parsed, "--output-file");
+  out.certificate = text_of(parsed, "--certificate");
   out.check = parsed.given("--check");
   out.all = parsed.given("--all");
   out.ascii = parsed.given("--ascii");

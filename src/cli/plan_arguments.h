@@ -49,6 +49,7 @@ struct PlanArguments {
 
   OutputFormat output = OutputFormat::Table;
   std::optional<std::string> output_file;
+  std::optional<std::string> certificate;  ///< file to write it to
   bool check = false;
   bool all = false;
   ColourWhen colour = ColourWhen::Auto;

@@ -1,0 +1,207 @@
+// NodeKind: the ways to serve each part on a kind of node, without those that others replace.
+#include <algorithm>
+
+#include "core/check/certificate_work.h"
+
+namespace kerf::check {
+namespace {
+
+using cluster::GpuRequest;
+
+constexpr std::size_t kMostWays = 4096;
+
+/// Which forms of a GPU serve which requests, less those that need not be tried.
+class Service {
+ public:
+  Service(const GpuContents& contents, const gpu::Model& model, const cluster::Policy& policy)
+      : contents_(contents), model_(model), policy_(policy) {}
+
+  void add(const GpuRequest& request) {
+    auto [at, fresh] = serving_.try_emplace(key_of(request));
+    if (!fresh) return;
+    for (const gpu::Form& form : contents_.forms()) {
+      at->second.push_back(why_not_served(request, form, model_, policy_).empty());
+    }
+  }
+
+  /// A form goes if another one serves all that it serves and can take its place, on a whole GPU
+  /// at once or for one request wherever it is. Ties keep the first.
+  void reduce() {
+    const std::size_t forms = contents_.forms().size();
+    std::vector<bool> gone(forms, false);
+    for (std::size_t b = forms; b-- > 0;) {
+      for (std::size_t a = 0; a < forms && !gone[b]; ++a) {
+        if (a == b || gone[a] || !serves_all_of(a, b)) continue;
+        gone[b] = contents_.stands_in_for_all(a, b);
+      }
+    }
+    for (auto& [request, serving] : serving_) {
+      for (std::size_t f = 0; f < forms; ++f) serving[f] = serving[f] && !gone[f];
+      for (std::size_t b = forms; b-- > 0;) {
+        for (std::size_t a = 0; a < forms && serving[b]; ++a) {
+          if (a != b && serving[a] && contents_.stands_in(a, b)) serving[b] = false;
+        }
+      }
+    }
+  }
+
+  const std::vector<bool>& forms_for(const GpuRequest& request) const {
+    return serving_.at(key_of(request));
+  }
+  /// Forms that are left, as indices in the contents'.
+  std::vector<std::size_t> used() const {
+    std::vector<std::size_t> forms;
+    for (std::size_t f = 0; f < contents_.forms().size(); ++f) {
+      if (std::any_of(serving_.begin(), serving_.end(),
+                      [&](const auto& entry) { return entry.second[f]; })) {
+        forms.push_back(f);
+      }
+    }
+    return forms;
+  }
+
+ private:
+  static GpuRequest key_of(GpuRequest request) {
+    request.count = 1;
+    return request;
+  }
+  bool serves_all_of(std::size_t a, std::size_t b) const {
+    return std::all_of(serving_.begin(), serving_.end(),
+                       [&](const auto& entry) { return entry.second[a] || !entry.second[b]; });
+  }
+
+  const GpuContents& contents_;
+  const gpu::Model& model_;
+  const cluster::Policy& policy_;
+  std::map<GpuRequest, std::vector<bool>> serving_;
+};
+
+std::vector<FormCounts> restricted(const std::vector<FormCounts>& corners,
+                                   const std::vector<std::size_t>& used) {
+  std::vector<FormCounts> parts;
+  for (const FormCounts& corner : corners) {
+    FormCounts part;
+    for (const std::size_t form : used) part.push_back(corner[form]);
+    parts.push_back(std::move(part));
+  }
+  return maximal(std::move(parts));
+}
+
+/// All numbers of each form that serve the requests together and fit on an empty node; false if
+/// there are too many to list.
+class WaysOf {
+ public:
+  WaysOf(const Service& service, const std::vector<std::size_t>& used, GpuRoom& gpus)
+      : service_(service), used_(used), gpus_(gpus) {}
+
+  bool list(const std::vector<GpuRequest>& requests, NodeKind::Ways& ways) {
+    std::set<GpuRoom::Units> partial = {{}};
+    for (const GpuRequest& request : requests) {
+      const std::vector<bool>& serving = service_.forms_for(request);
+      for (std::int64_t n = 0; n < request.count && !partial.empty(); ++n) {
+        std::set<GpuRoom::Units> longer;
+        for (const GpuRoom::Units& way : partial) {
+          for (std::size_t u = 0; u < used_.size(); ++u) {
+            if (!serving[used_[u]]) continue;
+            GpuRoom::Units next = way;
+            ++next[u];
+            if (gpus_.fits(next)) longer.insert(next);
+          }
+        }
+        if (longer.size() > kMostWays) return false;
+        partial = std::move(longer);
+      }
+    }
+    ways.assign(partial.begin(), partial.end());
+    return true;
+  }
+
+ private:
+  const Service& service_;
+  const std::vector<std::size_t>& used_;
+  GpuRoom& gpus_;
+};
+
+bool not_negative(const Resources& r) {
+  return r.cpu_milli >= 0 && r.memory_mib >= 0 && r.disk_mib >= 0 && r.pods >= 0;
+}
+
+}  // namespace
+
+NodeKind node_kind(Proof& proof, std::uint32_t type, gpu::GpuMode mode,
+                   const std::vector<bool>& admitted) {
+  const market::InstanceType& instance = proof.market.types[type];
+  const gpu::Model& model = *proof.audit.models[type];
+  const GpuContents& contents = proof.contents_of(type, mode);
+  NodeKind node;
+  node.type = type;
+  node.mode = mode;
+  node.room = allocatable_of(instance, proof.demand.overhead);
+  if (!node.room.fits({kMostRoom, kMostRoom, kMostRoom, kMostRoom})) {
+    proof.complain("{} has more room than can be reckoned with", instance.name);
+    return node;
+  }
+  Service service(contents, model, proof.policy);
+  std::vector<std::uint32_t> candidates;
+  for (std::uint32_t p = 0; p < proof.parts.size(); ++p) {
+    const Part& part = proof.parts[p];
+    if (!not_negative(part.requests())) {
+      proof.complain("{} asks for less than nothing", proof.group_name(part.group));
+      return node;
+    }
+    if (!admitted[p] || !part.requests().fits(node.room)) continue;
+    candidates.push_back(p);
+    for (const GpuRequest& request : part.gpu()) service.add(request);
+  }
+  service.reduce();
+  const std::vector<std::size_t> used = service.used();
+  if (used.size() > GpuRoom::kMostForms) {
+    proof.complain("{}: its GPUs can be handed out in more ways than can be looked at",
+                   instance.name);
+    return node;
+  }
+  for (const std::size_t form : used) node.forms.push_back(contents.forms()[form]);
+  node.gpus = GpuRoom(restricted(contents.corners(), used), instance.gpu_count);
+  std::map<std::vector<GpuRequest>, std::size_t> known;
+  for (const std::uint32_t p : candidates) {
+    const auto [at, fresh] = known.try_emplace(proof.parts[p].gpu(), node.ways.size());
+    if (fresh) {
+      NodeKind::Ways ways;
+      if (!WaysOf(service, used, node.gpus).list(proof.parts[p].gpu(), ways)) {
+        proof.complain("{} can be served on {} in more ways than can be looked at",
+                       proof.group_name(proof.parts[p].group), instance.name);
+      }
+      node.ways.push_back(std::move(ways));
+    }
+    if (node.ways[at->second].empty()) continue;
+    node.parts.push_back(p);
+    node.ways_of.push_back(at->second);
+  }
+  return node;
+}
+
+std::vector<Item> items_of(const Proof& proof, const NodeKind& node,
+                           const std::vector<std::int64_t>& values) {
+  std::map<std::tuple<std::int64_t, Resources, std::size_t>, Item> items;
+  for (std::size_t i = 0; i < node.parts.size(); ++i) {
+    const Part& part = proof.parts[node.parts[i]];
+    const std::int64_t value = values[part.group];
+    if (value <= 0) continue;
+    Item& item = items[{value, part.requests(), node.ways_of[i]}];
+    if (item.ways == nullptr) {
+      item = {value, 0, part.requests(), &node.ways[node.ways_of[i]], part.group};
+    }
+    item.count += part.one_per_node ? 1 : part.count;
+  }
+  std::vector<Item> list;
+  for (auto& [key, item] : items) {
+    // Every pod takes a place for one, so this cuts off no content.
+    if (item.requests.pods > 0) {
+      item.count = std::min(item.count, node.room.pods / item.requests.pods);
+    }
+    list.push_back(item);
+  }
+  return list;
+}
+
+}  // namespace kerf::check
