@@ -14,6 +14,7 @@
 #include "codec/certificate_file.h"
 #include "codec/json.h"
 #include "core/check/certificate.h"
+#include "report/text.h"
 
 namespace kerf::cli {
 namespace {
@@ -75,50 +76,57 @@ struct Checked {
   }
 };
 
-std::string grouped(std::int64_t value) {
-  std::string text = std::to_string(value);
-  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
-  return text;
+/// Name and text of a line.
+void add_line(std::string& out, std::string_view name, const std::string& text) {
+  out += fmt::format("{:<9}{}\n", name, text);
+}
+
+/// What was checked of a proof that holds.
+void add_proof(std::string& out, const Checked& checked) {
+  const Certificate& certificate = checked.file.certificate;
+  const check::Verdict& proof = checked.proof;
+  add_line(out, "market",
+           fmt::format("{} can be bought; each is in one of {} or can serve none of the pods",
+                       report::counted(proof.offerings, "offering", "offerings"),
+                       report::counted(static_cast<std::int64_t>(certificate.pools.size()), "pool",
+                                       "pools")));
+  if (certificate.method == Certificate::Method::Exact) {
+    add_line(out, "proof", "all fleets were tried");
+  } else {
+    add_line(
+        out, "proof",
+        fmt::format(
+            "{}; claims shown by multipliers {}, by complete search {} ({} tried)",
+            report::counted(static_cast<std::int64_t>(certificate.leaves.size()), "leaf", "leaves"),
+            report::with_thousands(proof.by_multipliers), report::with_thousands(proof.by_search),
+            report::counted(proof.steps, "content of a node", "contents of nodes")));
+  }
+  for (const std::string& text : certificate.relaxed) add_line(out, "left out", text);
 }
 
 std::string as_text(const Checked& checked, const cluster::Demand& demand,
                     const market::Market& market) {
-  const Certificate& certificate = checked.file.certificate;
   const check::Verdict& proof = checked.proof;
-  const bool exact = certificate.method == Certificate::Method::Exact;
   std::string out;
-  const auto line = [&](std::string_view name, const std::string& text) {
-    out += fmt::format("{:<9}{}\n", name, text);
-  };
-  line("input", fmt::format("{}; {} of {}", demand.described, market.price_source, market.region));
-  line("pods",
-       fmt::format(
-           "{} in the proof, {} outside of it{}", grouped(proof.pods),
-           grouped(static_cast<std::int64_t>(proof.outside.size())),
-           proof.headroom > 0 ? fmt::format("; headroom for {}", grouped(proof.headroom)) : ""));
-  line("market", fmt::format("{} offerings, all in {} pools or unable to serve any of the pods",
-                             grouped(proof.offerings), certificate.pools.size()));
-  if (exact) {
-    line("proof", "all fleets were tried");
-  } else {
-    line(
-        "proof",
-        fmt::format("{} {}; claims shown by multipliers {}, by complete search {} ({} "
-                    "contents of nodes)",
-                    certificate.leaves.size(), certificate.leaves.size() == 1 ? "leaf" : "leaves",
-                    grouped(proof.by_multipliers), grouped(proof.by_search), grouped(proof.steps)));
-  }
-  for (const std::string& text : certificate.relaxed) line("left out", text);
-  line("fleet", fmt::format("{} nodes hold {} pods",
-                            grouped(static_cast<std::int64_t>(checked.file.nodes.size())),
-                            grouped(checked.fleet.pods)));
+  add_line(out, "input",
+           fmt::format("{}; {} of {}", demand.described, market.price_source, market.region));
+  add_line(out, "pods",
+           fmt::format("{} in the proof, {} outside of it{}", report::with_thousands(proof.pods),
+                       report::with_thousands(static_cast<std::int64_t>(proof.outside.size())),
+                       proof.headroom > 0 ? fmt::format("; headroom for {}", proof.headroom) : ""));
+  if (proof.holds()) add_proof(out, checked);
+  add_line(out, "fleet",
+           fmt::format("{} for {}",
+                       report::counted(static_cast<std::int64_t>(checked.file.nodes.size()), "node",
+                                       "nodes"),
+                       report::counted(checked.fleet.pods, "pod", "pods")));
   if (!checked.holds()) {
     for (const std::string& complaint : checked.complaints()) out += complaint + '\n';
     return out + "The certificate does not hold.\n";
   }
-  line("bill", format_usd(checked.fleet.bill, 6) + " an hour");
-  line("bound", format_usd(proof.proven, 6) + " an hour: no fleet for these pods costs less");
-  line("gap", checked.gap());
+  add_line(out, "bill", format_usd(checked.fleet.bill, 6) + " an hour");
+  add_line(out, "bound", format_usd(proof.proven, 6) + " an hour: no fleet for them costs less");
+  add_line(out, "gap", checked.gap());
   return out + "The certificate holds.\n";
 }
 

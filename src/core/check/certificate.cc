@@ -52,6 +52,7 @@ bool pools_hold(Proof& proof) {
   for (std::uint32_t p = 0; p < pools.size(); ++p) {
     if (pools[p].offerings.empty()) proof.complain("pool {} has nothing to buy", p);
     if (pools[p].at_most < -1) proof.complain("pool {} has less than no nodes", p);
+    if (pools[p].at_most > kMostRoom) proof.complain("pool {} has an absurd number of nodes", p);
     for (const Certificate::Offered& offered : pools[p].offerings) {
       if (offered.type >= proof.market.types.size() ||
           proof.audit.models[offered.type] == nullptr) {
@@ -108,7 +109,7 @@ bool tree_holds(Proof& proof) {
       return false;
     }
     if (branch.leaf != -1 || branch.pool >= proof.certificate.pools.size() || branch.at_most < 0 ||
-        branch.at_most >= kMostAmount) {
+        branch.at_most >= kMostRoom) {
       proof.complain("branch {} splits what cannot be split", b);
     }
     ++reached[branch.left];
@@ -167,12 +168,11 @@ bool shape_holds(Proof& proof) {
 }
 
 const GpuContents& Proof::contents_of(std::uint32_t type, gpu::GpuMode mode) {
-  const auto at = contents.find({type, mode});
+  const market::InstanceType& of = market.types[type];
+  const auto key = std::make_tuple(audit.models[type], of.nominal_gb, of.gpu_fraction, mode);
+  const auto at = contents.find(key);
   if (at != contents.end()) return at->second;
-  return contents
-      .emplace(std::pair(type, mode),
-               GpuContents(market.types[type], *audit.models[type], mode, policy))
-      .first->second;
+  return contents.emplace(key, GpuContents(of, *audit.models[type], mode, policy)).first->second;
 }
 
 std::string Proof::group_name(std::uint32_t group) const {

@@ -167,7 +167,10 @@ class Coverage {
   void check() {
     for (const Sale& sale : sales_) {
       const market::Offering& offering = proof_.market.offerings[sale.offering];
-      if (proof_.audit.models[offering.type] == nullptr) continue;  // no pod can be given its GPUs
+      if (proof_.audit.models[offering.type] == nullptr) {
+        check_nobody_goes_without_gpu(offering);
+        continue;
+      }
       ++proof_.verdict.offerings;
       for (const gpu::GpuMode mode : modes_of(proof_, offering.type)) {
         if (!covered(sale, mode)) check_serves_nobody(sale, mode);
@@ -189,6 +192,16 @@ class Coverage {
         return price && covers_mode(offered.mode, mode) && same_thing(offered, offering, sale.zone);
       });
     });
+  }
+
+  /// No pod can be given the GPUs of a model that the catalogue does not have.
+  void check_nobody_goes_without_gpu(const market::Offering& offering) {
+    for (const Part& part : proof_.parts) {
+      if (!part.gpu().empty()) continue;
+      proof_.complain("{} asks for no GPU, and {} is of a GPU model that is not known",
+                      proof_.group_name(part.group), proof_.market.types[offering.type].name);
+      return;
+    }
   }
 
   void check_serves_nobody(const Sale& sale, gpu::GpuMode mode) {

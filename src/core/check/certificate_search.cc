@@ -114,14 +114,7 @@ struct State {
   std::int32_t of_item = 0;                              ///< how many of the item at hand are in it
 };
 
-struct UnitsHash {
-  std::size_t operator()(const Units& units) const {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (const std::uint16_t count : units) hash = (hash ^ count) * 0x100000001b3ULL;
-    return static_cast<std::size_t>(hash ^ (hash >> 29));
-  }
-};
-using Buckets = std::unordered_map<Units, std::vector<State>, UnitsHash>;
+using Buckets = std::unordered_map<Units, std::vector<State>, GpuRoom::UnitsHash>;
 
 /// What an item takes at least and the rates of what comes after it.
 struct Stage {

@@ -18,7 +18,7 @@ namespace kerf::check {
 
 /// No amount of a certificate may be larger: products with counts then stay within 128 bits.
 inline constexpr std::int64_t kMostAmount = 1'000'000'000'000'000'000;
-/// No room of a node may be larger in any part, and no count of pods.
+/// No room of a node may be larger in any part, and no count of nodes.
 inline constexpr std::int64_t kMostRoom = 1'000'000'000;
 
 /// Pods of one group that are alike in requests and in where they may run.
@@ -105,7 +105,9 @@ struct Proof {
   std::vector<Part> parts;
   std::vector<std::int64_t> sizes;           ///< of groups: pods, or room to keep free
   std::vector<std::vector<NodeKind>> nodes;  ///< by pool: kinds that no other of it covers
-  std::map<std::pair<std::uint32_t, gpu::GpuMode>, GpuContents> contents;
+  /// By model, nominal memory, fraction and mode.
+  std::map<std::tuple<const gpu::Model*, std::int32_t, std::uint8_t, gpu::GpuMode>, GpuContents>
+      contents;
 
   template <class... Args>
   void complain(fmt::format_string<Args...> text, Args&&... args) {

@@ -104,7 +104,11 @@ GpuContents::GpuContents(const market::InstanceType& type, const gpu::Model& mod
   if (type.gpu_fraction > 1) {
     form.kind = FormKind::Fraction;
     form.fraction = type.gpu_fraction;
-    if (uncut) add_corner((forms_.push_back(form), 0), 1);
+    if (uncut) {
+      forms_.push_back(form);
+      add_corner(0, 1);
+    }
+    compare();
     return;
   }
   if (uncut) {
@@ -129,6 +133,7 @@ GpuContents::GpuContents(const market::InstanceType& type, const gpu::Model& mod
   }
   for (FormCounts& corner : corners_) corner.resize(forms_.size(), 0);
   corners_ = maximal(std::move(corners_));
+  compare();
 }
 
 void GpuContents::add_corner(std::size_t form, std::uint8_t count) {
@@ -174,29 +179,35 @@ bool GpuContents::feasible(const FormCounts& counts) const {
                      [&](const FormCounts& corner) { return covers(corner, counts); });
 }
 
-// Contents are all vectors below a corner: one that has a `b` is, after the change, below what
-// became of its corner.
-bool GpuContents::stands_in(std::size_t a, std::size_t b) const {
-  return a == b || std::all_of(corners_.begin(), corners_.end(), [&](FormCounts corner) {
-           if (corner[b] == 0) return true;
-           --corner[b];
-           ++corner[a];
-           return feasible(corner);
-         });
-}
-
-bool GpuContents::stands_in_for_all(std::size_t a, std::size_t b) const {
-  return a == b || std::all_of(corners_.begin(), corners_.end(), [&](FormCounts corner) {
-           corner[a] = static_cast<std::uint8_t>(corner[a] + corner[b]);
-           corner[b] = 0;
-           return feasible(corner);
-         });
+// Contents are all vectors below a corner: one that has a `b` is, after a change, below what became
+// of its corner.
+void GpuContents::compare() {
+  const std::size_t forms = forms_.size();
+  const auto all_remain = [&](std::size_t b, const auto& change) {
+    return std::all_of(corners_.begin(), corners_.end(), [&](FormCounts corner) {
+      if (corner[b] == 0) return true;
+      change(corner);
+      return feasible(corner);
+    });
+  };
+  for (std::size_t a = 0; a < forms; ++a) {
+    for (std::size_t b = 0; b < forms; ++b) {
+      stands_in_.push_back(a == b || all_remain(b, [&](FormCounts& corner) {
+                             --corner[b];
+                             ++corner[a];
+                           }));
+      stands_in_for_all_.push_back(a == b || all_remain(b, [&](FormCounts& corner) {
+                                     corner[a] = static_cast<std::uint8_t>(corner[a] + corner[b]);
+                                     corner[b] = 0;
+                                   }));
+    }
+  }
 }
 
 bool GpuRoom::fits(const Units& units, int gpus) {
   if (units == Units{}) return true;
   if (gpus <= 0) return false;
-  const auto [at, fresh] = known_.try_emplace({units, gpus}, false);
+  const auto [at, fresh] = known_on_fewer_.try_emplace({units, gpus}, false);
   if (!fresh) return at->second;
   std::size_t first = 0;
   while (units[first] == 0) ++first;
@@ -208,7 +219,7 @@ bool GpuRoom::fits(const Units& units, int gpus) {
       left[i] = static_cast<std::uint16_t>(left[i] - std::min<std::uint16_t>(left[i], corner[i]));
     }
     if (fits(left, gpus - 1)) {
-      known_[{units, gpus}] = true;
+      known_on_fewer_[{units, gpus}] = true;
       return true;
     }
   }

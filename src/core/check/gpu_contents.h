@@ -4,7 +4,8 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/cluster/policy.h"
@@ -31,9 +32,11 @@ class GpuContents {
   /// The contents of one GPU that no other content covers.
   const std::vector<FormCounts>& corners() const { return corners_; }
   /// True if `a` can take the place of a `b` wherever that is, whatever else the GPU holds.
-  bool stands_in(std::size_t a, std::size_t b) const;
+  bool stands_in(std::size_t a, std::size_t b) const { return stands_in_[a * forms_.size() + b]; }
   /// True if all `b` of a GPU can be `a` instead, whatever else it holds.
-  bool stands_in_for_all(std::size_t a, std::size_t b) const;
+  bool stands_in_for_all(std::size_t a, std::size_t b) const {
+    return stands_in_for_all_[a * forms_.size() + b];
+  }
   /// The index of a form that is the same but for what its memory is said to be; -1 = none.
   int find(const gpu::Form& form) const;
 
@@ -41,9 +44,11 @@ class GpuContents {
   void add_slices(const gpu::Model& model);
   void add_corner(std::size_t form, std::uint8_t count);
   bool feasible(const FormCounts& counts) const;
+  void compare();
 
   std::vector<gpu::Form> forms_;
   std::vector<FormCounts> corners_;
+  std::vector<bool> stands_in_, stands_in_for_all_;  ///< a * forms + b
 };
 
 /// Drops vectors that another one covers, and repetitions.
@@ -54,12 +59,23 @@ class GpuRoom {
  public:
   static constexpr std::size_t kMostForms = 16;
   using Units = std::array<std::uint16_t, kMostForms>;  ///< of each form; unused ones 0
+  struct UnitsHash {
+    std::size_t operator()(const Units& units) const {
+      std::uint64_t hash = 0xcbf29ce484222325ULL;
+      for (const std::uint16_t count : units) hash = (hash ^ count) * 0x100000001b3ULL;
+      return static_cast<std::size_t>(hash ^ (hash >> 29));
+    }
+  };
 
   GpuRoom() = default;
   /// At most kMostForms forms.
   GpuRoom(std::vector<FormCounts> corners, int gpus) : corners_(std::move(corners)), gpus_(gpus) {}
 
-  bool fits(const Units& units) { return fits(units, gpus_); }
+  bool fits(const Units& units) {
+    const auto [at, fresh] = known_.try_emplace(units, false);
+    if (fresh) at->second = fits(units, gpus_);
+    return at->second;
+  }
   int gpus() const { return gpus_; }
   const std::vector<FormCounts>& corners() const { return corners_; }
 
@@ -68,7 +84,8 @@ class GpuRoom {
 
   std::vector<FormCounts> corners_;
   int gpus_ = 0;
-  std::map<std::pair<Units, int>, bool> known_;
+  std::unordered_map<Units, bool, UnitsHash> known_;  ///< on all GPUs
+  std::map<std::pair<Units, int>, bool> known_on_fewer_;
 };
 
 }  // namespace kerf::check
