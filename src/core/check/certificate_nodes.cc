@@ -24,22 +24,30 @@ class Service {
     }
   }
 
-  /// A form goes if another one serves all that it serves and can take its place, on a whole GPU
-  /// at once or for one request wherever it is. Ties keep the first.
+  /// A form goes if another one serves all that it serves and can take its place, all on a GPU at
+  /// once, whatever else of the forms that are left is there; then from a single request if another
+  /// one of that request can take its place wherever it is. Ties keep the first. What is left can
+  /// hold all that the forms that went can.
   void reduce() {
     const std::size_t forms = contents_.forms().size();
-    std::vector<bool> gone(forms, false);
-    for (std::size_t b = forms; b-- > 0;) {
-      for (std::size_t a = 0; a < forms && !gone[b]; ++a) {
-        if (a == b || gone[a] || !serves_all_of(a, b)) continue;
-        gone[b] = contents_.stands_in_for_all(a, b);
+    gone_.assign(forms, true);
+    for (const std::size_t f : used()) gone_[f] = false;
+    for (bool changed = true; changed;) {
+      changed = false;
+      restrict_corners();
+      for (std::size_t b = forms; b-- > 0;) {
+        for (std::size_t a = 0; a < forms && !gone_[b]; ++a) {
+          if (a == b || gone_[a] || !serves_all_of(a, b) || !stands_in_for_all(a, b)) continue;
+          changed = gone_[b] = true;
+        }
       }
     }
+    prefer_first();
     for (auto& [request, serving] : serving_) {
-      for (std::size_t f = 0; f < forms; ++f) serving[f] = serving[f] && !gone[f];
+      for (std::size_t f = 0; f < forms; ++f) serving[f] = serving[f] && !gone_[f];
       for (std::size_t b = forms; b-- > 0;) {
         for (std::size_t a = 0; a < forms && serving[b]; ++a) {
-          if (a != b && serving[a] && contents_.stands_in(a, b)) serving[b] = false;
+          if (a != b && serving[a] && stands_in(a, b)) serving[b] = false;
         }
       }
     }
@@ -65,6 +73,46 @@ class Service {
     request.count = 1;
     return request;
   }
+  /// Of forms that do equally well beside what is left, the first: the one that certificates name.
+  void prefer_first() {
+    for (std::size_t k = 0; k < gone_.size(); ++k) {
+      for (std::size_t d = 0; d < k && !gone_[k]; ++d) {
+        if (!gone_[d] || !serves_all_of(d, k)) continue;
+        gone_[d] = false;
+        restrict_corners();
+        (stands_in_for_all(d, k) ? gone_[k] : gone_[d]) = true;
+      }
+    }
+    restrict_corners();
+  }
+
+  /// What a GPU can hold of the forms that are left.
+  void restrict_corners() {
+    corners_ = contents_.corners();
+    for (FormCounts& corner : corners_) {
+      for (std::size_t f = 0; f < corner.size(); ++f) {
+        if (gone_[f]) corner[f] = 0;
+      }
+    }
+    corners_ = maximal(std::move(corners_));
+  }
+  // Contents are all vectors below a corner: one that has a `b` is, after a change, below what
+  // became of its corner.
+  bool stands_in_for_all(std::size_t a, std::size_t b) const {
+    return std::all_of(corners_.begin(), corners_.end(), [&](FormCounts corner) {
+      corner[a] = static_cast<std::uint8_t>(corner[a] + corner[b]);
+      corner[b] = 0;
+      return covered(corners_, corner);
+    });
+  }
+  bool stands_in(std::size_t a, std::size_t b) const {
+    return std::all_of(corners_.begin(), corners_.end(), [&](FormCounts corner) {
+      if (corner[b] == 0) return true;
+      --corner[b];
+      ++corner[a];
+      return covered(corners_, corner);
+    });
+  }
   bool serves_all_of(std::size_t a, std::size_t b) const {
     return std::all_of(serving_.begin(), serving_.end(),
                        [&](const auto& entry) { return entry.second[a] || !entry.second[b]; });
@@ -74,6 +122,8 @@ class Service {
   const gpu::Model& model_;
   const cluster::Policy& policy_;
   std::map<GpuRequest, std::vector<bool>> serving_;
+  std::vector<bool> gone_;  ///< forms
+  std::vector<FormCounts> corners_;
 };
 
 std::vector<FormCounts> restricted(const std::vector<FormCounts>& corners,

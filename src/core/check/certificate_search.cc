@@ -25,7 +25,8 @@ constexpr Int128 kMostPotential = 4'000'000'000'000'000'000;
 constexpr std::int64_t kWholeGpu = 27'720;
 constexpr std::size_t kMostStates = 3'000'000;
 
-std::int64_t worth_of(const gpu::Form& form, const Multipliers& multipliers) {
+/// What the multipliers say of the form; nullopt if they do not name it.
+std::optional<std::int64_t> worth_of(const gpu::Form& form, const Multipliers& multipliers) {
   for (const auto& [named, worth] : multipliers.forms) {
     if (named.kind != form.kind) continue;
     const bool same = form.kind == gpu::FormKind::Slice      ? named.profile == form.profile
@@ -34,7 +35,7 @@ std::int64_t worth_of(const gpu::Form& form, const Multipliers& multipliers) {
                                                              : named.replicas == form.replicas;
     if (same) return worth;
   }
-  return 0;
+  return std::nullopt;
 }
 
 /// Amounts by form of a node, and the most that one GPU can hold of them.
@@ -59,10 +60,27 @@ Measure measure(const NodeKind& node, std::vector<std::int64_t> by_form) {
   return made;
 }
 
+/// Any worths of forms make a valid bound. Forms that are not named get as much as makes no GPU
+/// worth more: the planner may have left out a form that is as good as one that it names.
 Measure worth_of_forms(const NodeKind& node, const Multipliers& multipliers) {
   std::vector<std::int64_t> by_form;
-  for (const gpu::Form& form : node.forms) by_form.push_back(worth_of(form, multipliers));
-  return measure(node, std::move(by_form));
+  for (const gpu::Form& form : node.forms) {
+    by_form.push_back(worth_of(form, multipliers).value_or(0));
+  }
+  Measure made = measure(node, std::move(by_form));
+  for (std::size_t f = 0; f < node.forms.size(); ++f) {
+    if (worth_of(node.forms[f], multipliers)) continue;
+    Int128 least = made.one_gpu;
+    for (const FormCounts& corner : node.gpus.corners()) {
+      if (corner[f] == 0) continue;
+      Int128 sum = 0;
+      for (std::size_t g = 0; g < corner.size(); ++g) sum += Int128{made.by_form[g]} * corner[g];
+      least = std::min(least, (made.one_gpu - sum) / corner[f]);
+    }
+    // Within 64 bits: a worth that is a part of one that is named, or 0.
+    made.by_form[f] = static_cast<std::int64_t>(std::min<Int128>(least, kMostAmount));
+  }
+  return made;
 }
 
 /// Each form as large as the fewest of it that fill a GPU leave room for.

@@ -95,6 +95,11 @@ std::vector<FormCounts> maximal(std::vector<FormCounts> vectors) {
   return kept;
 }
 
+bool covered(const std::vector<FormCounts>& vectors, const FormCounts& counts) {
+  return std::any_of(vectors.begin(), vectors.end(),
+                     [&](const FormCounts& vector) { return covers(vector, counts); });
+}
+
 GpuContents::GpuContents(const market::InstanceType& type, const gpu::Model& model,
                          gpu::GpuMode mode, const cluster::Policy& policy) {
   const bool cut = mode != gpu::GpuMode::Whole;
@@ -108,7 +113,6 @@ GpuContents::GpuContents(const market::InstanceType& type, const gpu::Model& mod
       forms_.push_back(form);
       add_corner(0, 1);
     }
-    compare();
     return;
   }
   if (uncut) {
@@ -133,7 +137,6 @@ GpuContents::GpuContents(const market::InstanceType& type, const gpu::Model& mod
   }
   for (FormCounts& corner : corners_) corner.resize(forms_.size(), 0);
   corners_ = maximal(std::move(corners_));
-  compare();
 }
 
 void GpuContents::add_corner(std::size_t form, std::uint8_t count) {
@@ -172,36 +175,6 @@ int GpuContents::find(const Form& form) const {
     }
   }
   return -1;
-}
-
-bool GpuContents::feasible(const FormCounts& counts) const {
-  return std::any_of(corners_.begin(), corners_.end(),
-                     [&](const FormCounts& corner) { return covers(corner, counts); });
-}
-
-// Contents are all vectors below a corner: one that has a `b` is, after a change, below what became
-// of its corner.
-void GpuContents::compare() {
-  const std::size_t forms = forms_.size();
-  const auto all_remain = [&](std::size_t b, const auto& change) {
-    return std::all_of(corners_.begin(), corners_.end(), [&](FormCounts corner) {
-      if (corner[b] == 0) return true;
-      change(corner);
-      return feasible(corner);
-    });
-  };
-  for (std::size_t a = 0; a < forms; ++a) {
-    for (std::size_t b = 0; b < forms; ++b) {
-      stands_in_.push_back(a == b || all_remain(b, [&](FormCounts& corner) {
-                             --corner[b];
-                             ++corner[a];
-                           }));
-      stands_in_for_all_.push_back(a == b || all_remain(b, [&](FormCounts& corner) {
-                                     corner[a] = static_cast<std::uint8_t>(corner[a] + corner[b]);
-                                     corner[b] = 0;
-                                   }));
-    }
-  }
 }
 
 bool GpuRoom::fits(const Units& units, int gpus) {

@@ -31,28 +31,21 @@ class GpuContents {
   const std::vector<gpu::Form>& forms() const { return forms_; }
   /// The contents of one GPU that no other content covers.
   const std::vector<FormCounts>& corners() const { return corners_; }
-  /// True if `a` can take the place of a `b` wherever that is, whatever else the GPU holds.
-  bool stands_in(std::size_t a, std::size_t b) const { return stands_in_[a * forms_.size() + b]; }
-  /// True if all `b` of a GPU can be `a` instead, whatever else it holds.
-  bool stands_in_for_all(std::size_t a, std::size_t b) const {
-    return stands_in_for_all_[a * forms_.size() + b];
-  }
   /// The index of a form that is the same but for what its memory is said to be; -1 = none.
   int find(const gpu::Form& form) const;
 
  private:
   void add_slices(const gpu::Model& model);
   void add_corner(std::size_t form, std::uint8_t count);
-  bool feasible(const FormCounts& counts) const;
-  void compare();
 
   std::vector<gpu::Form> forms_;
   std::vector<FormCounts> corners_;
-  std::vector<bool> stands_in_, stands_in_for_all_;  ///< a * forms + b
 };
 
 /// Drops vectors that another one covers, and repetitions.
 std::vector<FormCounts> maximal(std::vector<FormCounts> vectors);
+/// True if one of the vectors covers this one.
+bool covered(const std::vector<FormCounts>& vectors, const FormCounts& counts);
 
 /// Whether numbers of forms fit on several GPUs, by trying corner after corner. Remembers answers.
 class GpuRoom {
