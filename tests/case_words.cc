@@ -209,13 +209,21 @@ market::Market empty_market() {
 
 void read_market(const std::string& line, market::Market& market) {
   const Words words = split(line, " ");
-  if (words.size() < 2) expected("TYPE $PRICE [ZONE] [spot or reserved]", line);
+  if (words.size() < 2)
+    expected("TYPE $PRICE [ZONE] [spot or reserved], or TYPE owned xN [ZONE]", line);
   const market::InstanceType* type = market.type_named(words[0]);
   if (type == nullptr) expected("an instance type of data/", words[0]);
   market::Offering offering;
   offering.type = static_cast<std::uint32_t>(type - market.types.data());
-  offering.price = dollars(words[1]);
-  for (std::size_t i = 2; i < words.size(); ++i) {
+  std::size_t next = 2;
+  if (words[1] == "owned") {
+    if (words.size() < 3) expected("TYPE owned xN [ZONE]", line);
+    offering.capacity_type = market::CapacityType::Reserved;
+    offering.count = times_of(words[next++]);
+  } else {
+    offering.price = dollars(words[1]);
+  }
+  for (std::size_t i = next; i < words.size(); ++i) {
     if (const auto capacity = market::parse_capacity_type(words[i]))
       offering.capacity_type = *capacity;
     else if (offering.zone.empty() && words[i].starts_with(market.region)) offering.zone = words[i];
@@ -227,8 +235,8 @@ void read_market(const std::string& line, market::Market& market) {
 void sort_offerings(market::Market& market) {
   std::sort(market.offerings.begin(), market.offerings.end(),
             [](const market::Offering& a, const market::Offering& b) {
-              return std::tie(a.type, a.zone, a.capacity_type) <
-                     std::tie(b.type, b.zone, b.capacity_type);
+              return std::tuple(a.type, a.zone, a.capacity_type, !a.count.has_value()) <
+                     std::tuple(b.type, b.zone, b.capacity_type, !b.count.has_value());
             });
 }
 
@@ -290,7 +298,8 @@ Words fleet_lines(const std::vector<plan::NodePlan>& nodes, const market::Market
     Words gpus;
     for (const plan::GpuPlan& gpu : node.gpus) gpus.push_back(gpu_text(gpu, market.model_of(type)));
     const std::string zone = node.zones.size() == 1 ? " in " + node.zones[0] : "";
-    const std::string text = fmt::format("{}{}: {}", type.name, zone, grouped(gpus));
+    const std::string text =
+        fmt::format("{}{}{}: {}", type.name, zone, node.owned ? " owned" : "", grouped(gpus));
     const auto same = std::find_if(lines.begin(), lines.end(),
                                    [&](const auto& entry) { return entry.first == text; });
     if (same == lines.end()) lines.emplace_back(text, 1);

@@ -314,6 +314,45 @@ class Output(Kerf):
                  ["cost"]["usd_per_hour"] for words in [(), ("--discount", "50")]]
         self.assertAlmostEqual(costs[1], costs[0] / 2, places=5)
 
+    def test_what_is_owned_costs_nothing_and_is_counted(self):
+        plan = json.loads(self.expect(0, "plan", "-", "--owned", "p4d.24xlarge=2", "--check", "-o",
+                                      "json", stdin=pod(), says="prices hold")[0])
+        self.assertEqual(plan["cost"]["usd_per_hour"], 0)
+        self.assertEqual(plan["cost"]["owned"]["nodes"], 1)
+        self.assertGreater(plan["cost"]["owned"]["on_demand_usd_per_hour"], 20)
+        self.assertEqual([action["kind"] for action in plan["actions"]], ["keep"])
+        out, _ = self.expect(0, "plan", "-", "--owned", "p4d.24xlarge=2", stdin=pod())
+        self.assertIn("1 owned node is used", out)
+
+    def test_owned_nodes_must_be_possible(self):
+        for words, said in [
+            (("p4d.24xlarge",), "expected NAME=NUMBER such as p4d.24xlarge=2"),
+            (("p4d.24xlarge=0",), "--owned"),
+            (("p4d.24xlarge=-1",), "--owned"),
+            (("p4d.24xlarge=1000000",), "from 1 to 100000"),
+            (("p4d.24xlarge=1.5",), "--owned"),
+            (("p4d.24xlarge=1", "p4d.24xlarge=2"), "given twice"),
+            (("p4d=1",), "is a family"),
+            (("m5.large=1",), "--owned: no instance type"),
+        ]:
+            options = [word for text in words for word in ("--owned", text)]
+            self.expect(2, "plan", "-", *options, stdin=pod(), says=said)
+
+    def test_levers_add_up(self):
+        words = ("--levers", "--owned", "g6.xlarge=1", "-o", "json")
+        plan = json.loads(self.expect(0, "plan", "-", *words, stdin=pod())[0])
+        levers = plan["levers"]
+        self.assertEqual([lever["name"] for lever in levers], ["types", "slicing", "owned"])
+        self.assertEqual(levers[-1]["after_usd_per_hour"], plan["cost"]["usd_per_hour"])
+        for one, other in zip(levers, levers[1:]):
+            self.assertEqual(one["after_usd_per_hour"], other["before_usd_per_hour"])
+        self.assertAlmostEqual(sum(lever["saving_usd_per_hour"] for lever in levers),
+                               levers[0]["before_usd_per_hour"] - plan["cost"]["usd_per_hour"])
+        out, _ = self.expect(0, "plan", "-", *words[:-2], stdin=pod())
+        self.assertIn("Where the saving comes from", out)
+        self.assertEqual(json.loads(self.expect(0, "plan", "-", "-o", "json", stdin=pod())[0])
+                         ["levers"], [])
+
     def test_types_replicas_and_daemonsets_count(self):
         manifest = pod().replace("kind: Pod", "kind: ReplicaSet").replace("apiVersion: v1",
                                                                           "apiVersion: apps/v1")

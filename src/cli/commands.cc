@@ -116,6 +116,15 @@ std::vector<OptionSpec> market_options() {
        .group = kMarket,
        .help = "buy only in these zones: us-east-1a,us-east-1b",
        .details = "Separated by commas. Replaces those of the policy."},
+      {.name = "--owned",
+       .value = "TYPE=N",
+       .group = kMarket,
+       .help = "N nodes of this type are owned or reserved already, and cost nothing more",
+       .details =
+           "They may be used whatever types and capacity the policy buys, in any zone that it "
+           "allows, and carry the label karpenter.sh/capacity-type=reserved. The bill is "
+           "what is paid anew.",
+       .repeats = true},
       {.name = "--policy",
        .value = "FILE",
        .group = kMarket,
@@ -180,6 +189,12 @@ std::vector<OptionSpec> output_options() {
        .details = "JSON: docs/reference/certificate.md. The search that it takes is part of the "
                   "plan's.",
        .completes = Completes::Files},
+      {.name = "--levers",
+       .group = kOutput,
+       .help = "say what types, slicing, spot and owned nodes save, each by itself",
+       .details =
+           "Plans again for each of them, so it takes longer. The parts add up to the saving "
+           "against whole GPUs on demand as Karpenter packs them."},
       {.name = "--all",
        .group = kOutput,
        .help = "list every workload and node, not only the first screen"},

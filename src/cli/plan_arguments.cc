@@ -16,6 +16,7 @@ namespace kerf::cli {
 namespace {
 
 constexpr std::int64_t kReplicasMax = 1'000'000;
+constexpr std::int64_t kOwnedMax = 100'000;  // nodes of one type; more than any account holds
 constexpr std::int64_t kStepsMax = 1'000'000'000;
 constexpr std::int64_t kRootVolumeMax = 65'536;  // GiB; the largest EBS volume there is
 constexpr double kHoursMax = static_cast<double>(kHoursPerMonth);
@@ -126,6 +127,16 @@ Result<void> read_discounts(const ParsedOptions& parsed, PlanArguments& out) {
   return {};
 }
 
+Result<void> read_owned(const ParsedOptions& parsed, PlanArguments& out) {
+  for (const std::string& text : values_of(parsed, "--owned")) {
+    KERF_TRY(const auto pair, name_and_value("--owned", text, "p4d.24xlarge=2"));
+    KERF_TRY(const std::int64_t count, integer("--owned", pair.second, 1, kOwnedMax));
+    if (!out.owned.emplace(pair.first, count).second)
+      return invalid(fmt::format("--owned: {} is given twice", quoted(pair.first)));
+  }
+  return {};
+}
+
 Result<void> read_lists(const ParsedOptions& parsed, PlanArguments& out) {
   if (const std::string* text = parsed.value("--types")) {
     KERF_TRY(out.types, list("--types", *text));
@@ -186,6 +197,7 @@ Result<void> read_output(const ParsedOptions& parsed, PlanArguments& out) {
   out.output_file = text_of(parsed, "--output-file");
   out.certificate = text_of(parsed, "--certificate");
   out.check = parsed.given("--check");
+  out.levers = parsed.given("--levers");
   out.all = parsed.given("--all");
   out.ascii = parsed.given("--ascii");
   out.quiet = parsed.given("--quiet");
@@ -244,6 +256,7 @@ Result<PlanArguments> read_plan_arguments(const ParsedOptions& parsed) {
   out.prices = text_of(parsed, "--prices");
   out.policy = text_of(parsed, "--policy");
   KERF_CHECK_OK(read_discounts(parsed, out));
+  KERF_CHECK_OK(read_owned(parsed, out));
   KERF_CHECK_OK(read_lists(parsed, out));
   KERF_CHECK_OK(read_nodes(parsed, out));
   KERF_CHECK_OK(read_output(parsed, out));

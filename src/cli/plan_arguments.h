@@ -39,6 +39,7 @@ struct PlanArguments {
   std::optional<std::string> price_region;
   std::optional<std::string> prices;
   std::vector<Discount> discounts;
+  std::map<std::string, std::int64_t> owned;  ///< nodes by instance type, at least 1
   std::vector<std::string> types;
   std::vector<market::CapacityType> capacity_types;
   std::vector<std::string> zones;
@@ -51,6 +52,7 @@ struct PlanArguments {
   std::optional<std::string> output_file;
   std::optional<std::string> certificate;  ///< file to write it to
   bool check = false;
+  bool levers = false;
   bool all = false;
   ColourWhen colour = ColourWhen::Auto;
   bool ascii = false;

@@ -43,6 +43,7 @@ plan::PlanOptions plan_options(const PlanArguments& arguments, ProgressLine& pro
   options.search_steps = arguments.search_steps.value_or(options.search_steps);
   options.certificate = arguments.certificate.has_value();
   options.jobs = arguments.jobs;
+  options.levers = arguments.levers;
   options.progress = [&progress](const plan::Progress& now) { progress.show(now); };
   return options;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/quote.h"
@@ -90,7 +91,7 @@ bool offers(const Market& market, CapacityType type) {
 }
 
 Result<void> check_capacity_types(const cluster::Policy& policy, const Market& market,
-                                  std::vector<std::string>& notes) {
+                                  bool owns_some, std::vector<std::string>& notes) {
   std::vector<std::string_view> absent;
   for (const CapacityType type : policy.capacity_types) {
     if (!offers(market, type)) absent.push_back(market::to_string(type));
@@ -98,7 +99,7 @@ Result<void> check_capacity_types(const cluster::Policy& policy, const Market& m
   if (absent.empty()) return {};
   const std::string what =
       fmt::format("no {} prices in {}", fmt::join(absent, " and no "), market.price_source);
-  if (absent.size() == policy.capacity_types.size()) {
+  if (absent.size() == policy.capacity_types.size() && !owns_some) {
     return fail(ErrorCode::NotFound,
                 fmt::format("{}; give a price table or a saved page of Karpenter's metrics that "
                             "has them with --prices FILE",
@@ -108,7 +109,8 @@ Result<void> check_capacity_types(const cluster::Policy& policy, const Market& m
   return {};
 }
 
-tl::unexpected<Error> no_such_type(const std::string& item, const Market& market) {
+tl::unexpected<Error> no_such_type(std::string_view option, const std::string& item,
+                                   const Market& market) {
   std::vector<std::string> names;
   std::set<std::string> families;
   for (const market::InstanceType& type : market.types) {
@@ -118,15 +120,17 @@ tl::unexpected<Error> no_such_type(const std::string& item, const Market& market
   if (families.contains(item)) {
     return fail(
         ErrorCode::NotFound,
-        fmt::format("--types: {} is a family; write {}.* for all of its types", item, item));
+        option == "--types"
+            ? fmt::format("--types: {} is a family; write {}.* for all of its types", item, item)
+            : fmt::format("{}: {} is a family; name one of its types", option, item));
   }
   const std::vector<std::string> near = nearest(item, names);
   return fail(ErrorCode::NotFound,
-              near.empty() ? fmt::format("--types: no instance type with NVIDIA GPUs is called {}; "
+              near.empty() ? fmt::format("{}: no instance type with NVIDIA GPUs is called {}; "
                                          "families are {}",
-                                         quoted(item), fmt::join(families, ", "))
-                           : fmt::format("--types: no instance type is called {}{}", quoted(item),
-                                         did_you_mean(near)));
+                                         option, quoted(item), fmt::join(families, ", "))
+                           : fmt::format("{}: no instance type is called {}{}", option,
+                                         quoted(item), did_you_mean(near)));
 }
 
 }  // namespace
@@ -191,13 +195,31 @@ Result<void> check_types(const std::vector<std::string>& items, const Market& ma
       known = true;
       has_price = has_price || priced.contains(i);
     }
-    if (!known) return no_such_type(item, market);
+    if (!known) return no_such_type("--types", item, market);
     if (!has_price) {
       return fail(ErrorCode::NotFound,
                   fmt::format("--types: {} has no price in {}; give one with --prices FILE", item,
                               market.price_source));
     }
   }
+  return {};
+}
+
+Result<void> add_owned(const std::map<std::string, std::int64_t>& owned, Market& market) {
+  for (const auto& [name, count] : owned) {
+    const market::InstanceType* type = market.type_named(name);
+    if (type == nullptr) return no_such_type("--owned", name, market);
+    market::Offering offering;
+    offering.type = static_cast<std::uint32_t>(type - market.types.data());
+    offering.capacity_type = CapacityType::Reserved;
+    offering.count = count;
+    market.offerings.push_back(offering);
+  }
+  std::stable_sort(market.offerings.begin(), market.offerings.end(),
+                   [](const market::Offering& a, const market::Offering& b) {
+                     return std::tuple(a.type, a.zone, a.capacity_type, !a.count.has_value()) <
+                            std::tuple(b.type, b.zone, b.capacity_type, !b.count.has_value());
+                   });
   return {};
 }
 
@@ -235,7 +257,8 @@ Result<Purchase> prepare_purchase(const PlanArguments& arguments) {
     out.policy.zones = arguments.zones;
   }
   if (!arguments.capacity_types.empty()) out.policy.capacity_types = arguments.capacity_types;
-  KERF_CHECK_OK(check_capacity_types(out.policy, out.market, out.notes));
+  KERF_CHECK_OK(check_capacity_types(out.policy, out.market, !arguments.owned.empty(), out.notes));
+  KERF_CHECK_OK(add_owned(arguments.owned, out.market));
   return out;
 }
 

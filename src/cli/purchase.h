@@ -1,6 +1,8 @@
 // Purchase: what may be bought and for how much, made from the options of `kerf plan`.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,9 @@ Result<market::Market> load_market(const PlanArguments& arguments, std::vector<s
 Result<void> apply_discounts(const std::vector<Discount>& discounts, market::Market& market);
 /// Every item of --types must name or match a type that has a price.
 Result<void> check_types(const std::vector<std::string>& items, const market::Market& market);
+/// Adds what is owned: price 0, as reserved capacity. The types need no price, only a name that is
+/// known.
+Result<void> add_owned(const std::map<std::string, std::int64_t>& owned, market::Market& market);
 Result<void> check_zones(const std::vector<std::string>& zones, const market::Market& market);
 
 }  // namespace kerf::cli

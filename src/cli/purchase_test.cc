@@ -135,5 +135,42 @@ TEST(Purchase, RefusesZonesAndCapacityThatNothingOffers) {
   EXPECT_EQ(price_of(purchase->market, "g6.xlarge").micro, 804'800);
 }
 
+TEST(Purchase, AddsWhatIsOwnedBeforeWhatIsSold) {
+  PlanArguments arguments;
+  arguments.owned = {{"p4d.24xlarge", 3}};
+  const auto purchase = prepare_purchase(arguments);
+  ASSERT_TRUE(purchase) << purchase.error().message();
+  const market::Market& market = purchase->market;
+  std::vector<market::Offering> found;
+  for (const market::Offering& offering : market.offerings)
+    if (market.types[offering.type].name == "p4d.24xlarge") found.push_back(offering);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_FALSE(found[0].count.has_value());
+  EXPECT_EQ(found[1].count, 3);
+  EXPECT_EQ(found[1].price.micro, 0);
+  EXPECT_EQ(found[1].capacity_type, CapacityType::Reserved);
+  EXPECT_THAT(purchase->policy.capacity_types, ElementsAre(CapacityType::OnDemand))
+      << "what may be bought is as before";
+}
+
+TEST(Purchase, MayHaveNothingButWhatIsOwned) {
+  PlanArguments arguments;
+  arguments.capacity_types = {CapacityType::Reserved};
+  EXPECT_THAT(refused(arguments), HasSubstr("no reserved prices"));
+  arguments.owned = {{"p4d.24xlarge", 3}};
+  const auto purchase = prepare_purchase(arguments);
+  ASSERT_TRUE(purchase) << purchase.error().message();
+  EXPECT_THAT(purchase->notes, ElementsAre(HasSubstr("no reserved prices")));
+}
+
+TEST(Purchase, RefusesToOwnWhatItDoesNotKnow) {
+  PlanArguments arguments;
+  arguments.owned = {{"p4d.24xlarg", 1}};
+  EXPECT_THAT(refused(arguments), HasSubstr("--owned: no instance type is called"));
+  EXPECT_THAT(refused(arguments), HasSubstr("p4d.24xlarge"));
+  arguments.owned = {{"p4d", 1}};
+  EXPECT_EQ(refused(arguments), "--owned: p4d is a family; name one of its types");
+}
+
 }  // namespace
 }  // namespace kerf::cli

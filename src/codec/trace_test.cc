@@ -96,6 +96,27 @@ TEST(Trace, MakesARequestOfEachRowUnderEachMap) {
   }
 }
 
+/// M = ceil(share x 40 GiB), then up the ladder, for every share that there is.
+TEST(Trace, RoundsEverySharePastTheReferenceGpuUpTheLadder) {
+  const int ladder[] = {2, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 141, 180};
+  std::string csv;
+  for (int milli = 1; milli < 1000; ++milli)
+    csv += fmt::format("p{},1000,2048,1,{}\n", milli, milli);
+  const auto demand = rows(csv, TraceMap::Share, "a100-40");
+  ASSERT_TRUE(demand) << refusal(demand);
+  ASSERT_EQ(demand->pods.size(), 999U);
+  for (const cluster::Pod& pod : demand->pods) {
+    const int milli = std::stoi(pod.name.substr(1));
+    int gib = 0;
+    for (const int rung : ladder)
+      if (gib == 0 && rung * 1000 >= milli * 40) gib = rung;
+    const GpuRequest& request = demand->shapes[pod.shape].gpu.at(0);
+    EXPECT_EQ(request.kind, GpuRequestKind::Portable) << milli;
+    EXPECT_EQ(request.gib, gib) << milli;
+    EXPECT_EQ(request.count, 1) << milli;
+  }
+}
+
 TEST(Trace, GroupsPodsByRequestAndKeepsTheirOrder) {
   const auto demand = rows(
       "a,1000,2048,1,1000\n"

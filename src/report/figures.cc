@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 namespace kerf::report {
 namespace {
@@ -52,6 +53,35 @@ std::string percent(std::int64_t tenths) {
   const bool negative = tenths < 0;
   const std::int64_t size = negative ? -tenths : tenths;
   return fmt::format("{}{}.{} %", negative ? "-" : "", size / 10, size % 10);
+}
+
+OwnedUse owned_use(const plan::Plan& plan, const market::Market& market) {
+  std::map<std::uint32_t, MicroUsdPerHour> prices;
+  for (const market::Offering& offering : market.offerings) {
+    if (offering.capacity_type != market::CapacityType::OnDemand || offering.count) continue;
+    const auto [it, fresh] = prices.try_emplace(offering.type, offering.price);
+    if (!fresh) it->second = std::min(it->second, offering.price);
+  }
+  OwnedUse use;
+  for (const plan::NodePlan& node : plan.nodes) {
+    if (!node.owned) continue;
+    ++use.nodes;
+    const auto price = prices.find(node.type);
+    if (price == prices.end()) ++use.unpriced;
+    else use.on_demand += price->second;
+  }
+  return use;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> owned_nodes(const market::Market& market) {
+  std::vector<std::pair<std::string, std::int64_t>> owned;
+  for (const market::Offering& offering : market.offerings) {
+    if (!offering.count || offering.price.micro != 0) continue;
+    const std::string& type = market.types[offering.type].name;
+    if (owned.empty() || owned.back().first != type) owned.emplace_back(type, 0);
+    owned.back().second += *offering.count;
+  }
+  return owned;
 }
 
 const gpu::Model& model_of(const market::Market& market, const plan::NodePlan& node) {

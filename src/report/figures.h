@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/cluster/demand.h"
 #include "core/gpu/geometry.h"
@@ -30,6 +32,17 @@ std::int64_t saving_tenths(std::int64_t from, std::int64_t to);
 
 /// 381 -> "38.1 %".
 std::string percent(std::int64_t tenths);
+
+/// What a plan uses of what is owned.
+struct OwnedUse {
+  std::int64_t nodes = 0;
+  MicroUsdPerHour on_demand;  ///< what these nodes would cost on demand, at the least price of each
+                              ///< type
+  std::int64_t unpriced = 0;  ///< of them: nodes of types that are not sold on demand
+};
+OwnedUse owned_use(const plan::Plan& plan, const market::Market& market);
+/// What is owned, used or not: instance types and nodes, in the market's order.
+std::vector<std::pair<std::string, std::int64_t>> owned_nodes(const market::Market& market);
 
 /// The model of a node's GPUs.
 const gpu::Model& model_of(const market::Market& market, const plan::NodePlan& node);

@@ -55,6 +55,7 @@ Node json_node(const plan::NodePlan& plan, std::size_t index, const cluster::Dem
   node.set("capacity_type", json_text(market::to_string(plan.capacity_type)));
   node.set("zones", std::move(zones));
   node.set("usd_per_hour", json_usd(plan.price));
+  node.set("owned", Node::of(plan.owned));
   node.set("labels", std::move(labels));
   node.set("allocatable", json_resources(plan.allocatable));
   node.set("used", json_resources(plan.used));

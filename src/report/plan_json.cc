@@ -39,6 +39,14 @@ Node json_market(const market::Market& market) {
   node.set("price_date", json_text(market.price_date));
   node.set("price_source", json_text(market.price_source));
   node.set("unpriced", texts(market.unpriced));
+  Node owned = Node::sequence();
+  for (const auto& [type, nodes] : owned_nodes(market)) {
+    Node entry = Node::mapping();
+    entry.set("instance_type", json_text(type));
+    entry.set("nodes", json_count(nodes));
+    owned.push(std::move(entry));
+  }
+  node.set("owned", std::move(owned));
   return node;
 }
 
@@ -55,11 +63,22 @@ Node json_policy(const cluster::Policy& policy) {
   return node;
 }
 
-Node json_cost(const plan::Plan& plan) {
+Node json_owned(const plan::Plan& plan, const market::Market& market) {
+  const OwnedUse use = owned_use(plan, market);
+  if (use.nodes == 0) return Node::null();
+  Node node = Node::mapping();
+  node.set("nodes", json_count(use.nodes));
+  node.set("on_demand_usd_per_hour", json_usd(use.on_demand));
+  node.set("unpriced_nodes", json_count(use.unpriced));
+  return node;
+}
+
+Node json_cost(const plan::Plan& plan, const market::Market& market) {
   Node node = Node::mapping();
   node.set("usd_per_hour", json_usd(plan.bill));
   node.set("transient_usd_per_hour", json_usd(plan.transient_part));
   node.set("usd_per_month", json_usd({plan.month_micro_usd}));
+  node.set("owned", json_owned(plan, market));
   return node;
 }
 
@@ -98,6 +117,20 @@ Node json_baselines(const plan::Plan& plan) {
     node.set("unplaced", json_count(static_cast<std::int64_t>(baseline.unplaced.size())));
     node.set("comparable", Node::of(comparable(plan, baseline)));
     node.set("fleet", std::move(fleet));
+    list.push(std::move(node));
+  }
+  return list;
+}
+
+Node json_levers(const plan::Plan& plan) {
+  Node list = Node::sequence();
+  for (const plan::Lever& lever : plan.levers) {
+    Node node = Node::mapping();
+    node.set("name", json_text(lever.name));
+    node.set("before_usd_per_hour", json_usd(lever.before));
+    node.set("after_usd_per_hour", json_usd(lever.after));
+    node.set("saving_usd_per_hour", json_usd(lever.before - lever.after));
+    node.set("comparable", Node::of(lever.comparable));
     list.push(std::move(node));
   }
   return list;
@@ -180,10 +213,11 @@ Node plan_json(const plan::Plan& plan, const cluster::Demand& demand, const mark
   root.set("market", json_market(market));
   root.set("demand", json_demand(demand));
   root.set("policy", json_policy(policy));
-  root.set("cost", json_cost(plan));
+  root.set("cost", json_cost(plan, market));
   root.set("bound", json_bound(plan.bound));
   root.set("gap_percent", json_gap(plan));
   root.set("baselines", json_baselines(plan));
+  root.set("levers", json_levers(plan));
   root.set("jobs_apart", json_jobs_apart(plan));
   root.set("actions", json_actions(plan, market));
   root.set("workloads", json_workloads(plan, demand, market));

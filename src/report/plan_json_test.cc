@@ -107,6 +107,45 @@ TEST(PlanJson, HasTheFieldsThatArePromised) {
   EXPECT_DOUBLE_EQ(at(root, "gap_percent").real, 12);
 }
 
+TEST(PlanJson, SaysWhatIsOwnedAndWhatItWouldCost) {
+  Example e = small();
+  EXPECT_TRUE(at(json(e), "cost.owned").is_null());
+  EXPECT_EQ(at(json(e), "nodes.0.owned").text, "false");
+  e.node("p4d.24xlarge", {0}).owned = true;
+  e.node("g6.xlarge", {0}).owned = true;
+  std::erase_if(e.market.offerings, [&](const market::Offering& one) {
+    return e.market.types[one.type].name == "g6.xlarge";
+  });
+  const Node root = json(e);
+  EXPECT_EQ(at(root, "cost.usd_per_hour").text, "22.4") << "what is paid anew";
+  EXPECT_EQ(at(root, "cost.owned.nodes").text, "2");
+  EXPECT_EQ(at(root, "cost.owned.on_demand_usd_per_hour").text, "21.957642");
+  EXPECT_EQ(at(root, "cost.owned.unpriced_nodes").text, "1");
+  EXPECT_EQ(at(root, "nodes.1.owned").text, "true");
+  EXPECT_TRUE(at(root, "market.owned").items.empty()) << "that is about the market";
+  market::Offering offering;
+  offering.type = testing::type_index(e.market, "p4d.24xlarge");
+  offering.count = 7;
+  e.market.offerings.push_back(offering);
+  EXPECT_EQ(at(json(e), "market.owned.0.instance_type").text, "p4d.24xlarge");
+  EXPECT_EQ(at(json(e), "market.owned.0.nodes").text, "7");
+}
+
+TEST(PlanJson, SplitsTheSavingByLever) {
+  Example e = small();
+  EXPECT_EQ(at(json(e), "levers").kind, Node::Kind::Sequence);
+  e.plan.levers = {{"types", {30'000'000}, {25'000'000}, true},
+                   {"slicing", {25'000'000}, {25'000'001}, false}};
+  const Node root = json(e);
+  EXPECT_EQ(at(root, "levers.0.name").text, "types");
+  EXPECT_EQ(at(root, "levers.0.before_usd_per_hour").text, "30");
+  EXPECT_EQ(at(root, "levers.0.saving_usd_per_hour").text, "5");
+  EXPECT_EQ(at(root, "levers.0.comparable").text, "true");
+  EXPECT_DOUBLE_EQ(at(root, "levers.1.saving_usd_per_hour").real, -1e-6);
+  EXPECT_EQ(at(root, "levers.1.after_usd_per_hour").text, "25.000001");
+  EXPECT_EQ(at(root, "levers.1.comparable").text, "false");
+}
+
 TEST(PlanJson, HasNoGapWhereNothingIsProven) {
   Example e = small();
   e.plan.bound.per_hour = {0};

@@ -86,6 +86,9 @@ class Grid {
 
 // The sections, from top to bottom.
 void write_headline(Screen& screen);
+void write_levers(Screen& screen);
+/// What is owned and used, and what it would cost; part of the headline.
+void write_owned(Screen& screen);
 void write_workloads(Screen& screen);
 void write_fleet(Screen& screen);
 void write_use(Screen& screen);

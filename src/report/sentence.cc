@@ -170,6 +170,11 @@ std::string sentence(const Reason& reason) {
           "The policy's limit of {} GPUs is reached by pods of higher priority or lower cost. "
           "Raise spec.limits.gpus of the policy, or ask for less.",
           arg(reason, 0));
+    case ReasonCode::OwnedUsedUp:
+      return fmt::format(
+          "Only owned nodes ({}) can serve it, and pods of higher priority or lower cost have them "
+          "all. Allow types that can be bought for it (--types, --policy), or ask for less.",
+          arg(reason, 0));
   }
   return "?";
 }

@@ -123,6 +123,12 @@ const std::vector<Case>& cases() {
        {"8"},
        "The policy's limit of 8 GPUs is reached by pods of higher priority or lower cost. Raise "
        "spec.limits.gpus of the policy, or ask for less."},
+      {ReasonCode::OwnedUsedUp,
+       {"p4d.24xlarge, p5.48xlarge"},
+       "Only owned nodes (p4d.24xlarge, p5.48xlarge) can serve it, and pods of higher priority or "
+       "lower cost have them all. Allow types that can be bought for it (--types, --policy), or "
+       "ask "
+       "for less."},
   };
   return all;
 }

@@ -10,6 +10,7 @@ std::string plan_table(const plan::Plan& plan, const cluster::Demand& demand,
                        const TableOptions& options) {
   Screen screen(plan, demand, market, policy, options);
   write_headline(screen);
+  write_levers(screen);
   write_workloads(screen);
   write_fleet(screen);
   write_use(screen);

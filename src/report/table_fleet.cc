@@ -25,7 +25,7 @@ struct Group {
 };
 
 std::vector<Group> group(const Screen& screen) {
-  using Key = std::tuple<std::uint32_t, market::CapacityType, std::int64_t,
+  using Key = std::tuple<std::uint32_t, market::CapacityType, bool, std::int64_t,
                          std::vector<std::string>, std::map<std::string, std::int64_t>>;
   std::map<Key, std::size_t> index;
   std::vector<Group> groups;
@@ -34,7 +34,8 @@ std::vector<Group> group(const Screen& screen) {
     for (const plan::GpuPlan& gpu : node.gpus)
       ++bars[slot_bar(model_of(screen.market, node), gpu, screen.options.unicode)];
     const auto [it, fresh] = index.try_emplace(
-        Key{node.type, node.capacity_type, node.price.micro, node.zones, bars}, groups.size());
+        Key{node.type, node.capacity_type, node.owned, node.price.micro, node.zones, bars},
+        groups.size());
     if (fresh) groups.push_back({&node, 0, std::move(bars)});
     ++groups[it->second].count;
   }
@@ -64,7 +65,8 @@ std::string gpus_of(const market::InstanceType& type) {
 /// Where and how it is bought, if that is not plain: "spot, us-east-1a".
 std::string terms_of(const plan::NodePlan& node) {
   std::string out;
-  if (node.capacity_type != market::CapacityType::OnDemand)
+  if (node.owned) out = "owned";
+  else if (node.capacity_type != market::CapacityType::OnDemand)
     out = std::string(market::to_string(node.capacity_type));
   for (std::size_t i = 0; i < node.zones.size(); ++i)
     out += (out.empty() ? "" : i == 0 ? ", " : " or ") + node.zones[i];
@@ -182,11 +184,18 @@ void write_fleet(Screen& screen) {
   std::vector<Group> groups = group(screen);
   const bool many = groups.size() > kGroupsFirst + 1;
   const std::size_t shown = screen.options.all || !many ? groups.size() : kGroupsOfMany;
-  std::int64_t gpus = 0;
-  for (const plan::NodePlan& node : plan.nodes) gpus += static_cast<std::int64_t>(node.gpus.size());
+  std::int64_t gpus = 0, owned = 0;
+  for (const plan::NodePlan& node : plan.nodes) {
+    gpus += static_cast<std::int64_t>(node.gpus.size());
+    owned += node.owned ? 1 : 0;
+  }
   screen.blank();
-  screen.line(fmt::format("Fleet to buy: {}, {}, {}",
-                          counted(static_cast<std::int64_t>(plan.nodes.size()), "node", "nodes"),
+  const auto all = static_cast<std::int64_t>(plan.nodes.size());
+  const std::string count =
+      owned == 0 ? counted(all, "node", "nodes")
+                 : fmt::format("{} to buy and {} owned", counted(all - owned, "node", "nodes"),
+                               with_thousands(owned));
+  screen.line(fmt::format("{}: {}, {}, {}", owned == 0 ? "Fleet to buy" : "Fleet", count,
                           counted(gpus, "GPU", "GPUs"), screen.hour(plan.bill)),
               Style::Bold);
   if (many) {

@@ -38,6 +38,11 @@ void write_inputs(Screen& screen) {
       !market.price_date.empty() && market.price_date[0] >= '0' && market.price_date[0] <= '9';
   screen.paragraph(fmt::format("{}, {} prices{}{}{}", market.region, capacity_types(screen.policy),
                                dated ? " of " : ", ", market.price_date, source));
+  std::string owned;
+  for (const auto& [type, nodes] : owned_nodes(market))
+    owned +=
+        fmt::format("{}{} x {}", owned.empty() ? "owned: " : ", ", with_thousands(nodes), type);
+  if (!owned.empty()) screen.paragraph(owned);
   const cluster::Demand& demand = screen.demand;
   std::string read = demand.described.empty() ? "" : demand.described + ": ";
   const auto pods = static_cast<std::int64_t>(demand.pods.size());
@@ -122,7 +127,7 @@ std::string how_much_more(const Amounts& both) {
 /// "whole GPUs", as a sentence names it.
 std::string noun_of(const plan::Baseline& baseline) {
   if (baseline.name == "whole-gpu") return "whole GPUs";
-  if (baseline.name == "whole-gpu-best") return "whole GPUs of the best types";
+  if (baseline.name == "whole-gpu-best-types") return "whole GPUs of the best types";
   return "fixed MIG node pools";
 }
 
@@ -206,7 +211,7 @@ std::string proof(const Screen& screen) {
 
 std::string label_of(const plan::Baseline& baseline) {
   if (baseline.name == "whole-gpu") return "as whole GPUs, packed by Karpenter";
-  if (baseline.name == "whole-gpu-best") return "as whole GPUs of the best types";
+  if (baseline.name == "whole-gpu-best-types") return "as whole GPUs of the best types";
   if (baseline.name == "static-mig") return "as fixed MIG node pools";
   return "as " + baseline.name;
 }
@@ -241,6 +246,7 @@ void write_costs(Screen& screen) {
       static_cast<std::int64_t>(plan.nodes.size()), static_cast<std::int64_t>(plan.unplaced.size()),
       Style::Bold);
   grid.print(screen, 2);
+  write_owned(screen);
   if (jobs)
     screen.paragraph(
         fmt::format("Jobs and CronJobs are planned at their peak; the month counts the nodes that "

@@ -123,11 +123,56 @@ TEST(Table, SaysFirstThatSlicingCostsMore) {
 
 TEST(Table, NamesTheSavingWhereTheBestOtherWayIsNoDearer) {
   Example e = small();
-  e.baseline("whole-gpu-best", e.plan.bill, 1);
+  e.baseline("whole-gpu-best-types", e.plan.bill, 1);
   EXPECT_THAT(
       joined(table(e)),
       HasSubstr("instead of $21,900 as whole GPUs. The cheapest other way, whole GPUs of the "
                 "best types, costs the same."));
+}
+
+TEST(Table, SaysWhatIsOwnedAndWhatTheFleetIsWorthWithIt) {
+  Example e = small();
+  e.node("p4d.24xlarge", {0}).owned = true;
+  const std::string text = table(e);
+  EXPECT_THAT(text, HasSubstr("1 owned node is used, which costs nothing here. On demand it would "
+                              "cost $21.96/h: with"));
+  EXPECT_THAT(text, HasSubstr("Fleet: 1 node to buy and 1 owned, 16 GPUs, $22.40/h"));
+  EXPECT_THAT(text, HasSubstr("  owned\n"));
+  Example unused = small();
+  market::Offering offering;
+  offering.type = testing::type_index(unused.market, "p4d.24xlarge");
+  offering.count = 1'200;
+  unused.market.offerings.push_back(offering);
+  EXPECT_THAT(table(unused), HasSubstr("owned: 1,200 x p4d.24xlarge\n"));
+  std::erase_if(e.market.offerings, [&](const market::Offering& one) {
+    return e.market.types[one.type].name == "p4d.24xlarge";
+  });
+  EXPECT_THAT(table(e), HasSubstr("1 of them has no price on demand."));
+}
+
+TEST(Table, SplitsTheSavingByLever) {
+  Example e = small();
+  EXPECT_THAT(table(e), Not(HasSubstr("Where the saving comes from")));
+  e.plan.levers = {{"types", {30'000'000}, {24'000'000}, true},
+                   {"slicing", {24'000'000}, {25'500'000}, true},
+                   {"owned", {25'500'000}, {22'400'000}, true}};
+  const std::string text = table(e);
+  EXPECT_THAT(text, HasSubstr("Where the saving comes from, an hour"));
+  EXPECT_THAT(text, ::testing::ContainsRegex(
+                        "the right types of whole GPUs +\\$6.00/h +20.0 % +\\$24.00/h"));
+  EXPECT_THAT(text, ::testing::ContainsRegex(
+                        "slices where they cost less +-\\$1.50/h +-5.0 % +\\$25.50/h"));
+  EXPECT_THAT(text,
+              ::testing::ContainsRegex("nodes that are owned +\\$3.10/h +10.3 % +\\$22.40/h"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("all together +\\$7.60/h +25.3 % +\\$22.40/h"));
+  EXPECT_THAT(text, HasSubstr("Slicing alone saves nothing here: these requests cost more"));
+  EXPECT_THAT(text, Not(HasSubstr("other pods served")));
+  e.plan.levers[1] = {"slicing", {24'000'000}, {24'000'000}, true};
+  EXPECT_THAT(table(e), HasSubstr("Slicing alone saves nothing here: whole GPUs of the best types "
+                                  "cost as"));
+  e.plan.levers[1] = {"slicing", {24'000'000}, {25'500'000}, false};
+  EXPECT_THAT(table(e), HasSubstr("other pods served"));
+  EXPECT_THAT(table(e), Not(HasSubstr("Slicing alone")));
 }
 
 TEST(Table, DoesNotClaimASavingAgainstWhatCannotServeThePods) {

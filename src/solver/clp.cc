@@ -56,6 +56,11 @@ class ClpSession final : public LpSession {
     next_ = Next::Dual;
   }
 
+  void set_costs(const std::vector<double>& costs) override {
+    simplex_.chgObjCoefficients(costs.data());
+    if (next_ == Next::Nothing) next_ = Next::Primal;
+  }
+
   void add_columns(const LinearProgram& columns) override {
     if (columns.columns() == 0) return;
     const std::vector<double> lower = bounds(columns.col_lower);

@@ -57,9 +57,11 @@ void check_policy(Audit& audit, std::size_t index) {
   const auto complain = [&](const char* what) {
     audit.complain("{} is of a {} that the policy does not allow", audit.node_name(index), what);
   };
-  if (!type_allowed(policy, type)) complain("type");
-  if (!family_allowed(policy, type)) complain("family");
-  if (!capacity_allowed(policy, node.capacity_type)) complain("capacity type");
+  if (!node.owned) {  // what is owned is not bought; that it is, is checked with the prices
+    if (!type_allowed(policy, type)) complain("type");
+    if (!family_allowed(policy, type)) complain("family");
+    if (!capacity_allowed(policy, node.capacity_type)) complain("capacity type");
+  }
   if (policy.zones.empty()) return;
   if (node.zones.empty()) {
     audit.complain("{} may come up in any zone, and the policy restricts zones",
@@ -168,9 +170,11 @@ bool tolerates_taint(const PodShape& shape, const Taint& taint) {
 
 bool policy_allows(const cluster::Policy& policy, const market::InstanceType& type,
                    const market::Offering& offering) {
-  return type_allowed(policy, type) && family_allowed(policy, type) &&
-         capacity_allowed(policy, offering.capacity_type) &&
-         (policy.zones.empty() || offering.zone.empty() || contains(policy.zones, offering.zone));
+  const bool in_zone =
+      policy.zones.empty() || offering.zone.empty() || contains(policy.zones, offering.zone);
+  const bool owned = offering.count.has_value() && offering.price.micro == 0;
+  return in_zone && (owned || (type_allowed(policy, type) && family_allowed(policy, type) &&
+                               capacity_allowed(policy, offering.capacity_type)));
 }
 
 void check_admission(Audit& audit) {

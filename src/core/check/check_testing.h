@@ -264,6 +264,7 @@ struct World {
     std::sort(node.pods.begin(), node.pods.end());
     for (const market::Offering& offering : market.offerings) {
       if (offering.type == node.type && offering.capacity_type == node.capacity_type &&
+          offering.count.has_value() == node.owned &&
           (offering.zone.empty() || node.zones.empty() || node.zones.front() == offering.zone)) {
         node.price = offering.price;
       }
@@ -280,6 +281,7 @@ struct World {
     plan.bill += node.price;
     plan.utilisation.gpus += type.gpu_count;
     plan::Action action;
+    action.kind = node.owned ? plan::ActionKind::Keep : plan::ActionKind::Buy;
     action.type = node.type;
     action.capacity_type = node.capacity_type;
     action.nodes = {index};

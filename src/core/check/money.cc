@@ -9,11 +9,17 @@
 namespace kerf::check {
 namespace {
 
-/// What the market asks for this type and capacity type: by zone, and "" for the whole region.
+bool is_owned(const market::Offering& offering) {
+  return offering.count.has_value() && offering.price.micro == 0;
+}
+
+/// What the market asks for this type and capacity type: by zone, and "" for the whole region. For
+/// a node that is owned: where such nodes are.
 std::map<std::string, MicroUsdPerHour> prices_of(const Audit& audit, const plan::NodePlan& node) {
   std::map<std::string, MicroUsdPerHour> prices;
   for (const market::Offering& offering : audit.market.offerings) {
-    if (offering.type == node.type && offering.capacity_type == node.capacity_type) {
+    if (offering.type == node.type && offering.capacity_type == node.capacity_type &&
+        is_owned(offering) == node.owned) {
       prices.emplace(offering.zone, offering.price);
     }
   }
@@ -43,6 +49,43 @@ void check_price(Audit& audit, std::size_t index) {
                      format_usd(node.price, 6), format_usd(price->second, 6), where);
     }
   }
+}
+
+/// No more nodes of a type are used as owned than there are: in all, and in each zone whose nodes
+/// are counted by themselves (a node that may be in any of several zones counts in all of them
+/// together).
+void check_owned(Audit& audit) {
+  struct Count {
+    std::int64_t there = 0, used = 0;
+  };
+  std::map<std::uint32_t, Count> by_type;
+  std::map<std::pair<std::uint32_t, std::string>, Count> by_zone;
+  std::set<std::uint32_t> anywhere;  // types of which some are owned without a zone
+  for (const market::Offering& offering : audit.market.offerings) {
+    if (!is_owned(offering)) continue;
+    by_type[offering.type].there += *offering.count;
+    by_zone[{offering.type, offering.zone}].there += *offering.count;
+    if (offering.zone.empty()) anywhere.insert(offering.type);
+  }
+  for (std::size_t i = 0; i < audit.plan.nodes.size(); ++i) {
+    const plan::NodePlan& node = audit.plan.nodes[i];
+    if (!node.owned) continue;
+    if (node.price.micro != 0) {
+      audit.complain("{} is owned and has a price of {}", audit.node_name(i),
+                     format_usd(node.price, 6));
+    }
+    ++by_type[node.type].used;
+    if (node.zones.size() == 1 && anywhere.count(node.type) == 0)
+      ++by_zone[{node.type, node.zones.front()}].used;
+  }
+  const auto compare = [&](const Count& count, std::uint32_t type, const std::string& where) {
+    if (count.used > count.there) {
+      audit.complain("{} nodes of {}{} are used as owned and {} are", count.used,
+                     audit.market.types[type].name, where, count.there);
+    }
+  };
+  for (const auto& [type, count] : by_type) compare(count, type, "");
+  for (const auto& [key, count] : by_zone) compare(count, key.first, " in " + key.second);
 }
 
 void expect_sum(Audit& audit, const std::string& what, Int128 parts, MicroUsdPerHour total) {
@@ -83,7 +126,7 @@ void check_actions(Audit& audit) {
   std::vector<int> bought(plan.nodes.size(), 0);
   Int128 total = 0;
   for (const plan::Action& action : plan.actions) {
-    if (action.kind != plan::ActionKind::Buy) {
+    if (action.kind != plan::ActionKind::Buy && action.kind != plan::ActionKind::Keep) {
       audit.complain("an action does not buy, and there is nothing yet to act on");
     }
     Int128 sum = 0;
@@ -93,6 +136,12 @@ void check_actions(Audit& audit) {
       if (plan.nodes[node].type != action.type ||
           plan.nodes[node].capacity_type != action.capacity_type) {
         audit.complain("an action buys {} as something else", audit.node_name(node));
+      }
+      const bool keeps = action.kind == plan::ActionKind::Keep;
+      if (plan.nodes[node].owned && !keeps) {
+        audit.complain("an action buys {}, which is owned", audit.node_name(node));
+      } else if (!plan.nodes[node].owned && keeps) {
+        audit.complain("an action keeps {}, which is not there yet", audit.node_name(node));
       }
     }
     if (action.count != static_cast<std::int64_t>(action.nodes.size())) {
@@ -230,6 +279,7 @@ void check_prices(Audit& audit) {
 
 void check_money(Audit& audit) {
   check_nodes_and_bill(audit);
+  check_owned(audit);
   check_actions(audit);
   check_workloads(audit);
   check_month(audit);

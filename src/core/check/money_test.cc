@@ -39,7 +39,15 @@ TEST(CheckMoney, ReportsEverySumThatIsOff) {
       {"other type", [](Fleet& f) { f.plan.actions[2].type = 0; },
        "an action buys node 2 (g4dn.xlarge) as something else"},
       {"kind", [](Fleet& f) { f.plan.actions[0].kind = plan::ActionKind::Keep; },
+       "an action keeps node 0 (p5.8xlarge), which is not there yet"},
+      {"another kind", [](Fleet& f) { f.plan.actions[0].kind = plan::ActionKind::Cut; },
        "an action does not buy"},
+      {"said to be owned", [](Fleet& f) { f.plan.nodes[3].owned = true; },
+       "node 3 (g4dn.xlarge) is not sold in the region with its capacity type"},
+      {"owned at a price", [](Fleet& f) { f.plan.nodes[3].owned = true; },
+       "node 3 (g4dn.xlarge) is owned and has a price of $0.526000"},
+      {"owned and bought", [](Fleet& f) { f.plan.nodes[3].owned = true; },
+       "an action buys node 3 (g4dn.xlarge), which is owned"},
       {"workload", [](Fleet& f) { f.plan.workloads[0].per_hour.micro -= 1; },
        "Deployment default/trainer: the parts of its pods"},
       {"workload's pods", [](Fleet& f) { f.plan.workloads[0].placed = 2; },
@@ -61,6 +69,69 @@ TEST(CheckMoney, ReportsEverySumThatIsOff) {
       {"GPUs counted", [](Fleet& f) { f.plan.utilisation.gpus -= 1; },
        "7 GPUs are bought and 6 are counted"},
   });
+}
+
+/// The last node, a g6f.large, is the one that is owned.
+struct Owner : Fleet {
+  Owner() {
+    market::Offering offering{World::kG6f, "", market::CapacityType::Reserved, {}};
+    offering.count = 1;
+    market.offerings.push_back(offering);
+    use();
+  }
+  void use() {
+    plan.nodes.back().owned = true;
+    plan.nodes.back().capacity_type = market::CapacityType::Reserved;
+    finish();
+  }
+};
+
+TEST(CheckMoney, ReportsWhatIsNotOwned) {
+  testing::expect_reported<Owner>({
+      {"count", [](Owner& o) { o.market.offerings.back().count = 0; },
+       "1 nodes of g6f.large are used as owned and 0 are"},
+      {"bought", [](Owner& o) { o.plan.nodes.back().owned = false; },
+       "node 4 (g6f.large) is not sold in the region with its capacity type"},
+      {"price", [](Owner& o) { o.plan.nodes.back().price.micro = 1; },
+       "node 4 (g6f.large) is owned and has a price of $0.000001"},
+      {"action", [](Owner& o) { o.plan.actions.back().kind = plan::ActionKind::Buy; },
+       "an action buys node 4 (g6f.large), which is owned"},
+      {"another type", [](Owner& o) { o.market.offerings.back().type = World::kP4d; },
+       "node 4 (g6f.large) is not sold in the region with its capacity type"},
+      {"no count",
+       [](Owner& o) {
+         o.market.offerings.back().count.reset();
+         o.policy.capacity_types.push_back(market::CapacityType::Reserved);
+       },
+       "node 4 (g6f.large) is not sold in the region with its capacity type"},
+      {"zone",
+       [](Owner& o) {
+         o.market.offerings.back().zone = "us-east-1a";
+         o.plan.nodes.back().zones = {"us-east-1b"};
+       },
+       "is not sold in zone us-east-1b"},
+      {"two in one zone",
+       [](Owner& o) {
+         market::Offering& here = o.market.offerings.back();
+         here.zone = "us-east-1a";
+         here.count = 0;
+         market::Offering other = here;
+         other.zone = "us-east-1b";
+         other.count = 1;
+         o.market.offerings.push_back(other);
+         o.plan.nodes.back().zones = {"us-east-1a"};
+       },
+       "1 nodes of g6f.large in us-east-1a are used as owned and 0 are"},
+  });
+}
+
+TEST(CheckMoney, AllowsWhatIsOwnedWhateverThePolicyBuys) {
+  Owner owner;
+  owner.policy.instance_types = {"p5.*", "p4d.*", "g4dn.*"};
+  owner.policy.families = {"p5", "p4d", "g4dn"};
+  EXPECT_EQ(testing::listed(owner.complaints()), "no complaint");
+  owner.policy.zones = {"us-east-1a"};
+  EXPECT_TRUE(testing::says(owner.complaints(), "may come up in any zone"));
 }
 
 TEST(CheckMoney, ReportsLimitsThatArePassed) {

@@ -39,13 +39,14 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
 
 bool allows(const Policy& policy, const market::InstanceType& type,
             const market::Offering& offering) {
+  const bool in_zone = offering.zone.empty() || lists(policy.zones, offering.zone);
+  if (offering.count && offering.price.micro == 0) return in_zone;
   const bool named =
       policy.instance_types.empty() ||
       std::any_of(policy.instance_types.begin(), policy.instance_types.end(),
                   [&](const std::string& glob) { return glob_matches(glob, type.name); });
   return named && lists(policy.families, type.family()) &&
-         lists(policy.capacity_types, offering.capacity_type) &&
-         (offering.zone.empty() || lists(policy.zones, offering.zone));
+         lists(policy.capacity_types, offering.capacity_type) && in_zone;
 }
 
 }  // namespace kerf::cluster

@@ -41,7 +41,8 @@ struct Policy {
 };
 
 /// True if the policy lets nodes of this offering be bought (types, families, zones, capacity
-/// types; architecture is judged with the pod).
+/// types; architecture is judged with the pod). What is owned (a count, and price 0) is not bought:
+/// of it the policy says only in which zones it may be used.
 bool allows(const Policy& policy, const market::InstanceType& type,
             const market::Offering& offering);
 /// "p4d.24xlarge" against "p4d.*" or "*.24xlarge": '*' is any run of characters.

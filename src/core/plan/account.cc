@@ -137,13 +137,19 @@ class Accountant {
   }
 
   void actions() {
-    std::map<std::tuple<std::uint32_t, market::CapacityType>, std::size_t> index;
+    std::map<std::tuple<std::uint32_t, market::CapacityType, bool>, std::size_t> index;
     plan_.actions.clear();
     for (std::uint32_t n = 0; n < plan_.nodes.size(); ++n) {
       const NodePlan& node = plan_.nodes[n];
-      auto [it, fresh] = index.try_emplace({node.type, node.capacity_type}, plan_.actions.size());
+      auto [it, fresh] =
+          index.try_emplace({node.type, node.capacity_type, node.owned}, plan_.actions.size());
       if (fresh)
-        plan_.actions.push_back({ActionKind::Buy, 0, node.type, node.capacity_type, {}, {}});
+        plan_.actions.push_back({node.owned ? ActionKind::Keep : ActionKind::Buy,
+                                 0,
+                                 node.type,
+                                 node.capacity_type,
+                                 {},
+                                 {}});
       Action& action = plan_.actions[it->second];
       ++action.count;
       action.nodes.push_back(n);
@@ -228,7 +234,7 @@ class Accountant {
   const Machine* machine_of(const NodePlan& node) const {
     for (const Machine& machine : problem_.machines) {
       if (machine.type != node.type || machine.capacity_type != node.capacity_type ||
-          machine.price != node.price || machine.zones != node.zones)
+          machine.price != node.price || machine.zones != node.zones || machine.missing)
         continue;
       // Ampere types stand twice: as cut and as whole nodes.
       const GpuMode mode = problem_.kinds[machine.kind]->mode();
@@ -262,12 +268,17 @@ std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
   std::map<std::string, MicroUsdPerHour> best;
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
+    if (machine.missing) continue;
     const GpuKind& kind = *problem.kinds[machine.kind];
-    for (std::uint32_t i = 0; i < machine.candidates.size(); ++i) {
-      if (machine.candidates[i].cls != cls) continue;
+    const auto first =
+        std::lower_bound(machine.candidates.begin(), machine.candidates.end(), cls,
+                         [](const Candidate& c, std::uint32_t key) { return c.cls < key; });
+    for (auto it = first; it != machine.candidates.end() && it->cls == cls; ++it) {
+      const auto i = static_cast<std::uint32_t>(it - machine.candidates.begin());
       const std::int64_t n = Room(problem, m).most(i, 255);
       if (n <= 0 || pods <= 0) continue;
       const std::int64_t nodes = (item.demand + n - 1) / n;
+      if (machine.stock >= 0 && nodes > machine.at_most) continue;
       const MicroUsdPerHour each{
           static_cast<std::int64_t>((Int128{machine.price.micro} * nodes + pods - 1) / pods)};
       gpu::Devices devices;
@@ -277,8 +288,8 @@ std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
       if (item.bundle > 1)  // several pods: the names of all their forms, whoever gets which
         for (auto& [form, count] : devices) count = 1;
       in_order(devices);
-      auto [it, fresh] = best.try_emplace(gpu::full_name(kind.model(), devices), each);
-      if (!fresh) it->second = std::min(it->second, each);
+      auto [known, fresh] = best.try_emplace(gpu::full_name(kind.model(), devices), each);
+      if (!fresh) known->second = std::min(known->second, each);
     }
   }
   std::vector<FormPrice> prices;

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/plan/pattern.h"
-
 namespace kerf::plan {
 
 namespace {
@@ -117,11 +115,14 @@ NodeLimits node_limits(const Problem& problem) {
 }
 
 AggregateLp build_aggregate(const Problem& problem, const std::vector<std::int64_t>& demand,
-                            const NodeLimits& limits, double unserved) {
+                            const NodeLimits& limits, double unserved, const Stock* stock) {
   AggregateLp out;
   LinearProgram& lp = out.lp;
   for (std::int64_t items : demand)
     out.demand_row.push_back(lp.add_row(static_cast<double>(items), kInf));
+  for (const std::int64_t nodes : stock != nullptr ? stock->by_stock() : problem.stocks)
+    out.stock_row.push_back(
+        lp.add_row(-kInf, static_cast<double>(std::max<std::int64_t>(nodes, 0))));
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
     const GpuKind& kind = *problem.kinds[machine.kind];
@@ -143,6 +144,7 @@ AggregateLp build_aggregate(const Problem& problem, const std::vector<std::int64
     if (rows.disk >= 0) lp.add_entry(rows.disk, -gib(machine.allocatable.disk_mib));
     lp.add_entry(rows.pods, -static_cast<double>(machine.allocatable.pods));
     lp.add_entry(rows.gpus, -machine.gpus);
+    if (machine.stock >= 0) lp.add_entry(out.stock_row[static_cast<std::size_t>(machine.stock)], 1);
     for (std::size_t i = 0; i < machine.candidates.size(); ++i)
       if (rows.limits[i] >= 0) lp.add_entry(rows.limits[i], -static_cast<double>(limits[m][i]));
 
@@ -180,16 +182,28 @@ MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>&
                         const std::vector<NodeBox>& boxes, const NodeLimits& limits) {
   // Weak duality, term by term: bill = sum of price * n >= sum over classes of demand * worth
   // + sum over machines of (price - value) * n, where worth is the least that any candidate of the
-  // class consumes and value the most that a node offers under the same multipliers.
+  // class consumes and value the most that a node offers under the same multipliers. For a stock of
+  // k nodes, sum of n <= k: any rent >= 0 may be added to the price of each for rent * k off.
   const std::int64_t parts = parts_for(duals);
   constexpr Int128 kUnset = -1;
   std::vector<Int128> worth(problem.classes.size(), kUnset);
   Int128 bound = 0;
+  std::vector<Int128> rent(problem.stocks.size(), 0);
+  for (std::size_t m = 0; m < problem.machines.size(); ++m) {
+    const Machine& machine = problem.machines[m];
+    if (machine.stock < 0 || boxes[m].upper >= 0) continue;
+    const Multipliers w = multipliers(machine, lp.machine_rows[m], duals, parts);
+    Int128& least = rent[static_cast<std::size_t>(machine.stock)];
+    least = std::max(
+        least, node_value(problem, machine, w, limits[m]) - Int128{machine.price.micro} * parts);
+  }
+  for (std::size_t s = 0; s < rent.size(); ++s) bound -= rent[s] * problem.stocks[s];
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
     Multipliers w = multipliers(machine, lp.machine_rows[m], duals, parts);
     const std::vector<std::int64_t>& limit = limits[m];
-    const Int128 price = Int128{machine.price.micro} * parts;
+    Int128 price = Int128{machine.price.micro} * parts;
+    if (machine.stock >= 0) price += rent[static_cast<std::size_t>(machine.stock)];
     Int128 value = node_value(problem, machine, w, limit);
     if (boxes[m].upper < 0 && value > price) {
       scale(w, price, value);

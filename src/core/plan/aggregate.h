@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/plan/lp.h"
+#include "core/plan/pattern.h"
 #include "core/plan/problem.h"
 
 namespace kerf::plan {
@@ -17,6 +18,7 @@ struct AggregateLp {
   LinearProgram lp;
   std::vector<std::int32_t> node_column;  ///< by machine
   std::vector<std::int32_t> demand_row;   ///< by class
+  std::vector<std::int32_t> stock_row;    ///< by stock: its machines' nodes are at most so many
   struct MachineRows {
     std::int32_t cpu, memory, disk, pods, gpus;  ///< -1 = no row
     std::vector<std::int32_t> units;             ///< by unit of the kind
@@ -29,9 +31,10 @@ struct AggregateLp {
 using NodeLimits = std::vector<std::vector<std::int64_t>>;
 NodeLimits node_limits(const Problem& problem);
 /// `unserved` > 0 adds a column per class by which an item stays unserved at that many dollars, so
-/// that a branch that can serve nobody still has duals.
+/// that a branch that can serve nobody still has duals. `stock`: nodes left (null: the problem's).
 AggregateLp build_aggregate(const Problem& problem, const std::vector<std::int64_t>& demand,
-                            const NodeLimits& limits, double unserved = 0);
+                            const NodeLimits& limits, double unserved = 0,
+                            const Stock* stock = nullptr);
 
 /// Node counts allowed to a machine in a branch: lower..upper; upper < 0 = unbounded.
 struct NodeBox {
@@ -42,8 +45,9 @@ struct NodeBox {
 /// A lower bound on the bill of every fleet that serves `demand` with node counts inside `boxes`,
 /// proven from the LP's duals in integers: duals are rounded to whole femto-dollars, never below
 /// zero, and scaled down until no machine is worth more than its price; what a pod is worth follows
-/// from them. Any duals give a valid bound; good ones give a good bound. A fleet's bill is whole
-/// micro-dollars, so the result is rounded up to them.
+/// from them. A node of a stock may be worth more than its price: so much is taken off the bound
+/// for each node that there is. Any duals give a valid bound; good ones give a good bound. A
+/// fleet's bill is whole micro-dollars, so the result is rounded up to them.
 MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>& demand,
                         const AggregateLp& lp, const std::vector<double>& duals,
                         const std::vector<NodeBox>& boxes, const NodeLimits& limits);

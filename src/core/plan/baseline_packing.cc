@@ -138,7 +138,16 @@ void NodeRules::add(OpenNode& node, std::uint32_t cls, std::uint32_t number) con
 OpenNode NodeRules::empty() const {
   OpenNode node;
   for (std::uint32_t o = 0; o < offers_.all().size(); ++o)
-    if (devices_[offers_.all()[o].type] > 0) node.offers.push_back(o);
+    if (devices_[offers_.all()[o].type] > 0 && offers_.all()[o].stock < 0) node.offers.push_back(o);
+  return node;
+}
+
+OpenNode NodeRules::owned(std::size_t stock) const {
+  OpenNode node;
+  for (std::uint32_t o = 0; o < offers_.all().size(); ++o)
+    if (devices_[offers_.all()[o].type] > 0 &&
+        offers_.all()[o].stock == static_cast<std::int32_t>(stock))
+      node.offers.push_back(o);
   return node;
 }
 
@@ -155,7 +164,7 @@ std::uint32_t NodeRules::cheapest(const OpenNode& node) const {
                            });
 }
 
-std::optional<std::vector<OpenNode>> first_fit(const NodeRules& rules,
+std::optional<std::vector<OpenNode>> first_fit(const NodeRules& rules, const OpenNode& fresh,
                                                std::vector<std::uint32_t> chosen,
                                                std::optional<MicroUsdPerHour> limit) {
   const std::vector<BaselineClass>& classes = rules.classes();
@@ -166,7 +175,6 @@ std::optional<std::vector<OpenNode>> first_fit(const NodeRules& rules,
     return std::tie(x.devices, x.need.cpu_milli, x.need.memory_mib) >
            std::tie(y.devices, y.need.cpu_milli, y.need.memory_mib);
   });
-  const OpenNode fresh = rules.empty();
   std::vector<OpenNode> nodes;
   std::vector<std::uint32_t> open;  // nodes with a free device, in order
   MicroUsdPerHour least;            // that the nodes cost: they only get dearer as offers go

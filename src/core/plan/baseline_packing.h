@@ -67,8 +67,10 @@ class NodeRules {
   bool takes(const OpenNode& node, std::uint32_t cls) const;
   /// Adds an item that the node takes; offers that are then too small go.
   void add(OpenNode& node, std::uint32_t cls, std::uint32_t item) const;
-  /// An empty node that may still become anything.
+  /// An empty node that may still become anything that can be bought.
   OpenNode empty() const;
+  /// An empty node of what is owned: one of this stock (Offers::stocks).
+  OpenNode owned(std::size_t stock) const;
   /// True if no offer that is left has a device to spare.
   bool full(const OpenNode& node) const;
   /// The cheapest offer left; ties to the lower index.
@@ -91,9 +93,9 @@ class NodeRules {
 };
 
 /// Fills nodes with all items of these classes: first fit, by devices, CPU, memory, descending,
-/// then in the order of the classes. Each class must fit an empty node. nullopt as soon as the
-/// nodes cost `limit` or more.
-std::optional<std::vector<OpenNode>> first_fit(const NodeRules& rules,
+/// then in the order of the classes. Each class must fit `fresh`, an empty node. nullopt as soon as
+/// the nodes cost `limit` or more.
+std::optional<std::vector<OpenNode>> first_fit(const NodeRules& rules, const OpenNode& fresh,
                                                std::vector<std::uint32_t> chosen,
                                                std::optional<MicroUsdPerHour> limit);
 MicroUsdPerHour price_of(const NodeRules& rules, const std::vector<OpenNode>& nodes);
@@ -125,8 +127,9 @@ void keep_whole_gpus(const Offers& offers, BaselineClass& item);
 /// Zones in which whole GPUs can serve the shape, ascending.
 std::vector<std::string> whole_gpu_zones(const Offers& offers, std::uint32_t shape);
 /// Packs these classes on whole GPUs as Karpenter's scheduler does (whole_gpu.cc) and buys the
-/// nodes.
+/// nodes. `owned` has the nodes left of each stock, and loses those that are used.
 void buy_as_karpenter(const Offers& offers, const std::vector<BaselineClass>& classes,
-                      const std::vector<std::uint32_t>& chosen, BaselineBill& bill);
+                      const std::vector<std::uint32_t>& chosen, std::vector<std::int64_t>& owned,
+                      BaselineBill& bill);
 
 }  // namespace kerf::plan

@@ -3,18 +3,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <limits>
 
 #include "base/assert.h"
 #include "core/plan/exact.h"
+#include "core/plan/master.h"
 #include "core/plan/node_search.h"
 
 namespace kerf::plan {
 
 namespace {
 
-constexpr double kInf = LinearProgram::kInfinity;
-constexpr std::int64_t kSimplexSteps = 200'000;
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
 
@@ -75,88 +75,6 @@ Pattern refill(const Problem& problem, const Pattern& pattern, const std::vector
   return room.pattern();
 }
 
-/// The restricted master problem over a growing set of columns.
-class Master {
- public:
-  Master(const Problem& problem, const std::vector<std::int64_t>& demand, LpSolver& solver)
-      : problem_(problem), solver_(solver) {
-    for (std::int64_t items : demand) base_.add_row(static_cast<double>(items), kInf);
-  }
-
-  bool add(const Pattern& pattern) {
-    if (pattern.content.empty() || !known_.insert(pattern).second) return false;
-    columns_.push_back(pattern);
-    append(session_ ? fresh_ : base_, pattern);
-    return true;
-  }
-
-  const LpSolution& solve() {
-    if (!session_) {
-      session_ = solver_.load(base_);
-    } else if (fresh_.columns() > 0) {
-      session_->add_columns(fresh_);
-    }
-    fresh_ = LinearProgram{};
-    solution_ = session_->solve(kSimplexSteps);
-    return solution_;
-  }
-
-  const std::vector<Pattern>& columns() const { return columns_; }
-  const LpSolution& solution() const { return solution_; }
-
- private:
-  void append(LinearProgram& lp, const Pattern& pattern) {
-    lp.add_column(dollars(problem_.machines[pattern.machine].price), 0, kInf);
-    std::int64_t last = -1;
-    double sum = 0;
-    for (const auto& [candidate, n] : pattern.content) {
-      const std::int64_t cls = problem_.machines[pattern.machine].candidates[candidate].cls;
-      if (cls != last && last >= 0) lp.add_entry(static_cast<std::int32_t>(last), sum);
-      sum = (cls == last ? sum : 0) + n;
-      last = cls;
-    }
-    if (last >= 0) lp.add_entry(static_cast<std::int32_t>(last), sum);
-  }
-
-  const Problem& problem_;
-  LpSolver& solver_;
-  LinearProgram base_, fresh_;
-  std::unique_ptr<LpSession> session_;
-  std::vector<Pattern> columns_;
-  std::set<Pattern> known_;
-  LpSolution solution_;
-};
-
-std::vector<double> duals_of(const LpSolution& solution) {
-  std::vector<double> duals = solution.dual;
-  for (double& dual : duals) dual = std::max(0.0, dual);
-  return duals;
-}
-
-/// For every class the single-class node that serves it cheapest: the master is never infeasible.
-void add_singles(const Problem& problem, const std::vector<std::int64_t>& residual,
-                 Master& master) {
-  struct Best {
-    double price = kInf;
-    Pattern pattern;
-  };
-  std::vector<Best> best(problem.classes.size());
-  for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
-    const Machine& machine = problem.machines[m];
-    Room room(problem, m);
-    for (std::uint32_t i = 0; i < machine.candidates.size(); ++i) {
-      const std::uint32_t cls = machine.candidates[i].cls;
-      if (residual[cls] <= 0) continue;
-      std::int64_t n = room.most(i, residual[cls]);
-      if (n == 0) continue;
-      double price = dollars(machine.price) / static_cast<double>(n);
-      if (price >= best[cls].price) continue;
-      best[cls] = {price, {m, {{i, static_cast<std::int32_t>(n)}}}};
-    }
-  }
-  for (const Best& entry : best) master.add(entry.pattern);
-}
-
 /// One pricing round over all machines, greedy or (steps > 0) by search; true if a column was
 /// added.
 bool price(const Problem& problem, const std::vector<double>& values,
@@ -164,7 +82,7 @@ bool price(const Problem& problem, const std::vector<double>& values,
            std::int64_t steps, Master& master) {
   bool added = false;
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
-    const double least = dollars(problem.machines[m].price) * (1 + 1e-7);
+    const double least = (dollars(problem.machines[m].price) + master.rent(m)) * (1 + 1e-7);
     const Filled filled = steps > 0 ? search_node(problem, m, values, residual, least, steps)
                                     : fill_node(problem, m, values, residual);
     if (value_of(problem, filled.pattern, duals) > least)
@@ -182,7 +100,7 @@ std::vector<double> run_rounds(const Problem& problem, const std::vector<double>
   for (std::int64_t round = 0; round <= rounds; ++round) {
     const LpSolution& solution = master.solve();
     if (solution.status != LpStatus::Optimal) return duals;
-    duals = duals_of(solution);
+    duals = master.values();
     if (round == rounds) break;
     if (tick) tick();
     std::vector<double> smooth = duals;
@@ -197,18 +115,20 @@ std::vector<double> run_rounds(const Problem& problem, const std::vector<double>
   return duals;
 }
 
-/// Fixes part of the master's solution; returns the nodes bought.
-std::int64_t fix(const Problem& problem, const Master& master, const std::vector<double>& duals,
-                 std::vector<std::int64_t>& residual, Fleet& fleet) {
-  const std::vector<double>& x = master.solution().primal;
+/// Fixes part of a solution of the master; returns the nodes bought.
+std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
+                 const std::vector<double>& x, const std::vector<double>& duals,
+                 std::vector<std::int64_t>& residual, Stock& stock, Fleet& fleet) {
   std::int64_t bought = 0;
   double fractions = 0;
   std::vector<std::pair<double, std::size_t>> order;
-  for (std::size_t j = 0; j < master.columns().size(); ++j) {
+  for (std::size_t j = 0; j < columns.size(); ++j) {
     const auto whole = static_cast<std::int64_t>(std::floor(x[j] + 1e-6));
-    const std::int64_t n = std::min(whole, times_within(problem, master.columns()[j], residual));
-    for (std::int64_t i = 0; i < n; ++i) fleet.push_back(master.columns()[j]);
-    take(problem, master.columns()[j], n, residual);
+    const std::int64_t n = std::min({whole, times_within(problem, columns[j], residual),
+                                     std::max<std::int64_t>(0, stock.left(columns[j].machine))});
+    stock.take(columns[j].machine, n);
+    for (std::int64_t i = 0; i < n; ++i) fleet.push_back(columns[j]);
+    take(problem, columns[j], n, residual);
     bought += n;
     const double fraction = x[j] - static_cast<double>(n);
     if (fraction <= 1e-6) continue;
@@ -221,11 +141,13 @@ std::int64_t fix(const Problem& problem, const Master& master, const std::vector
   const auto batch = static_cast<std::int64_t>(std::ceil(fractions / 10));
   for (const auto& [minus_fraction, j] : order) {
     if (bought >= batch) break;
-    Pattern node = master.columns()[j];
+    Pattern node = columns[j];
+    if (stock.left(node.machine) <= 0) continue;
     if (times_within(problem, node, residual) < 1) node = refill(problem, node, duals, residual);
     if (node.content.empty()) continue;
     fleet.push_back(node);
     take(problem, node, 1, residual);
+    stock.take(node.machine, 1);
     ++bought;
   }
   return bought;
@@ -234,7 +156,8 @@ std::int64_t fix(const Problem& problem, const Master& master, const std::vector
 }  // namespace
 
 Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
-                   const std::vector<double>& values) {
+                   const std::vector<double>& values, const Stock* stock) {
+  Stock left = stock != nullptr ? *stock : Stock(problem);
   // A class that duals call worthless still has to be served: give it a little.
   std::vector<double> worth = values;
   for (double& value : worth) value = std::max(value, 1e-6);
@@ -243,6 +166,7 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
     Filled best;
     double best_ratio = -1;
     for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
+      if (left.left(m) <= 0) continue;
       Filled filled = fill_node(problem, m, worth, demand);
       double ratio = filled.value / std::max(1e-6, dollars(problem.machines[m].price));
       if (filled.pattern.content.empty() || ratio <= best_ratio * (1 + 1e-9)) continue;
@@ -250,9 +174,45 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
       best = std::move(filled);
     }
     KERF_ASSERT(best_ratio >= 0, "every class has a machine that serves it");
-    const std::int64_t times = times_within(problem, best.pattern, demand);
+    const std::int64_t times =
+        std::min(times_within(problem, best.pattern, demand), left.left(best.pattern.machine));
+    left.take(best.pattern.machine, times);
     for (std::int64_t i = 0; i < times; ++i) fleet.push_back(best.pattern);
     take(problem, best.pattern, times, demand);
+  }
+  return fleet;
+}
+
+Fleet dive_columns(const Problem& problem, const std::vector<std::int64_t>& demand,
+                   const std::vector<Pattern>& columns, const std::vector<double>& x,
+                   std::vector<double> duals, LpSolver& solver, const ColumnOptions& options) {
+  Fleet fleet;
+  std::vector<std::int64_t> residual = demand;
+  std::vector<Pattern> carried;
+  Stock stock(problem);
+  for (std::size_t j = 0; j < columns.size(); ++j)
+    if (x[j] > 1e-6) carried.push_back(columns[j]);
+  bool stuck = fix(problem, columns, x, duals, residual, stock, fleet) == 0;
+  while (any_left(residual) && !stuck) {
+    if (auto rest = exact_fleet(problem, residual, options.exact_vectors, kNoLimit, &stock)) {
+      fleet.insert(fleet.end(), rest->begin(), rest->end());
+      return fleet;
+    }
+    Master master(problem, residual, stock, solver);
+    add_singles(problem, residual, master);
+    for (const Pattern& pattern : carried) master.add(refill(problem, pattern, duals, residual));
+    duals = run_rounds(problem, duals, residual, options.dive_rounds, 0, options.tick, master);
+    stuck = master.solution().status != LpStatus::Optimal ||
+            fix(problem, master.columns(), master.nodes(), duals, residual, stock, fleet) == 0;
+    if (stuck) break;
+    carried.clear();
+    const std::vector<double> nodes = master.nodes();
+    for (std::size_t j = 0; j < nodes.size(); ++j)
+      if (nodes[j] > 1e-6) carried.push_back(master.columns()[j]);
+  }
+  if (any_left(residual)) {
+    Fleet rest = greedy_fleet(problem, residual, duals, &stock);
+    fleet.insert(fleet.end(), rest.begin(), rest.end());
   }
   return fleet;
 }
@@ -260,38 +220,14 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
 Fleet generate_fleet(const Problem& problem, const std::vector<std::int64_t>& demand,
                      const std::vector<double>& values, const Fleet& start, LpSolver& solver,
                      const ColumnOptions& options) {
-  Fleet fleet;
-  std::vector<std::int64_t> residual = demand;
-  std::vector<double> duals = values;
-  std::vector<Pattern> carried;
-  bool root = true;
-  while (any_left(residual)) {
-    if (!root)
-      if (auto rest = exact_fleet(problem, residual, options.exact_vectors)) {
-        fleet.insert(fleet.end(), rest->begin(), rest->end());
-        return fleet;
-      }
-    Master master(problem, residual, solver);
-    add_singles(problem, residual, master);
-    if (root)
-      for (const Pattern& node : start) master.add(node);
-    for (const Pattern& pattern : carried) master.add(refill(problem, pattern, duals, residual));
-    duals =
-        root ? run_rounds(problem, values, residual, options.root_rounds, options.search_steps,
-                          options.tick, master)
-             : run_rounds(problem, duals, residual, options.dive_rounds, 0, options.tick, master);
-    if (master.solution().status != LpStatus::Optimal ||
-        fix(problem, master, duals, residual, fleet) == 0) {
-      Fleet rest = greedy_fleet(problem, residual, duals);
-      fleet.insert(fleet.end(), rest.begin(), rest.end());
-      return fleet;
-    }
-    carried.clear();
-    for (std::size_t j = 0; j < master.columns().size(); ++j)
-      if (master.solution().primal[j] > 1e-6) carried.push_back(master.columns()[j]);
-    root = false;
-  }
-  return fleet;
+  if (!any_left(demand)) return {};
+  Master master(problem, demand, Stock(problem), solver);
+  add_singles(problem, demand, master);
+  for (const Pattern& node : start) master.add(node);
+  const std::vector<double> duals = run_rounds(problem, values, demand, options.root_rounds,
+                                               options.search_steps, options.tick, master);
+  if (master.solution().status != LpStatus::Optimal) return greedy_fleet(problem, demand, duals);
+  return dive_columns(problem, demand, master.columns(), master.nodes(), duals, solver, options);
 }
 
 }  // namespace kerf::plan

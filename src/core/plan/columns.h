@@ -32,9 +32,15 @@ Fleet generate_fleet(const Problem& problem, const std::vector<std::int64_t>& de
                      const std::vector<double>& values, const Fleet& start, LpSolver& solver,
                      const ColumnOptions& options);
 
+/// The dive alone, from a solution `x` (by column: nodes) of a master over `columns`; `duals` by
+/// class, $/h.
+Fleet dive_columns(const Problem& problem, const std::vector<std::int64_t>& demand,
+                   const std::vector<Pattern>& columns, const std::vector<double>& x,
+                   std::vector<double> duals, LpSolver& solver, const ColumnOptions& options);
+
 /// The same without LP: nodes of the best value per dollar, one after the other. For few items and
-/// as the last resort.
+/// as the last resort. Of what is limited it uses no more than `stock` has (null: the problem's).
 Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
-                   const std::vector<double>& values);
+                   const std::vector<double>& values, const Stock* stock = nullptr);
 
 }  // namespace kerf::plan

@@ -102,6 +102,7 @@ class BrokenSolver final : public LpSolver {
    public:
     void set_column_bounds(std::int32_t, double, double) override {}
     void set_row_bounds(std::int32_t, double, double) override {}
+    void set_costs(const std::vector<double>&) override {}
     void add_columns(const LinearProgram&) override {}
     LpSolution solve(std::int64_t) override { return {}; }
   };

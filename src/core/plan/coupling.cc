@@ -39,10 +39,11 @@ bool ports_clash(const PodShape& a, const PodShape& b) {
 class Coupler {
  public:
   Coupler(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-          const ZonesOf& zones_of, bool for_bound)
+          const ZonesOf& zones_of, bool for_bound, bool bundles)
       : demand_(demand),
         zones_of_(zones_of),
         for_bound_(for_bound),
+        bundles_(bundles),
         pods_of_(demand.shapes.size()) {
     for (std::uint32_t pod : pods) pods_of_[demand.pods[pod].shape].push_back(pod);
   }
@@ -51,7 +52,7 @@ class Coupler {
     drop_impossible();
     if (!for_bound_) assign_zones();
     make_groups();
-    bundle();
+    if (bundles_) bundle();
     keep_apart();
     std::sort(out_.conflicts.begin(), out_.conflicts.end());
     out_.conflicts.erase(std::unique(out_.conflicts.begin(), out_.conflicts.end()),
@@ -295,6 +296,7 @@ class Coupler {
   const cluster::Demand& demand_;
   const ZonesOf& zones_of_;
   bool for_bound_;
+  bool bundles_;
   std::vector<std::vector<std::uint32_t>> pods_of_;
   std::vector<std::uint32_t> live_;
   std::map<std::uint32_t, std::string> zone_of_;
@@ -306,8 +308,8 @@ class Coupler {
 }  // namespace
 
 Coupling couple(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-                const ZonesOf& zones_of, bool for_bound) {
-  return Coupler(demand, pods, zones_of, for_bound).run();
+                const ZonesOf& zones_of, bool for_bound, bool bundles) {
+  return Coupler(demand, pods, zones_of, for_bound, bundles).run();
 }
 
 }  // namespace kerf::plan

@@ -57,8 +57,8 @@ using ZonesOf = std::function<Zones(std::uint32_t shape)>;
 ///    item with one of those.
 ///  - other topology keys: unplaced, Unsupported.
 /// `for_bound`: only the rules that every legal fleet obeys (no zones chosen, no pod tied to one
-/// particular other); `relaxed` then says nothing.
+/// particular other); `relaxed` then says nothing. `bundles`: false leaves hostname affinity out.
 Coupling couple(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-                const ZonesOf& zones_of, bool for_bound);
+                const ZonesOf& zones_of, bool for_bound, bool bundles = true);
 
 }  // namespace kerf::plan

@@ -83,7 +83,7 @@ TEST(CouplingRandom, SpreadsHoldAmongPodsThatAskForDifferentNodes) {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Spreads instance(seed);
-    const Plan made = instance.plan(testing::quick(5, 5));  // checks it
+    const Plan made = instance.plan(testing::quick(1));  // checks it
     pods += instance.demand.pods.size();
     placed += made.placements.size();
     if (instance.crossed && !made.placements.empty()) ++crossed;
@@ -98,7 +98,7 @@ TEST(CouplingRandom, SpreadsHoldWhereTheyOnceDidNot) {
   for (const std::uint64_t seed : {1403, 2520, 4146, 4194, 4294, 4572, 5547, 10168}) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Spreads instance(seed);
-    EXPECT_FALSE(instance.plan(testing::quick(5, 5)).placements.empty());
+    EXPECT_FALSE(instance.plan(testing::quick(1)).placements.empty());
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/plan/aggregate.h"
 #include "core/plan/columns.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kSimplexSteps = 200'000;
 constexpr double kWhole = 1 - 1e-6;
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 /// What the LP wants of one machine.
 struct Pool {
@@ -119,18 +121,19 @@ Fleet dive_fleet(const Problem& problem, std::vector<std::int64_t> residual, LpS
   const NodeLimits limits = node_limits(problem);
   std::vector<double> values(problem.classes.size(), 1);
   bool root = true;
+  Stock stock(problem);
   while (std::any_of(residual.begin(), residual.end(), [](std::int64_t n) { return n > 0; })) {
     if (options.tick) options.tick();
     if (!root)
-      if (auto rest = exact_fleet(problem, residual, options.exact_vectors)) {
+      if (auto rest = exact_fleet(problem, residual, options.exact_vectors, kNoLimit, &stock)) {
         fleet.insert(fleet.end(), rest->begin(), rest->end());
         return fleet;
       }
     root = false;
-    const AggregateLp lp = build_aggregate(problem, residual, limits);
+    const AggregateLp lp = build_aggregate(problem, residual, limits, 0, &stock);
     const LpSolution solution = solver.load(lp.lp)->solve(kSimplexSteps);
     if (solution.status != LpStatus::Optimal) {
-      Fleet rest = greedy_fleet(problem, residual, values);
+      Fleet rest = greedy_fleet(problem, residual, values, &stock);
       fleet.insert(fleet.end(), rest.begin(), rest.end());
       return fleet;
     }
@@ -147,13 +150,15 @@ Fleet dive_fleet(const Problem& problem, std::vector<std::int64_t> residual, LpS
     }
     for (Pool& pool : pools) {
       if (whole && pool.nodes < kWhole) continue;
-      const auto buy =
-          std::max<std::int64_t>(1, std::llround(std::floor(pool.nodes + 1e-6) * options.share));
+      const auto buy = std::min(
+          stock.left(pool.machine),
+          std::max<std::int64_t>(1, std::llround(std::floor(pool.nodes + 1e-6) * options.share)));
       Filler filler(problem, pool, values, residual);
       for (std::int64_t n = 0; n < buy; ++n) {
         const Pattern node = filler.next();
         if (node.content.empty()) break;
         fleet.push_back(node);
+        stock.take(pool.machine, 1);
       }
     }
   }

@@ -2,6 +2,7 @@
 #include "core/plan/exact.h"
 
 #include <algorithm>
+#include <map>
 
 namespace kerf::plan {
 
@@ -12,48 +13,77 @@ using Vector = std::size_t;  ///< a vector of counts as a number in mixed radix
 
 class ExactSearch {
  public:
-  ExactSearch(const Problem& problem, const std::vector<std::int64_t>& items, std::int64_t steps)
+  ExactSearch(const Problem& problem, const std::vector<std::int64_t>& items, std::int64_t steps,
+              const Stock& stock)
       : problem_(problem), steps_(steps) {
+    std::int64_t all = 0;
     for (std::uint32_t c = 0; c < items.size(); ++c) {
       if (items[c] <= 0) continue;
+      all += items[c];
       digits_.push_back({c, items[c], vectors_});
       vectors_ *= static_cast<Vector>(items[c] + 1);
     }
+    std::map<std::int32_t, std::size_t> source_of;
     for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
       const Machine& machine = problem.machines[m];
+      if (stock.left(m) <= 0) continue;
       Host host{m, machine.price.micro, problem.kinds[machine.kind]->heaviest() * machine.gpus, {}};
       bool any = false;
       for (const Digit& digit : digits_) {
         host.least.push_back(least_weight(machine, digit.cls));
         any = any || host.least.back() >= 0;
       }
-      if (any) hosts_.push_back(std::move(host));
+      if (!any) continue;
+      std::size_t source = 0;  // as many as there are items are as many as anybody wants
+      if (stock.left(m) < all) {
+        const auto [it, fresh] = source_of.try_emplace(machine.stock, sources_.size());
+        if (fresh) {
+          sources_.push_back({{}, stock.left(m), combinations_, {}, {}});
+          combinations_ =
+              std::min(combinations_ * static_cast<std::size_t>(stock.left(m) + 1), kTooMany);
+        }
+        source = it->second;
+      }
+      sources_[source].hosts.push_back(std::move(host));
     }
-    std::stable_sort(hosts_.begin(), hosts_.end(),
-                     [](const Host& a, const Host& b) { return a.price < b.price; });
+    for (Source& source : sources_)
+      std::stable_sort(source.hosts.begin(), source.hosts.end(),
+                       [](const Host& a, const Host& b) { return a.price < b.price; });
   }
 
+  /// Vectors, each with every number of nodes that it may have of what is limited.
+  Vector states() const { return vectors_ * combinations_; }
+
   std::optional<Fleet> run() {
-    price_.assign(vectors_, kNever);
-    host_.assign(vectors_, 0);
-    least_.assign(vectors_, kNever);
-    part_.assign(vectors_, 0);
+    for (Source& source : sources_) {
+      source.price.assign(vectors_, kNever);
+      source.host.assign(vectors_, 0);
+    }
+    least_.assign(states(), kNever);
+    part_.assign(states(), 0);
+    via_.assign(states(), 0);
     need_.assign(vectors_, {});
-    least_[0] = 0;
+    for (std::size_t k = 0; k < combinations_; ++k) least_[k] = 0;
     for (Vector v = 1; v < vectors_; ++v) {
-      find_host(v);
+      add_need(v);
+      for (Source& source : sources_) find_host(source, v);
       if (steps_ < 0) return std::nullopt;
-      choose_part(v);
+      for (std::size_t k = 0; k < combinations_; ++k) choose_part(v, k);
     }
     for (const auto& kind : problem_.kinds)
       if (!kind->exact()) return std::nullopt;
-    if (least_[vectors_ - 1] >= kNever) return std::nullopt;
+    if (least_.back() >= kNever) return std::nullopt;
     steps_ = kNever;  // these nodes were found before
     Fleet fleet;
-    for (Vector v = vectors_ - 1; v > 0; v -= part_[v]) {
-      Room room(problem_, host_[part_[v]]);
-      hold(room, part_[v], 0);
+    std::size_t k = combinations_ - 1;
+    for (Vector v = vectors_ - 1; v > 0;) {
+      const Vector part = part_[v * combinations_ + k];
+      const Source& source = sources_[via_[v * combinations_ + k]];
+      Room room(problem_, source.host[part]);
+      hold(room, part, 0);
       fleet.push_back(room.pattern());
+      v -= part;
+      if (source.nodes >= 0) k -= source.place;
     }
     return fleet;
   }
@@ -69,6 +99,15 @@ class ExactSearch {
     std::int64_t price;
     std::int64_t capacity;            ///< GPU weight that it holds at most
     std::vector<std::int64_t> least;  ///< by digit: GPU weight of an item at least; -1 = never
+  };
+
+  /// Machines of which a fleet may have `nodes` together; -1 = any number.
+  struct Source {
+    std::vector<Host> hosts;  ///< the cheapest first
+    std::int64_t nodes = -1;
+    std::size_t place = 0;            ///< of its number of nodes in a combination
+    std::vector<std::int64_t> price;  ///< by vector: of one node that holds it; kNever = none
+    std::vector<std::uint32_t> host;
   };
 
   std::int64_t count(Vector v, std::size_t digit) const {
@@ -90,25 +129,30 @@ class ExactSearch {
     return least;
   }
 
-  /// The cheapest machine for v on one node. A vector with one item less is never dearer, so
-  /// machines cheaper than that one's host need no look.
-  void find_host(Vector v) {
+  void add_need(Vector v) {
+    for (std::size_t d = 0; d < digits_.size(); ++d)
+      if (count(v, d) > 0)
+        need_[v] = need_[v - digits_[d].place] + problem_.classes[digits_[d].cls].need;
+  }
+
+  /// The cheapest machine of the source for v on one node. A vector with one item less is never
+  /// dearer, so machines cheaper than that one's host need no look.
+  void find_host(Source& source, Vector v) {
     std::int64_t at_least = 0;
     for (std::size_t d = 0; d < digits_.size(); ++d) {
       if (count(v, d) == 0) continue;
       const Vector less = v - digits_[d].place;
-      at_least = std::max(at_least, less == 0 ? 0 : price_[less]);
-      need_[v] = need_[less] + problem_.classes[digits_[d].cls].need;
+      at_least = std::max(at_least, less == 0 ? 0 : source.price[less]);
     }
     if (at_least >= kNever) return;
-    for (const Host& host : hosts_) {
+    for (const Host& host : source.hosts) {
       if (host.price < at_least || !may_hold(host, v)) continue;
       Room room(problem_, host.machine);
       const bool holds = hold(room, v, 0);
       if (steps_ < 0) return;
       if (!holds) continue;
-      price_[v] = host.price;
-      host_[v] = host.machine;
+      source.price[v] = host.price;
+      source.host[v] = host.machine;
       return;
     }
   }
@@ -147,8 +191,9 @@ class ExactSearch {
     return false;
   }
 
-  /// least_[v] = min over parts w of v that hold an item of v's last class in use.
-  void choose_part(Vector v) {
+  /// The least cost of v with the combination's nodes = min over parts w of v that hold an item of
+  /// v's last class in use, on a node of each source that has one left.
+  void choose_part(Vector v, std::size_t k) {
     std::size_t anchor = digits_.size();
     while (count(v, anchor - 1) == 0) --anchor;
     --anchor;
@@ -157,9 +202,19 @@ class ExactSearch {
     digit[anchor] = 1;
     Vector w = digits_[anchor].place;
     while (true) {
-      if (price_[w] < kNever && price_[w] + least_[v - w] < least_[v]) {
-        least_[v] = price_[w] + least_[v - w];
-        part_[v] = w;
+      for (std::size_t s = 0; s < sources_.size(); ++s) {
+        const Source& source = sources_[s];
+        if (source.price[w] >= kNever) continue;
+        std::size_t rest = k;
+        if (source.nodes >= 0) {
+          if (k / source.place % static_cast<std::size_t>(source.nodes + 1) == 0) continue;
+          rest -= source.place;
+        }
+        const std::int64_t cost = source.price[w] + least_[(v - w) * combinations_ + rest];
+        if (cost >= least_[v * combinations_ + k]) continue;
+        least_[v * combinations_ + k] = cost;
+        part_[v * combinations_ + k] = w;
+        via_[v * combinations_ + k] = static_cast<std::uint32_t>(s);
       }
       std::size_t d = 0;
       while (d <= anchor && digit[d] == top[d]) {
@@ -176,12 +231,15 @@ class ExactSearch {
   std::int64_t steps_;
   std::vector<Digit> digits_;
   Vector vectors_ = 1;
-  std::vector<Host> hosts_;          ///< the cheapest first
-  std::vector<std::int64_t> price_;  ///< by vector: of one node that holds it; kNever = none
-  std::vector<std::uint32_t> host_;
-  std::vector<std::int64_t> least_;  ///< by vector: of a fleet for it
-  std::vector<Vector> part_;         ///< by vector: what one node of that fleet holds
-  std::vector<Resources> need_;
+  static constexpr std::size_t kTooMany = std::size_t{1} << 20;  ///< more are not counted
+  std::vector<Source> sources_ = std::vector<Source>(1);         ///< [0]: without a limit
+  /// Numbers of nodes of the limited sources, as one number in mixed radix: how many of them.
+  std::size_t combinations_ = 1;
+  // By vector * combinations + combination of nodes at most:
+  std::vector<std::int64_t> least_;  ///< cost of a fleet for it
+  std::vector<Vector> part_;         ///< what one node of that fleet holds
+  std::vector<std::uint32_t> via_;   ///< and its source
+  std::vector<Resources> need_;      ///< by vector
 };
 
 }  // namespace
@@ -197,11 +255,13 @@ std::int64_t vectors_of(const std::vector<std::int64_t>& items, std::int64_t mos
 }
 
 std::optional<Fleet> exact_fleet(const Problem& problem, const std::vector<std::int64_t>& items,
-                                 std::int64_t vectors_max, std::int64_t steps) {
+                                 std::int64_t vectors_max, std::int64_t steps, const Stock* stock) {
   const std::int64_t vectors = vectors_of(items, vectors_max);
   if (vectors > vectors_max) return std::nullopt;
   if (vectors == 1) return Fleet{};
-  return ExactSearch(problem, items, steps).run();
+  ExactSearch search(problem, items, steps, stock != nullptr ? *stock : Stock(problem));
+  if (search.states() > static_cast<Vector>(vectors_max)) return std::nullopt;
+  return search.run();
 }
 
 }  // namespace kerf::plan

@@ -37,6 +37,7 @@ class Expander {
     node.capacity_type = machine.capacity_type;
     node.zones = machine.zones;
     node.price = machine.price;
+    node.owned = machine.stock >= 0 && machine.price.micro == 0;
     node.allocatable = machine.allocatable;
     std::vector<Holder> holders;
     UnitCounts units;
@@ -156,14 +157,21 @@ class Expander {
         gpu.slices.push_back({form, i, kNoPod, false});
     }
     if (!slices) return gpu;
-    const auto table = tables_.of(kind.model());
-    const auto state = table->arrange(counts);
-    KERF_ASSERT(state.has_value(), "corners are legal");
-    for (const gpu::Placed& placed : table->layout(*state))
+    for (const gpu::Placed& placed : layout_of(kind.model(), counts))
       for (const gpu::Form& form : kind.units())
         if (form.kind == gpu::FormKind::Slice && form.profile == placed.profile)
           gpu.slices.push_back({form, placed.start, kNoPod, false});
     return gpu;
+  }
+
+  /// Where the slices start; worked out once for each set of them.
+  const gpu::Layout& layout_of(const gpu::Model& model, const gpu::Counts& counts) {
+    auto [it, fresh] = layouts_.try_emplace({&model, counts});
+    if (!fresh) return it->second;
+    const auto table = tables_.of(model);
+    const auto state = table->arrange(counts);
+    KERF_ASSERT(state.has_value(), "corners are legal");
+    return it->second = table->layout(*state);
   }
 
   /// Pods with most devices first, each on as few GPUs as the order gives.
@@ -201,6 +209,7 @@ class Expander {
   const cluster::Policy& policy_;
   Geometries& tables_;
   std::vector<std::size_t> next_;  ///< by class: pods handed out
+  std::map<std::pair<const gpu::Model*, gpu::Counts>, gpu::Layout> layouts_;
 };
 
 }  // namespace

@@ -91,6 +91,34 @@ std::size_t UnitCountsHash::operator()(const UnitCounts& counts) const {
   return h;
 }
 
+std::size_t KnownSets::slot(const UnitCounts& counts) const {
+  const std::size_t mask = table_.size() - 1;
+  std::size_t at = UnitCountsHash{}(counts)&mask;
+  while (!table_[at].counts.zero() && !(table_[at].counts == counts)) at = (at + 1) & mask;
+  return at;
+}
+
+const KnownSets::Known* KnownSets::find(const UnitCounts& counts) const {
+  if (table_.empty()) return nullptr;
+  const Known& known = table_[slot(counts)];
+  return known.counts.zero() ? nullptr : &known;
+}
+
+KnownSets::Known& KnownSets::at(const UnitCounts& counts) {
+  if (2 * (used_ + 1) > table_.size()) {
+    const std::vector<Known> old = std::move(table_);
+    table_.assign(std::max<std::size_t>(64, 2 * old.size()), {});
+    for (const Known& known : old)
+      if (!known.counts.zero()) table_[slot(known.counts)] = known;
+  }
+  Known& known = table_[slot(counts)];
+  if (known.counts.zero()) {
+    known.counts = counts;
+    ++used_;
+  }
+  return known;
+}
+
 GpuKind::GpuKind(const gpu::Model& model, GpuMode mode, std::vector<gpu::Form> units,
                  Geometries* tables)
     : model_(&model), mode_(mode), units_(std::move(units)) {
@@ -164,14 +192,16 @@ std::int64_t GpuKind::heaviest() const {
 bool GpuKind::covers(const UnitCounts& counts, int gpus) const {
   if (counts.zero()) return true;
   if (single_) return counts.n[0] <= corners_[0].n[0] * gpus;
-  if (auto it = enough_.find(counts); it != enough_.end() && it->second <= gpus) return true;
+  if (const KnownSets::Known* known = known_.find(counts)) {
+    if (known->enough <= gpus) return true;
+    if (known->too_few >= gpus) return false;
+  }
   if (rejected(counts, gpus)) return false;
-  if (auto it = too_few_.find(counts); it != too_few_.end() && it->second >= gpus) return false;
   std::int64_t steps = kSearchSteps;
   bool found = search(counts, gpus, nullptr, steps);
   if (found) {
-    auto [it, fresh] = enough_.try_emplace(counts, static_cast<std::uint8_t>(gpus));
-    if (!fresh) it->second = std::min(it->second, static_cast<std::uint8_t>(gpus));
+    KnownSets::Known& known = known_.at(counts);
+    known.enough = std::min(known.enough, static_cast<std::uint8_t>(gpus));
   }
   return found;
 }
@@ -190,7 +220,8 @@ bool GpuKind::search(const UnitCounts& counts, int gpus, std::vector<UnitCounts>
                      std::int64_t& steps) const {
   if (counts.zero()) return true;
   if (gpus == 0 || rejected(counts, gpus)) return false;
-  if (auto it = too_few_.find(counts); it != too_few_.end() && it->second >= gpus) return false;
+  if (const KnownSets::Known* known = known_.find(counts); known && known->too_few >= gpus)
+    return false;
   if (--steps < 0) {
     exact_ = false;
     return false;
@@ -223,8 +254,8 @@ bool GpuKind::search(const UnitCounts& counts, int gpus, std::vector<UnitCounts>
     }
     if (steps < 0) return false;
   }
-  auto [it, fresh] = too_few_.try_emplace(counts, static_cast<std::uint8_t>(gpus));
-  if (!fresh) it->second = std::max(it->second, static_cast<std::uint8_t>(gpus));
+  KnownSets::Known& known = known_.at(counts);
+  known.too_few = std::max(known.too_few, static_cast<std::uint8_t>(gpus));
   return false;
 }
 

@@ -3,8 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "core/gpu/form.h"
@@ -18,7 +18,13 @@ struct UnitCounts {
   static constexpr std::size_t kMax = 24;  ///< 11 profiles, whole, fraction, shared forms
   std::array<std::uint8_t, kMax> n{};
 
-  bool operator==(const UnitCounts&) const = default;
+  bool operator==(const UnitCounts& other) const {
+    static_assert(kMax == 24);
+    std::array<std::uint64_t, 3> a{}, b{};
+    std::memcpy(a.data(), n.data(), kMax);
+    std::memcpy(b.data(), other.n.data(), kMax);
+    return a == b;
+  }
   auto operator<=>(const UnitCounts&) const = default;
   bool zero() const { return *this == UnitCounts{}; }
   /// Every count of this is at most that of `room`.
@@ -32,6 +38,26 @@ struct UnitCounts {
 
 struct UnitCountsHash {
   std::size_t operator()(const UnitCounts& counts) const;
+};
+
+/// What is known of sets of units: how many GPUs do for them, how many do not. A hash table of its
+/// own, because a plan asks millions of times. The empty set is never in it.
+class KnownSets {
+ public:
+  struct Known {
+    UnitCounts counts;
+    std::uint8_t enough = 255;  ///< so many GPUs hold the set; 255 = not known of any number
+    std::uint8_t too_few = 0;   ///< so many do not
+  };
+  /// nullptr where nothing is known.
+  const Known* find(const UnitCounts& counts) const;
+  /// The entry of a set, made where there is none; valid until the next call.
+  Known& at(const UnitCounts& counts);
+
+ private:
+  std::size_t slot(const UnitCounts& counts) const;  ///< where it is or would be
+  std::vector<Known> table_;                         ///< a power of two; at most half full
+  std::size_t used_ = 0;
 };
 
 using gpu::GpuMode;
@@ -88,9 +114,7 @@ class GpuKind {
   std::vector<std::size_t> by_weight_;  ///< units, heaviest first
   std::vector<Inequality> inequalities_;
   bool single_ = false;  ///< one unit only: counting is enough
-  mutable std::unordered_map<UnitCounts, std::uint8_t, UnitCountsHash>
-      enough_;  ///< GPUs known to do
-  mutable std::unordered_map<UnitCounts, std::uint8_t, UnitCountsHash> too_few_;  ///< known not to
+  mutable KnownSets known_;
   mutable bool exact_ = true;
 };
 

@@ -2,6 +2,7 @@
 #include "core/plan/improve.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/prng.h"
 #include "core/plan/columns.h"
@@ -20,7 +21,7 @@ constexpr std::int64_t kTriesPerStep = 50;  ///< tries in all, for each that may
 class Improver {
  public:
   Improver(const Problem& problem, const std::vector<double>& values, const Fleet& fleet)
-      : problem_(problem), values_(values) {
+      : problem_(problem), values_(values), stock_(problem, fleet) {
     for (const Pattern& node : fleet) rooms_.emplace_back(problem, node);
   }
 
@@ -56,13 +57,21 @@ class Improver {
     for (Room& room : rooms_) {
       const Pattern node = room.pattern();
       if (known.empty() || known.back().first != node)
-        known.emplace_back(node, cheapest_host(problem_, node));
-      if (known.back().second != node) room = Room(problem_, known.back().second);
+        known.emplace_back(node, cheapest_host(problem_, node, &stock_));
+      const Pattern& host = known.back().second;
+      if (host == node) continue;
+      stock_.take(node.machine, -1);
+      stock_.take(host.machine, 1);
+      room = Room(problem_, host);
+      const bool limited =
+          problem_.machines[node.machine].stock >= 0 || problem_.machines[host.machine].stock >= 0;
+      if (limited) known.clear();  // the next one may find other nodes
     }
   }
 
   /// Moves all items of a node into room that others have. False: nothing is changed.
   bool dissolve(std::size_t victim) {
+    if (rooms_[victim].machine().price.micro == 0) return false;
     struct Added {
       std::size_t node;
       std::uint32_t candidate;
@@ -92,6 +101,7 @@ class Improver {
         rooms_[undo->node].remove(undo->candidate, undo->n);
       return false;
     }
+    stock_.take(rooms_[victim].pattern().machine, -1);
     rooms_.erase(rooms_.begin() + static_cast<std::ptrdiff_t>(victim));
     return true;
   }
@@ -101,12 +111,23 @@ class Improver {
     Fleet old;
     for (std::size_t i : chosen) old.push_back(rooms_[i].pattern());
     const std::vector<std::int64_t> items = served_by(problem_, old);
-    std::optional<Fleet> fresh = exact_fleet(problem_, items, kExactVectors);
-    if (!fresh) {
-      fresh = greedy_fleet(problem_, items, values_);
-      for (Pattern& node : *fresh) node = cheapest_host(problem_, node);
+    Stock stock = stock_;
+    for (const Pattern& node : old) stock.take(node.machine, -1);
+    std::optional<Fleet> fresh = exact_fleet(problem_, items, kExactVectors,
+                                             std::numeric_limits<std::int64_t>::max(), &stock);
+    if (fresh) {
+      for (const Pattern& node : *fresh) stock.take(node.machine, 1);
+    } else {
+      fresh = greedy_fleet(problem_, items, values_, &stock);
+      for (const Pattern& node : *fresh) stock.take(node.machine, 1);
+      for (Pattern& node : *fresh) {
+        stock.take(node.machine, -1);
+        node = cheapest_host(problem_, node, &stock);
+        stock.take(node.machine, 1);
+      }
     }
     if (bill_of(problem_, *fresh) >= bill_of(problem_, old)) return false;
+    stock_ = stock;
     for (auto it = chosen.rbegin(); it != chosen.rend(); ++it)
       rooms_.erase(rooms_.begin() + static_cast<std::ptrdiff_t>(*it));
     for (const Pattern& node : *fresh) rooms_.emplace_back(problem_, node);
@@ -123,6 +144,7 @@ class Improver {
 
   const Problem& problem_;
   const std::vector<double>& values_;
+  Stock stock_;  ///< left by all rooms
   std::vector<Room> rooms_;
 };
 

@@ -71,6 +71,8 @@ void append(Problem& problem, Fleet& fleet, Problem more, const Fleet& more_flee
   for (Machine& machine : more.machines) {
     machine.kind = static_cast<std::uint16_t>(machine.kind + kinds);
     for (Candidate& candidate : machine.candidates) candidate.cls += classes;
+    if (machine.stock >= 0)
+      machine.at_most = problem.stocks[static_cast<std::size_t>(machine.stock)];
     problem.machines.push_back(std::move(machine));
   }
   problem.unplaced.insert(problem.unplaced.end(), more.unplaced.begin(), more.unplaced.end());

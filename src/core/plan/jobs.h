@@ -22,7 +22,8 @@ ByDuration by_duration(const cluster::Demand& demand, const std::vector<std::uin
 /// then neither can be planned without the other.
 bool tied_together(const cluster::Demand& demand, const ByDuration& pods);
 
-/// Appends problem and fleet of `more`, which shares no node with what is there.
+/// Appends problem and fleet of `more`, which shares no node with what is there. Both are of one
+/// market, so stocks are numbered alike; those of `problem` stay.
 void append(Problem& problem, Fleet& fleet, Problem more, const Fleet& more_fleet);
 
 }  // namespace kerf::plan

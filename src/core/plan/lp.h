@@ -44,9 +44,11 @@ class LpSession {
   virtual ~LpSession() = default;
   virtual void set_column_bounds(std::int32_t column, double lower, double upper) = 0;
   virtual void set_row_bounds(std::int32_t row, double lower, double upper) = 0;
+  /// By column. What was solved last stays a basis to start from.
+  virtual void set_costs(const std::vector<double>& costs) = 0;
   /// Appends columns (entries by row); used by column generation.
   virtual void add_columns(const LinearProgram& columns) = 0;
-  /// Dual simplex after bound changes, primal after new columns; at most `max_steps` iterations.
+  /// Dual simplex after bound changes, primal after new columns or costs; at most `max_steps` iterations.
   virtual LpSolution solve(std::int64_t max_steps) = 0;
 };
 

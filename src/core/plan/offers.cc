@@ -128,13 +128,18 @@ std::vector<std::string> Offers::zone_universe() {
 void Offers::expand() {
   const std::vector<std::string> zones = zone_universe();
   for (const market::Offering& offering : market_.offerings) {
+    const auto stock = offering.count ? static_cast<std::int32_t>(stocks_.size()) : -1;
+    if (offering.count) stocks_.push_back(*offering.count);
     if (!cluster::allows(policy_, market_.types[offering.type], offering)) continue;
+    Offer offer{offering.type, offering.zone, offering.capacity_type, offering.price, stock};
     if (!offering.zone.empty() || zones.empty()) {
-      offers_.push_back({offering.type, offering.zone, offering.capacity_type, offering.price});
+      offers_.push_back(offer);
       continue;
     }
-    for (const std::string& zone : zones)
-      offers_.push_back({offering.type, zone, offering.capacity_type, offering.price});
+    for (const std::string& zone : zones) {
+      offer.zone = zone;
+      offers_.push_back(offer);
+    }
   }
 }
 

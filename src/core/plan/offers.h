@@ -26,6 +26,7 @@ struct Offer {
   std::string zone;
   market::CapacityType capacity_type = market::CapacityType::OnDemand;
   MicroUsdPerHour price;
+  std::int32_t stock = -1;  ///< index in Offers::stocks; -1 = any number can be had
 };
 
 /// Answers questions about shapes and offers, each worked out once. Shapes are those of the demand;
@@ -36,6 +37,9 @@ class Offers {
          GivenLabels given = GivenLabels::AsChosen);
 
   const std::vector<Offer>& all() const { return offers_; }
+  /// Nodes that there are of each offering with a count, in the order of the market: the same for
+  /// every demand and policy. Offers of one offering in several zones share its stock.
+  const std::vector<std::int64_t>& stocks() const { return stocks_; }
   const market::Market& market() const { return market_; }
   const cluster::Policy& policy() const { return policy_; }
   const cluster::PodShape& shape(std::uint32_t s) const {
@@ -81,6 +85,7 @@ class Offers {
   std::vector<cluster::PodShape> examples_;  ///< by signature
   std::vector<std::uint32_t> signature_;     ///< by shape
   std::vector<Offer> offers_;
+  std::vector<std::int64_t> stocks_;
   std::vector<std::vector<bool>> admitted_;               ///< signature, offer
   std::vector<std::map<std::uint32_t, Reason>> refusal_;  ///< signature, type
   std::map<std::tuple<std::vector<cluster::GpuRequest>, std::uint32_t, GpuMode>,

@@ -238,13 +238,15 @@ Filled top_up(const Problem& problem, const Pattern& pattern, const std::vector<
   return best;
 }
 
-Pattern cheapest_host(const Problem& problem, const Pattern& pattern) {
+Pattern cheapest_host(const Problem& problem, const Pattern& pattern, const Stock* stock) {
+  const Stock whole(problem);
+  if (stock == nullptr) stock = &whole;
   const Machine& from = problem.machines[pattern.machine];
   Pattern best = pattern;
   MicroUsdPerHour best_price = from.price;
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
-    if (machine.price >= best_price) continue;
+    if (machine.price >= best_price || stock->left(m) <= 0) continue;
     Room room(problem, m);
     bool all = true;
     for (const auto& [candidate, n] : pattern.content) {

@@ -25,6 +25,35 @@ MicroUsdPerHour bill_of(const Problem& problem, const Fleet& fleet);
 /// Items of each class that the fleet holds.
 std::vector<std::int64_t> served_by(const Problem& problem, const Fleet& fleet);
 
+/// What is left of the problem's stocks while a fleet is put together. Holds a pointer to the
+/// problem.
+class Stock {
+ public:
+  explicit Stock(const Problem& problem) : problem_(&problem), left_(problem.stocks) {}
+  /// Less the nodes of this fleet.
+  Stock(const Problem& problem, const Fleet& fleet) : Stock(problem) {
+    for (const Pattern& node : fleet) take(node.machine, 1);
+  }
+
+  /// Nodes of the machine that can still be had; kPlenty where any number can.
+  std::int64_t left(std::uint32_t machine) const {
+    const std::int32_t stock = problem_->machines[machine].stock;
+    return stock < 0 ? kPlenty : left_[static_cast<std::size_t>(stock)];
+  }
+  /// n < 0 gives back.
+  void take(std::uint32_t machine, std::int64_t n) {
+    const std::int32_t stock = problem_->machines[machine].stock;
+    if (stock >= 0) left_[static_cast<std::size_t>(stock)] -= n;
+  }
+  const std::vector<std::int64_t>& by_stock() const { return left_; }
+
+  static constexpr std::int64_t kPlenty = std::int64_t{1} << 40;
+
+ private:
+  const Problem* problem_;
+  std::vector<std::int64_t> left_;
+};
+
 /// A node that is being filled; every add keeps it feasible. Holds a pointer to the problem.
 class Room {
  public:
@@ -72,8 +101,8 @@ Filled fill_node(const Problem& problem, std::uint32_t machine, const std::vecto
 Filled top_up(const Problem& problem, const Pattern& pattern, const std::vector<double>& values,
               const std::vector<std::int64_t>& residual);
 
-/// The cheapest machine that can hold what `pattern` holds, as a pattern there; ties to the one it
-/// is on, then to the lower index.
-Pattern cheapest_host(const Problem& problem, const Pattern& pattern);
+/// The cheapest machine that can hold what `pattern` holds and of which `stock` has a node (null:
+/// the problem's), as a pattern there; ties to the one it is on, then to the lower index.
+Pattern cheapest_host(const Problem& problem, const Pattern& pattern, const Stock* stock = nullptr);
 
 }  // namespace kerf::plan

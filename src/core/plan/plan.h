@@ -44,6 +44,8 @@ struct NodePlan {
   Resources allocatable;
   /// Labels beyond the well-known ones that its pods select by: the node must carry them.
   std::vector<std::pair<std::string, std::string>> labels;
+  /// A node that is owned (market::Offering::count, price 0): used, not bought.
+  bool owned = false;
 };
 
 /// Why a pod is where it is.
@@ -61,7 +63,8 @@ struct Unplaced {
   Reason reason;
 };
 
-/// A plan for an empty cluster only buys; the other kinds are for standing nodes.
+/// A plan for an empty cluster buys, and keeps the owned nodes that it uses; the other kinds are
+/// for standing nodes.
 enum class ActionKind : std::uint8_t { Keep, Cut, Move, Buy, Return };
 std::string_view to_string(ActionKind kind);
 struct Action {
@@ -86,7 +89,7 @@ struct Bound {
 
 /// The same demand served another way, by the same rules.
 struct Baseline {
-  std::string name;  ///< "whole-gpu", "whole-gpu-best", "static-mig"
+  std::string name;  ///< "whole-gpu", "whole-gpu-best-types", "static-mig"
   MicroUsdPerHour per_hour;
   std::int64_t nodes = 0;
   std::vector<std::uint32_t> unplaced;        ///< pods that this way cannot serve, ascending
@@ -95,6 +98,19 @@ struct Baseline {
   std::int64_t month_micro_usd = 0;           ///< as Plan::month_micro_usd
   std::vector<std::int64_t> months;           ///< by workload, as WorkloadCost::month_micro_usd
   std::vector<std::pair<std::string, std::int64_t>> fleet;  ///< type name, nodes; by name
+};
+
+/// One lever's part of what a plan saves against whole GPUs as Karpenter packs them, on demand and
+/// with nothing owned. The parts of all levers add up to that saving, to the micro-dollar.
+struct Lever {
+  /// In this order, those that there are: "types" (whole GPUs, their types chosen as well as the
+  /// planner can), "slicing" (the pods' own requests), "spot", "reserved" (what the policy may buy
+  /// beyond on-demand capacity), "owned" (nodes that are owned).
+  std::string name;
+  MicroUsdPerHour before;  ///< the bill without this lever and all later ones
+  MicroUsdPerHour after;   ///< the bill with it; before - after is its part, and may be negative
+  /// Both bills serve the same pods. Where false, the part says nothing.
+  bool comparable = true;
 };
 
 /// What is bought and not used, in dollars of the hour, by what keeps it from being used.
@@ -139,6 +155,7 @@ struct Plan {
   /// it that can be written down.
   std::optional<Certificate> certificate;
   std::vector<Baseline> baselines;
+  std::vector<Lever> levers;  ///< where asked for (PlanOptions::levers)
   /// Set where Jobs share nodes with pods that are always on: the other way, for comparison.
   std::optional<JobsApart> jobs_apart;
   Utilisation utilisation;

@@ -79,11 +79,10 @@ inline market::Market market(const std::vector<std::string>& types = {}) {
 }
 
 /// No baselines, and few steps where the search is not what is tested.
-inline PlanOptions quick(std::int64_t bound_steps = 50, std::int64_t search_steps = 30) {
+inline PlanOptions quick(int effort = 2) {
   PlanOptions options;
   options.baselines = false;
-  options.bound_steps = bound_steps;
-  options.search_steps = search_steps;
+  options.effort = effort;
   return options;
 }
 

@@ -7,33 +7,33 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/plan/account.h"
 #include "core/plan/baseline.h"
-#include "core/plan/bound.h"
-#include "core/plan/columns.h"
-#include "core/plan/dive.h"
-#include "core/plan/exact.h"
+#include "core/plan/certify.h"
 #include "core/plan/expand.h"
-#include "core/plan/improve.h"
 #include "core/plan/jobs.h"
+#include "core/plan/levers.h"
 #include "core/plan/limits.h"
+#include "core/plan/owned.h"
 #include "core/plan/problem.h"
+#include "core/plan/search.h"
 
 namespace kerf::plan {
 
 namespace {
-
-/// Fleets of so few count vectors are solved by trying everything.
-constexpr std::int64_t kExactVectors = 4000;
 
 struct Solved {
   Problem problem;
   Fleet fleet;
   MicroUsdPerHour bill;
   Bound bound;
+  Proof proof;  ///< of the bound, where it is for this problem; else empty
 };
+
+bool lacks_nodes(const Solved& solved) { return lacks_nodes(solved.problem, solved.fleet); }
 
 std::vector<std::int64_t> demand_of(const Problem& problem) {
   std::vector<std::int64_t> demand;
@@ -45,21 +45,29 @@ class Planner {
  public:
   Planner(const cluster::Demand& demand, const market::Market& market,
           const cluster::Policy& policy, LpSolver& solver, const PlanOptions& options)
-      : demand_(demand), market_(market), policy_(policy), solver_(solver), options_(options) {}
+      : demand_(demand),
+        market_(market),
+        policy_(policy),
+        solver_(solver),
+        options_(options),
+        effort_(effort_of(options.effort)) {}
 
   Plan run() {
     std::vector<std::uint32_t> pods(demand_.pods.size());
     std::iota(pods.begin(), pods.end(), 0);
-    Solved solved = solve(pods, options_);
+    Solved solved = solve(pods, effort_);
     std::vector<Unplaced> cut_off;
     Plan plan;
     if (broken_limit(solved) && !policy_.headroom.empty()) {
       for (const cluster::Headroom& headroom : policy_.headroom)
-        plan.notes.push_back(fmt::format("The policy's limit leaves no room for the headroom {}.",
-                                         cluster::describe({headroom.request})));
+        plan.notes.push_back(
+            fmt::format("{} no room for the headroom {}.",
+                        lacks_nodes(solved) ? "Owned nodes have" : "The policy's limit leaves",
+                        cluster::describe({headroom.request})));
       policy_.headroom.clear();
-      solved = solve(pods, options_);
+      solved = solve(pods, effort_);
     }
+    if (lacks_nodes(solved)) solved = within_stock(pods, cut_off);
     if (const auto limit = broken_limit(solved)) solved = within_limits(pods, *limit, cut_off);
     plan.nodes = expand(solved.problem, solved.fleet, demand_, market_, policy_, &tables_);
     plan.unplaced = std::move(solved.problem.unplaced);
@@ -67,7 +75,8 @@ class Planner {
     std::sort(plan.unplaced.begin(), plan.unplaced.end(),
               [](const Unplaced& a, const Unplaced& b) { return a.pod < b.pod; });
     plan.notes.insert(plan.notes.end(), solved.problem.notes.begin(), solved.problem.notes.end());
-    plan.bound = std::move(solved.bound);
+    plan.bound = solved.bound;
+    if (options_.certificate) certify_plan(solved, plan);
     account(solved.problem, demand_, market_, plan);
     return plan;
   }
@@ -89,13 +98,13 @@ class Planner {
         std::none_of(plan.nodes.begin(), plan.nodes.end(), mixes) || tied_together(demand_, split))
       return std::nullopt;
     report("jobs apart", plan.bill, plan.bound.per_hour);
-    PlanOptions quick = options_;
-    quick.bound_steps = 0;
+    const Effort quick = without_proof(effort_);
     JobsApart apart;
-    apart.always_on = solve_together(split.always_on, quick).bill;
-    const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
-    apart.jobs = solve_together(split.jobs, quick).bill;
-    policy_.headroom = headroom;
+    const Solved always_on = solve_together(split.always_on, quick);
+    const Solved jobs = solve_jobs(split.jobs, always_on, quick);
+    if (lacks_nodes(always_on) || lacks_nodes(jobs)) return std::nullopt;
+    apart.always_on = always_on.bill;
+    apart.jobs = jobs.bill;
     return apart;
   }
 
@@ -110,46 +119,50 @@ class Planner {
     if (options_.progress) options_.progress({stage, bill, bound});
   }
 
-  /// Searches a fleet for the problem's demand; `bound` gets what is known on the way.
-  Fleet search(const Problem& problem, const PlanOptions& options, Bound& bound,
-               std::vector<double>& values) {
-    const std::vector<std::int64_t> demand = demand_of(problem);
-    if (auto fleet = exact_fleet(problem, demand, kExactVectors)) {
-      bound = {bill_of(problem, *fleet), "exact", true, {}, 0};
-      return *fleet;
-    }
-    BoundResult root = lower_bound(problem, demand, {std::int64_t{1} << 50}, solver_, 0);
-    values = root.values;
-    values.resize(demand.size());
-    bound.per_hour = root.per_hour;
-    auto tick = [&] { report("search", {}, bound.per_hour); };
-    const Fleet start = dive_fleet(problem, demand, solver_, {.tick = tick});
-    ColumnOptions columns;
-    columns.tick = tick;
-    Fleet fleet = generate_fleet(problem, demand, values, start, solver_, columns);
-    if (bill_of(problem, start) < bill_of(problem, fleet)) fleet = start;
-    improve(
-        problem, values, bound.per_hour, options.search_steps,
-        [&] { report("improve", bill_of(problem, fleet), bound.per_hour); }, fleet);
-    return fleet;
-  }
-
-  Solved solve(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
+  Solved solve(const std::vector<std::uint32_t>& pods, const Effort& effort) {
     const ByDuration split = by_duration(demand_, pods);
-    if (options.jobs != JobsOn::Apart || !split.both()) return solve_together(pods, options);
-    if (!tied_together(demand_, split)) return solve_apart(split, options);
-    Solved solved = solve_together(pods, options);
+    if (options_.jobs != JobsOn::Apart || !split.both()) return solve_together(pods, effort);
+    if (!tied_together(demand_, split)) return solve_apart(split, effort);
+    Solved solved = solve_together(pods, effort);
     solved.problem.notes.push_back(
         "Jobs share nodes with other pods here: constraints between the pods tie them together.");
     return solved;
   }
 
-  /// Two fleets as one; what holds for each holds for both, the bounds add up.
-  Solved solve_apart(const ByDuration& split, const PlanOptions& options) {
-    Solved solved = solve_together(split.always_on, options);
+  /// Jobs beside the fleet of what is always on: without headroom, with the owned nodes that it
+  /// leaves. The bound counts them all, so that it holds however they are parted.
+  Solved solve_jobs(const std::vector<std::uint32_t>& jobs, const Solved& others,
+                    const Effort& effort) {
     const std::vector<cluster::Headroom> headroom = std::exchange(policy_.headroom, {});
-    Solved jobs = solve_together(split.jobs, options);
+    taken_.assign(others.problem.stocks.size(), 0);
+    bool any = false;
+    for (const Pattern& node : others.fleet) {
+      const std::int32_t stock = others.problem.machines[node.machine].stock;
+      if (stock < 0) continue;
+      ++taken_[static_cast<std::size_t>(stock)];
+      any = true;
+    }
+    if (!any) taken_.clear();
+    Solved solved = solve_together(jobs, effort);
+    taken_.clear();
     policy_.headroom = headroom;
+    return solved;
+  }
+
+  /// Compiles for the search: without the owned nodes that are taken already.
+  Problem compiled(const std::vector<std::uint32_t>& pods) {
+    Problem problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
+    for (std::size_t s = 0; s < taken_.size(); ++s) problem.stocks[s] -= taken_[s];
+    for (Machine& machine : problem.machines)
+      if (machine.stock >= 0)
+        machine.at_most = problem.stocks[static_cast<std::size_t>(machine.stock)];
+    return problem;
+  }
+
+  /// Two fleets as one; what holds for each holds for both, the bounds add up.
+  Solved solve_apart(const ByDuration& split, const Effort& effort) {
+    Solved solved = solve_together(split.always_on, effort);
+    Solved jobs = solve_jobs(split.jobs, solved, effort);
     append(solved.problem, solved.fleet, std::move(jobs.problem), jobs.fleet);
     solved.bill += jobs.bill;
     solved.bound.per_hour += jobs.bound.per_hour;
@@ -167,7 +180,8 @@ class Planner {
   }
 
   /// The planner's own fleet for whole GPUs in the place of every device asked for: what choosing
-  /// the types well saves without any slicing.
+  /// the types well saves without any slicing. Searched with the same effort as the plan, so that
+  /// the two can be compared.
   Baseline best_whole_gpus() {
     const cluster::Demand whole = as_whole_gpus(demand_);
     cluster::Policy policy = policy_;
@@ -176,11 +190,11 @@ class Planner {
     for (cluster::Headroom& headroom : policy.headroom)
       headroom.request = as_whole_gpu(headroom.request, market_.gpus);
     PlanOptions options = options_;
-    options.bound_steps = 0;
+    options.certificate = false;
     options.progress = {};  // its figures are those of another problem
     const Plan plan = Planner(whole, market_, policy, solver_, options).run();
     Baseline baseline;
-    baseline.name = "whole-gpu-best";
+    baseline.name = "whole-gpu-best-types";
     baseline.per_hour = plan.bill;
     baseline.nodes = static_cast<std::int64_t>(plan.nodes.size());
     for (const Unplaced& entry : plan.unplaced) baseline.unplaced.push_back(entry.pod);
@@ -210,58 +224,78 @@ class Planner {
     return demand;
   }
 
-  Solved solve_together(const std::vector<std::uint32_t>& pods, const PlanOptions& options) {
+  Solved solve_together(const std::vector<std::uint32_t>& pods, const Effort& effort) {
     report("compile", {}, {});
     Solved solved;
-    solved.problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
-    std::vector<double> values;
-    solved.fleet = search(solved.problem, options, solved.bound, values);
+    solved.problem = compiled(pods);
+    const Told told = [this](std::string_view stage, MicroUsdPerHour bill, MicroUsdPerHour bound) {
+      report(stage, bill, bound);
+    };
+    Found found = search_fleet(solved.problem, demand_of(solved.problem), solver_, effort, told);
+    solved.fleet = std::move(found.fleet);
     solved.bill = bill_of(solved.problem, solved.fleet);
-    if (solved.problem.truncated) {
-      solved.bound = {{}, "none", false, {}, 0};
-      return solved;
-    }
-    if (!solved.problem.restricted) {
-      if (!solved.bound.optimal) prove(solved.problem, options, solved);
-      keep_if_exact(solved.problem, solved.bound);
+    if (!solved.problem.restricted && taken_.empty()) {
+      solved.bound = bound_from(solved.problem, found.proof, solved.bill);
+      solved.proof = std::move(found.proof);
       return solved;
     }
     // Zones and company were chosen, not searched: the bound is for the problem without them.
+    const Problem relaxed =
+        compile(demand_, placed_in(solved), market_, policy_, Coupled::ForBound, &tables_);
+    solved.bound =
+        bound_from(relaxed, prove(relaxed, demand_of(relaxed), solved.bill, solver_, effort, told),
+                   solved.bill);
+    solved.bound.relaxed.insert(solved.bound.relaxed.begin(), solved.problem.relaxed.begin(),
+                                solved.problem.relaxed.end());
+    return solved;
+  }
+
+  static std::vector<std::uint32_t> placed_in(const Solved& solved) {
     std::vector<std::uint32_t> placed;
     for (const ItemClass& item : solved.problem.classes)
       for (std::uint32_t pod : item.pods)
         if (pod != kNoPod) placed.push_back(pod);
     std::sort(placed.begin(), placed.end());
-    solved.bound = {};  // what the search knew holds with these choices only
-    const Problem relaxed = compile(demand_, placed, market_, policy_, Coupled::ForBound, &tables_);
-    if (auto fleet = exact_fleet(relaxed, demand_of(relaxed), kExactVectors)) {
-      solved.bound = {bill_of(relaxed, *fleet), "exact", false, {}, 0};
+    return placed;
+  }
+
+  /// A GPU search that gave up says "does not fit" where it might, and ways to serve may have been
+  /// cut off: then nothing is proven.
+  static Bound bound_from(const Problem& problem, const Proof& proof, MicroUsdPerHour bill) {
+    const bool inexact = std::any_of(problem.kinds.begin(), problem.kinds.end(),
+                                     [](const auto& kind) { return !kind->exact(); });
+    if (problem.truncated || inexact) return {{}, "none", false, {}, 0};
+    Bound bound;
+    bound.per_hour = std::min(proof.bound, bill);
+    bound.method = proof.method;
+    bound.optimal = bound.per_hour == bill;
+    bound.search_nodes = proof.steps;
+    if (proof.method != "exact" && problem.has_conflicts())
+      bound.relaxed.push_back("pods that may not share a node");
+    return bound;
+  }
+
+  /// The proof as data. Where the plan's own problem has what a certificate leaves out (zones
+  /// chosen, pods bundled), the proof is for the problem without it.
+  void certify_plan(const Solved& solved, Plan& plan) {
+    if (solved.bound.method == "none" || !solved.bound.given.empty()) return;
+    const bool bundled = std::any_of(solved.problem.classes.begin(), solved.problem.classes.end(),
+                                     [](const ItemClass& item) { return item.bundle > 1; });
+    if (!solved.problem.restricted && !bundled && !solved.proof.method.empty()) {
+      plan.certificate = make_certificate(solved.problem, solved.proof, demand_, solver_);
     } else {
-      prove(relaxed, options, solved);
+      report("certificate", solved.bill, solved.bound.per_hour);
+      const Problem open =
+          compile(demand_, placed_in(solved), market_, policy_, Coupled::Unbundled, &tables_);
+      const Proof proof = prove(open, demand_of(open), solved.bill, solver_, effort_, {});
+      if (proof.method == "none") return;
+      plan.certificate = make_certificate(open, proof, demand_, solver_);
     }
-    solved.bound.optimal = solved.bound.per_hour == solved.bill;
-    solved.bound.relaxed.insert(solved.bound.relaxed.begin(), solved.problem.relaxed.begin(),
-                                solved.problem.relaxed.end());
-    keep_if_exact(relaxed, solved.bound);
-    return solved;
-  }
-
-  /// A GPU search that gave up says "does not fit" where it might: then nothing is proven.
-  static void keep_if_exact(const Problem& problem, Bound& bound) {
-    if (std::any_of(problem.kinds.begin(), problem.kinds.end(),
-                    [](const auto& kind) { return !kind->exact(); }))
-      bound = {{}, "none", false, {}, 0};
-  }
-
-  void prove(const Problem& problem, const PlanOptions& options, Solved& solved) {
-    report("bound", solved.bill, solved.bound.per_hour);
-    BoundResult result =
-        lower_bound(problem, demand_of(problem), solved.bill, solver_, options.bound_steps);
-    solved.bound.per_hour = std::min(std::max(solved.bound.per_hour, result.per_hour), solved.bill);
-    solved.bound.method = result.integer_nodes ? "aggregated-lp-integer-nodes" : "aggregated-lp";
-    solved.bound.search_nodes = result.search_nodes;
-    solved.bound.optimal = solved.bound.per_hour == solved.bill;
-    if (problem.has_conflicts()) solved.bound.relaxed.push_back("pods that may not share a node");
+    plan.certificate->relaxed = plan.bound.relaxed;
+    if (bundled) plan.certificate->relaxed.push_back("pods that must share a node");
+    // What is told is what can be checked.
+    if (plan.certificate->method == Certificate::Method::Duals && !plan.bound.optimal)
+      plan.bound.per_hour = std::min(plan.bound.per_hour, plan.certificate->bound);
   }
 
   // --- limits --------------------------------------------------------------------------------
@@ -272,9 +306,49 @@ class Planner {
     return sum;
   }
 
-  /// The policy limit that the fleet breaks, if any.
+  /// The policy limit that the fleet breaks, or what is owned and used up, if any.
   std::optional<Reason> broken_limit(const Solved& solved) const {
+    if (lacks_nodes(solved)) return used_up(solved.problem, solved.fleet, market_);
     return plan::broken_limit(policy_, solved.bill, gpus_of(solved));
+  }
+
+  /// Takes out of `pods` those that owned nodes alone could serve and that find none left: of each
+  /// group that the same nodes serve, the longest prefix by priority stays.
+  Solved within_stock(std::vector<std::uint32_t>& pods, std::vector<Unplaced>& cut_off) {
+    const Effort quick = without_proof(effort_of(std::min(options_.effort, 2)));
+    std::vector<std::uint32_t> kept;  // of those that need what is owned
+    std::set<std::uint32_t> out;
+    const auto with = [&](const std::vector<std::uint32_t>& more, std::size_t n) {
+      std::vector<std::uint32_t> chosen = kept;
+      chosen.insert(chosen.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(n));
+      std::sort(chosen.begin(), chosen.end());
+      return chosen;
+    };
+    for (const auto& [stock, needing] : needing_owned(compiled(pods), demand_)) {
+      std::size_t fits = 0, fails = needing.size() + 1;
+      Reason reason{ReasonCode::OwnedUsedUp, {}};
+      while (fails - fits > 1) {
+        const std::size_t middle = fits + (fails - fits) / 2;
+        const Solved tried = solve(with(needing, middle), quick);
+        (lacks_nodes(tried) ? fails : fits) = middle;
+        if (lacks_nodes(tried)) reason = used_up(tried.problem, tried.fleet, market_);
+      }
+      kept = with(needing, fits);
+      for (std::size_t i = fits; i < needing.size(); ++i) {
+        cut_off.push_back({needing[i], reason});
+        out.insert(needing[i]);
+      }
+    }
+    std::erase_if(pods, [&](std::uint32_t pod) { return out.count(pod) > 0; });
+    Solved solved = solve(pods, effort_);
+    while (lacks_nodes(solved)) {  // the search does not always find what it found before
+      const Reason reason = used_up(solved.problem, solved.fleet, market_);
+      const std::set<std::uint32_t> too_many = pods_too_many(solved.problem, solved.fleet);
+      for (const std::uint32_t pod : too_many) cut_off.push_back({pod, reason});
+      std::erase_if(pods, [&](std::uint32_t pod) { return too_many.count(pod) > 0; });
+      solved = solve(pods, effort_);
+    }
+    return solved;
   }
 
   /// The longest prefix of the pods, by priority, then by what they cost alone, then in order, that
@@ -283,7 +357,7 @@ class Planner {
   Solved within_limits(std::vector<std::uint32_t> pods, Reason reason,
                        std::vector<Unplaced>& cut_off) {
     std::vector<MicroUsdPerHour> alone(demand_.pods.size(), {std::int64_t{1} << 60});
-    Problem all = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
+    Problem all = compiled(pods);
     for (std::uint32_t c = 0; c < all.classes.size(); ++c) {
       const std::vector<FormPrice> prices = form_prices(all, c);
       for (std::uint32_t pod : all.classes[c].pods)
@@ -306,9 +380,7 @@ class Planner {
       const auto pb = demand_.shapes[demand_.pods[b].shape].priority;
       return pa != pb ? pa > pb : alone[a] < alone[b];
     });
-    PlanOptions quick = options_;
-    quick.bound_steps = 0;
-    quick.search_steps = std::min<std::int64_t>(quick.search_steps, 60);
+    const Effort quick = without_proof(effort_of(std::min(options_.effort, 2)));
     std::size_t fits = 0, fails = pods.size() + 1;
     auto prefix = [&](std::size_t n) {
       std::vector<std::uint32_t> chosen(pods.begin(),
@@ -325,8 +397,8 @@ class Planner {
         fits = middle;
       }
     }
-    Solved solved = solve(prefix(fits), options_);
-    while (fits > 0 && broken_limit(solved)) solved = solve(prefix(--fits), options_);
+    Solved solved = solve(prefix(fits), effort_);
+    while (fits > 0 && broken_limit(solved)) solved = solve(prefix(--fits), effort_);
     for (std::size_t i = fits; i < pods.size(); ++i) cut_off.push_back({pods[i], reason});
     cut_off.insert(cut_off.end(), never.begin(), never.end());
     return solved;
@@ -337,7 +409,9 @@ class Planner {
   cluster::Policy policy_;  ///< its headroom goes first where a limit is too low for all
   LpSolver& solver_;
   const PlanOptions& options_;
-  Geometries tables_;  ///< kept from one compile to the next
+  const Effort effort_;
+  std::vector<std::int64_t> taken_;  ///< by stock: owned nodes that are not to be used; or empty
+  Geometries tables_;                ///< kept from one compile to the next
 };
 
 /// True if the month of two fleets, with the hours given for every Job, is less than the plan's.
@@ -367,6 +441,10 @@ Plan make_plan(const cluster::Demand& demand, const market::Market& market,
       plan = std::move(other);
   }
   if (options.baselines) planner.compare(plan);
+  if (options.levers) {
+    if (options.progress) options.progress({"levers", plan.bill, plan.bound.per_hour});
+    plan.levers = levers_of(plan, demand, market, policy, solver, options);
+  }
   return plan;
 }
 

@@ -34,11 +34,11 @@ struct PlanOptions {
   /// bound, integer node counts. 4, 5: more of everything. Counted in steps, never in time.
   int effort = 3;
   bool certificate = false;  ///< fill Plan::certificate
-  /// Branch-and-bound nodes spent on integer node counts.
-  std::int64_t bound_steps = 2000;
-  /// Local-search rounds that may pass without a gain.
-  std::int64_t search_steps = 400;
   bool baselines = true;
+  /// Fill Plan::levers: plans again, once for each capacity type of the policy beyond on-demand and
+  /// once for what is owned; nothing more where the policy buys on demand only and nothing is
+  /// owned.
+  bool levers = false;
   JobsOn jobs = JobsOn::Auto;
   std::function<void(const Progress&)> progress;  ///< may be empty; called between rounds
 };

@@ -18,6 +18,9 @@ namespace {
 using cluster::GpuRequest;
 using market::CapacityType;
 
+/// Of a node that is missing: above all prices, and far below what sums can hold.
+constexpr MicroUsdPerHour kMissingPrice{100'000'000'000};
+
 class Compiler {
  public:
   Compiler(Offers& offers, Geometries& tables) : offers_(offers), tables_(tables) {}
@@ -29,8 +32,8 @@ class Compiler {
         [this](std::uint32_t shape) {
           return Zones{offers_.zones(shape), offers_.selected_zones(shape)};
         },
-        coupled == Coupled::ForBound);
-    open_labels_ = coupled == Coupled::ForBound;
+        coupled != Coupled::AsPlanned, coupled != Coupled::Unbundled);
+    open_labels_ = coupled != Coupled::AsPlanned;
     problem_.unplaced = std::move(coupling.unplaced);
     problem_.relaxed = std::move(coupling.relaxed);
     problem_.notes = offers_.notes();
@@ -38,10 +41,13 @@ class Compiler {
     if (chose_labels_) problem_.relaxed.push_back("which labels the nodes carry");
     problem_.restricted = !problem_.relaxed.empty();
     add_headroom(static_cast<std::uint32_t>(demand.shapes.size()));
+    problem_.stocks = offers_.stocks();
     make_machines();
     drop_unservable();
     drop_dominated();
+    add_missing();
     index_conflicts();
+    problem_.limit_gpus = offers_.policy().limit_gpus.value_or(-1);
     problem_.truncated = offers_.truncated();
     return std::move(problem_);
   }
@@ -163,7 +169,8 @@ class Compiler {
   }
 
   void make_machines() {
-    std::map<std::tuple<std::uint32_t, CapacityType, GpuMode, std::int64_t, std::vector<bool>>,
+    std::map<std::tuple<std::uint32_t, CapacityType, GpuMode, std::int64_t, std::int32_t,
+                        std::vector<bool>>,
              std::size_t>
         index;
     for (std::size_t o = 0; o < offers_.all().size(); ++o) {
@@ -179,9 +186,9 @@ class Compiler {
           any = any || serves[i];
         }
         if (!any) continue;
-        auto [it, fresh] =
-            index.try_emplace({offer.type, offer.capacity_type, mode, offer.price.micro, serves},
-                              problem_.machines.size());
+        auto [it, fresh] = index.try_emplace(
+            {offer.type, offer.capacity_type, mode, offer.price.micro, offer.stock, serves},
+            problem_.machines.size());
         if (!fresh) {
           problem_.machines[it->second].zones.push_back(offer.zone);
           continue;
@@ -191,6 +198,9 @@ class Compiler {
         machine.capacity_type = offer.capacity_type;
         if (!offer.zone.empty()) machine.zones = {offer.zone};
         machine.price = offer.price;
+        machine.stock = offer.stock;
+        if (offer.stock >= 0)
+          machine.at_most = problem_.stocks[static_cast<std::size_t>(offer.stock)];
         machine.allocatable = offers_.allocatable(offer.type);
         machine.gpus = type.gpu_count;
         machine.kind = kind_of(model, mode, ways);
@@ -242,9 +252,11 @@ class Compiler {
   }
 
   /// Takes out machines that another one beats: no dearer, no smaller, the same GPUs, and every
-  /// class of theirs. No fleet gets dearer by it, so bounds and plans may both rely on it.
+  /// class of theirs, and as many as anybody wants (or the same nodes). No fleet gets dearer by it,
+  /// so bounds and plans may both rely on it.
   void drop_dominated() {
     auto beats = [](const Machine& a, const Machine& b) {
+      if (a.stock >= 0 && a.stock != b.stock) return false;
       if (a.kind != b.kind || a.gpus != b.gpus || a.price > b.price ||
           !b.allocatable.fits(a.allocatable) || a.candidates.size() < b.candidates.size())
         return false;
@@ -263,10 +275,40 @@ class Compiler {
       for (std::size_t j = 0; j < machines.size() && !drop[i]; ++j)
         if (i != j && !drop[j] && beats(machines[j], machines[i]))
           drop[i] = j < i || !beats(machines[i], machines[j]);
+    for (std::size_t i = 0; i < machines.size(); ++i) {
+      if (!drop[i]) continue;
+      for (std::size_t k = 0; k < machines.size(); ++k) {
+        if (drop[k] || !beats(machines[k], machines[i])) continue;
+        machines[k].beaten.push_back(
+            {machines[i].type, machines[i].capacity_type, machines[i].zones, machines[i].price});
+        break;
+      }
+    }
     std::vector<Machine> kept;
     for (std::size_t i = 0; i < machines.size(); ++i)
       if (!drop[i]) kept.push_back(std::move(machines[i]));
     machines = std::move(kept);
+  }
+
+  /// For classes that only limited machines serve: the same machines without a limit, as missing.
+  void add_missing() {
+    std::vector<bool> sure(problem_.classes.size());
+    for (const Machine& machine : problem_.machines)
+      for (const Candidate& candidate : machine.candidates)
+        if (machine.stock < 0) sure[candidate.cls] = true;
+    std::vector<Machine> missing;
+    for (const Machine& machine : problem_.machines) {
+      if (machine.stock < 0) continue;
+      Machine copy = machine;
+      std::erase_if(copy.candidates, [&](const Candidate& c) { return bool{sure[c.cls]}; });
+      if (copy.candidates.empty()) continue;
+      copy.beaten.clear();
+      copy.at_most = copy.stock = -1;
+      copy.missing = true;
+      copy.price = kMissingPrice;
+      missing.push_back(std::move(copy));
+    }
+    problem_.machines.insert(problem_.machines.end(), missing.begin(), missing.end());
   }
 
   void index_conflicts() {
@@ -300,7 +342,7 @@ Problem compile(const cluster::Demand& demand, const std::vector<std::uint32_t>&
                 const market::Market& market, const cluster::Policy& policy, Coupled coupled,
                 Geometries* tables) {
   Offers offers(demand, market, policy,
-                coupled == Coupled::ForBound ? GivenLabels::Open : GivenLabels::AsChosen);
+                coupled != Coupled::AsPlanned ? GivenLabels::Open : GivenLabels::AsChosen);
   Geometries own;
   return Compiler(offers, tables != nullptr ? *tables : own).run(demand, pods, coupled);
 }

@@ -48,16 +48,33 @@ struct Machine {
   Resources allocatable;
   std::uint16_t kind = 0;  ///< index in Problem::kinds
   std::int32_t gpus = 0;
-  std::int64_t at_most = -1;          ///< nodes that can be had; -1 = any number
+  std::int64_t at_most = -1;  ///< nodes that can be had; -1 = any number
+  /// Index in Problem::stocks; -1 = any number. Machines of one stock share its nodes: an owned
+  /// type that can be cut or left whole is two machines and one stock.
+  std::int32_t stock = -1;
+  /// Not to be had: stands in for nodes that are missing where only limited machines serve a class,
+  /// at a price above all others, so that every search can go on. A fleet that has one does not
+  /// serve its pods; a bound that counts it is a bound all the same.
+  bool missing = false;
   std::vector<Candidate> candidates;  ///< by class, then units
+  /// Offers that were dropped because this one is as good in everything: no cheaper, no larger.
+  struct Beaten {
+    std::uint32_t type = 0;
+    market::CapacityType capacity_type = market::CapacityType::OnDemand;
+    std::vector<std::string> zones;
+    MicroUsdPerHour price;
+  };
+  std::vector<Beaten> beaten;
 };
 
 struct Problem {
   std::vector<ItemClass> classes;
   std::vector<Machine> machines;
   std::vector<std::unique_ptr<GpuKind>> kinds;
-  std::vector<Unplaced> unplaced;  ///< found impossible while compiling
-  bool truncated = false;          ///< ways to serve somebody were left out: nothing can be proven
+  std::vector<std::int64_t> stocks;  ///< nodes that there are; Machine::at_most says the same
+  std::int64_t limit_gpus = -1;      ///< GPUs that all nodes together may have; -1 = any number
+  std::vector<Unplaced> unplaced;    ///< found impossible while compiling
+  bool truncated = false;   ///< ways to serve somebody were left out: nothing can be proven
   bool restricted = false;  ///< zones or company were chosen here: a bound needs Coupled::ForBound
   std::vector<std::string> relaxed;  ///< in words: what a bound then leaves out
   std::vector<std::string> notes;
@@ -72,7 +89,9 @@ struct Problem {
 
 /// Which constraints between pods count. AsPlanned: zones are chosen and company is bundled, which
 /// is sufficient but may be stricter than Kubernetes. ForBound: only what every fleet must obey.
-enum class Coupled : std::uint8_t { AsPlanned, ForBound };
+/// Unbundled: of that, what a certificate tells; pods that must share a node are items of their
+/// own.
+enum class Coupled : std::uint8_t { AsPlanned, ForBound, Unbundled };
 
 /// Compiles. `pods` are the indices in Demand::pods to plan; headroom of the policy is added as
 /// items without pods. Cost: linear in pods plus (distinct constraints x offerings), and for each

@@ -18,6 +18,7 @@ std::string_view to_string(ReasonCode code) {
     case ReasonCode::ConflictingPods: return "ConflictingPods";
     case ReasonCode::LimitPerHour: return "LimitPerHour";
     case ReasonCode::LimitGpus: return "LimitGpus";
+    case ReasonCode::OwnedUsedUp: return "OwnedUsedUp";
   }
   return "?";
 }

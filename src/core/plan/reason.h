@@ -26,6 +26,8 @@ enum class ReasonCode : std::uint8_t {
   ConflictingPods,  ///< required (anti-)affinity cannot be met together; args: [constraint]
   LimitPerHour,     ///< the policy's $/h limit; args: [limit]
   LimitGpus,        ///< args: [limit]
+  /// Only owned nodes can serve it and others have them all; args: [types, joined]
+  OwnedUsedUp,
 };
 
 struct Reason {

@@ -15,7 +15,11 @@
 //        three pods on an eight-GPU node because a slice of it is cheapest.
 //  3. Lots of one pool are then packed together: first fit, by devices, CPU, memory, descending.
 //  4. Items that ask for whole GPUs only are packed as in whole_gpu.cc, all together.
-//  5. A pod whose requests no single kind of device can serve is left out, and counted.
+//  5. A lot that some pool can hold whole on owned nodes that are left goes there, where it takes
+//  the
+//     fewest; lots in order, after rule 4. Else its nodes are chosen by what they cost to buy, and
+//     owned ones stand in for nodes of their type as long as there are any.
+//  6. A pod whose requests no single kind of device can serve is left out, and counted.
 // Constraints between pods and labels count as in whole_gpu.cc.
 //
 // Ties: the earlier way of rule 2; the pool that could have been cheaper; the lower type, then the
@@ -44,7 +48,8 @@ struct Pool {
   std::uint32_t type = 0;
   std::int64_t devices = 0;  ///< of an empty node
   NodeRules rules;
-  OpenNode empty;
+  OpenNode empty;                                            ///< to be bought; without offers: none
+  std::vector<std::pair<std::size_t, OpenNode>> owned = {};  ///< stock, an empty node of it
 };
 
 /// What a pool costs for some classes.
@@ -68,8 +73,10 @@ bool whole_only(const Offers& offers, const BaselineClass& item) {
 
 class StaticPools {
  public:
-  StaticPools(const Offers& offers, const std::vector<BaselineClass>& classes)
-      : offers_(offers), classes_(classes) {}
+  /// `owned`: nodes left of each stock.
+  StaticPools(const Offers& offers, const std::vector<BaselineClass>& classes,
+              std::vector<std::int64_t> owned)
+      : offers_(offers), classes_(classes), owned_(std::move(owned)) {}
 
   /// Chooses the pools of these classes and buys their nodes.
   void buy(const Classes& chosen, BaselineBill& bill) {
@@ -77,15 +84,62 @@ class StaticPools {
     std::map<std::pair<std::vector<bool>, std::vector<bool>>, Classes> lots;
     for (const std::uint32_t c : chosen) lots[{served_by(c), classes_[c].offers}].push_back(c);
     Housing housing;
-    for (const auto& [key, lot] : lots) house(key.first, lot, housing, bill);
+    for (const auto& [key, lot] : lots)
+      if (!house_on_owned(key.first, lot, bill)) house(key.first, lot, housing, bill);
     for (const auto& [p, classes] : housing) {
-      const auto nodes = first_fit(pools_[p].rules, classes, std::nullopt);
+      const auto nodes = first_fit(pools_[p].rules, pools_[p].empty, classes, std::nullopt);
       KERF_ASSERT(nodes.has_value(), "without a limit everything is packed");
-      for (const OpenNode& node : *nodes) bill.buy(pools_[p].rules, node);
+      for (const OpenNode& node : *nodes) bill.buy(pools_[p].rules, owned_instead(pools_[p], node));
     }
   }
 
  private:
+  // --- what is owned -------------------------------------------------------------------------
+
+  /// Rule 5 for the whole lot; false: not enough is left in any one pool.
+  bool house_on_owned(const std::vector<bool>& served, const Classes& lot, BaselineBill& bill) {
+    const Pool* best = nullptr;
+    std::size_t best_stock = 0;
+    std::vector<OpenNode> best_nodes;
+    for (std::size_t p = 0; p < pools_.size(); ++p) {
+      if (!served[p]) continue;
+      for (const auto& [stock, empty] : pools_[p].owned) {
+        const OpenNode& node = empty;
+        if (!std::all_of(lot.begin(), lot.end(),
+                         [&](std::uint32_t c) { return pools_[p].rules.takes(node, c); }))
+          continue;
+        auto nodes = first_fit(pools_[p].rules, node, lot, std::nullopt);
+        if (static_cast<std::int64_t>(nodes->size()) > owned_[stock] ||
+            (best != nullptr && nodes->size() >= best_nodes.size()))
+          continue;
+        best = &pools_[p];
+        best_stock = stock;
+        best_nodes = std::move(*nodes);
+      }
+    }
+    if (best == nullptr) return false;
+    owned_[best_stock] -= static_cast<std::int64_t>(best_nodes.size());
+    for (const OpenNode& node : best_nodes) bill.buy(best->rules, node);
+    return true;
+  }
+
+  /// An owned node with the same content, if one is left that takes it; else the node.
+  OpenNode owned_instead(const Pool& pool, const OpenNode& node) {
+    for (const auto& [stock, empty] : pool.owned) {
+      if (owned_[stock] <= 0) continue;
+      OpenNode mine = empty;
+      bool all = true;
+      for (const auto& [cls, item] : node.items) {
+        all = all && pool.rules.takes(mine, cls);
+        if (all) pool.rules.add(mine, cls, item);
+      }
+      if (!all) continue;
+      --owned_[stock];
+      return mine;
+    }
+    return node;
+  }
+
   // --- pools ---------------------------------------------------------------------------------
 
   /// Every type with every form in which some request of the classes can be served there.
@@ -122,7 +176,11 @@ class StaticPools {
     by_type[t] = devices;
     NodeRules rules(offers_, classes_, std::move(by_type));
     OpenNode empty = rules.empty();
-    pools_.push_back({t, devices, std::move(rules), std::move(empty)});
+    Pool pool{t, devices, std::move(rules), std::move(empty)};
+    for (std::size_t stock = 0; stock < owned_.size(); ++stock)
+      if (OpenNode node = pool.rules.owned(stock); owned_[stock] > 0 && !node.offers.empty())
+        pool.owned.emplace_back(stock, std::move(node));
+    pools_.push_back(std::move(pool));
     std::size_t r = 0;
     for (auto& entry : serves_) entry.second.push_back(serves[r++]);
   }
@@ -182,8 +240,8 @@ class StaticPools {
     for (const Quote& candidate : candidates) {
       if (best && candidate.cost >= best->cost) break;
       const Pool& pool = pools_[candidate.pool];
-      const auto nodes =
-          first_fit(pool.rules, members, best ? std::optional(best->cost) : std::nullopt);
+      const auto nodes = first_fit(pool.rules, pool.empty, members,
+                                   best ? std::optional(best->cost) : std::nullopt);
       if (!nodes) continue;
       const MicroUsdPerHour cost = price_of(pool.rules, *nodes);
       if (!best || cost < best->cost) best = {cost, candidate.pool};
@@ -247,11 +305,12 @@ class StaticPools {
   MicroUsdPerHour cost_of(const Housing& housing) const {
     MicroUsdPerHour sum;
     for (const auto& [p, members] : housing)
-      sum += price_of(pools_[p].rules, *first_fit(pools_[p].rules, members, std::nullopt));
+      sum += price_of(pools_[p].rules,
+                      *first_fit(pools_[p].rules, pools_[p].empty, members, std::nullopt));
     return sum;
   }
 
-  /// Rules 1, 2 and 5.
+  /// Rules 1, 2 and 6.
   void house(const std::vector<bool>& served, const Classes& lot, Housing& chosen,
              BaselineBill& bill) const {
     std::map<std::vector<bool>, Classes> parts;
@@ -269,6 +328,7 @@ class StaticPools {
 
   const Offers& offers_;
   const std::vector<BaselineClass>& classes_;
+  std::vector<std::int64_t> owned_;  ///< by stock: nodes left
   std::vector<Pool> pools_;
   std::map<GpuRequest, std::vector<bool>> serves_;           ///< by request, pool
   std::map<std::string, std::vector<std::int64_t>> slices_;  ///< by model, profile
@@ -294,8 +354,9 @@ Baseline static_mig_baseline(const cluster::Demand& demand, const market::Market
   }
   BaselineBill bill("static-mig", demand);
   bill.leave_out(items.unplaced);
-  buy_as_karpenter(offers, items.classes, whole, bill);
-  StaticPools(offers, items.classes).buy(others, bill);
+  std::vector<std::int64_t> owned = offers.stocks();
+  buy_as_karpenter(offers, items.classes, whole, owned, bill);
+  StaticPools(offers, items.classes, std::move(owned)).buy(others, bill);
   return bill.finish();
 }
 

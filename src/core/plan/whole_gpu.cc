@@ -13,9 +13,12 @@
 //     request for M one of at least M; a share of a GPU, as traces have it, any GPU. Fractional
 //     instances have no whole GPU. Daemonsets are taken off every node.
 //  2. Pods by CPU, then memory, descending. GPUs are not looked at.
-//  3. Each pod goes to the first claim, fewest pods first, of which some type is left that admits the
+//  3. Each pod goes to the first claim, fewest pods first, of which some type is left that admits
+//  the
 //     pod and has room for all that the claim then holds. Else it opens a claim of its own.
 //  4. In the end each claim becomes its cheapest remaining offer.
+//  5. Nodes that are owned stand already: a pod goes to the first of them that has room for it, and
+//     looks at claims only where none has.
 // So claims with few pods swallow more pods until only a large type is left, whatever that costs.
 //
 // Respected: architecture, node selector and affinity, taints, volume zones, labels that a node
@@ -78,10 +81,27 @@ bool has_whole_gpus(const market::InstanceType& type, std::int32_t nominal_gb) {
 /// Claims in the order in which Karpenter looks at them: by number of pods, ascending.
 class Claims {
  public:
-  explicit Claims(const NodeRules& rules) : rules_(rules), fresh_(rules.empty()) {}
+  /// `owned`: nodes of each stock.
+  Claims(const NodeRules& rules, const std::vector<std::int64_t>& owned)
+      : rules_(rules), fresh_(rules.empty()) {
+    for (std::size_t stock = 0; stock < owned.size(); ++stock) {
+      const OpenNode node = rules.owned(stock);
+      if (node.offers.empty()) continue;
+      standing_.insert(standing_.end(), static_cast<std::size_t>(owned[stock]), node);
+    }
+    standing_refused_.assign(standing_.size(), kNobody);
+  }
 
-  /// Rule 3; false if not even an empty node takes the item.
+  /// Rules 5 and 3; false if not even an empty node takes the item.
   bool place(std::uint32_t cls, std::uint32_t item) {
+    for (std::size_t n = 0; n < standing_.size(); ++n) {
+      if (standing_refused_[n] == cls) continue;
+      if (rules_.takes(standing_[n], cls)) {
+        rules_.add(standing_[n], cls, item);
+        return true;
+      }
+      standing_refused_[n] = cls;
+    }
     for (std::size_t at = 0; at < order_.size(); ++at) {
       // A claim only ever gets fuller, so what it refused once it need not be asked again.
       if (refused_[order_[at]] == cls) continue;
@@ -107,6 +127,7 @@ class Claims {
   }
 
   const std::vector<OpenNode>& nodes() const { return nodes_; }
+  const std::vector<OpenNode>& standing() const { return standing_; }
 
  private:
   static constexpr std::uint32_t kNobody = 0xffffffff;
@@ -128,9 +149,11 @@ class Claims {
 
   const NodeRules& rules_;
   const OpenNode fresh_;
-  std::vector<OpenNode> nodes_;         ///< in the order in which they were opened
-  std::vector<std::uint32_t> refused_;  ///< by node: the class that it refused last
-  std::vector<std::uint32_t> order_;    ///< nodes that are not full, fewest pods first
+  std::vector<OpenNode> standing_;               ///< what is owned
+  std::vector<std::uint32_t> standing_refused_;  ///< by node: the class that it refused last
+  std::vector<OpenNode> nodes_;                  ///< in the order in which they were opened
+  std::vector<std::uint32_t> refused_;           ///< by node: the class that it refused last
+  std::vector<std::uint32_t> order_;             ///< nodes that are not full, fewest pods first
 };
 
 }  // namespace
@@ -172,7 +195,8 @@ std::vector<std::string> whole_gpu_zones(const Offers& offers, std::uint32_t sha
 }
 
 void buy_as_karpenter(const Offers& offers, const std::vector<BaselineClass>& classes,
-                      const std::vector<std::uint32_t>& chosen, BaselineBill& bill) {
+                      const std::vector<std::uint32_t>& chosen, std::vector<std::int64_t>& owned,
+                      BaselineBill& bill) {
   std::vector<std::int64_t> devices;
   for (const market::InstanceType& type : offers.market().types)
     devices.push_back(type.gpu_fraction == 1 ? type.gpu_count : 0);
@@ -193,12 +217,20 @@ void buy_as_karpenter(const Offers& offers, const std::vector<BaselineClass>& cl
     return first_pod(a) < first_pod(b);
   });
 
-  Claims claims(rules);
+  std::vector<std::int64_t> useful = owned;
+  for (std::int64_t& nodes : useful)
+    nodes = std::min(nodes, static_cast<std::int64_t>(queue.size()));
+  Claims claims(rules, useful);
   for (const auto& [cls, item] : queue) {
     if (claims.place(cls, item)) continue;
     const auto size = static_cast<std::ptrdiff_t>(classes[cls].shapes.size());
     const auto first = classes[cls].pods.begin() + static_cast<std::ptrdiff_t>(item) * size;
     bill.leave_out({first, first + size});
+  }
+  for (const OpenNode& node : claims.standing()) {
+    if (node.items.empty()) continue;
+    --owned[static_cast<std::size_t>(offers.all()[node.offers.front()].stock)];
+    bill.buy(rules, node);
   }
   for (const OpenNode& node : claims.nodes()) bill.buy(rules, node);
 }
@@ -214,7 +246,8 @@ Baseline whole_gpu_baseline(const cluster::Demand& demand, const market::Market&
   std::iota(all.begin(), all.end(), 0);
   BaselineBill bill("whole-gpu", demand);
   bill.leave_out(items.unplaced);
-  buy_as_karpenter(offers, items.classes, all, bill);
+  std::vector<std::int64_t> owned = offers.stocks();
+  buy_as_karpenter(offers, items.classes, all, owned, bill);
   return bill.finish();
 }
 

@@ -1,0 +1,54 @@
+// generate: column generation over whole nodes, and the bound that its duals prove.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/money.h"
+#include "core/plan/lp.h"
+#include "core/plan/pattern.h"
+#include "core/plan/problem.h"
+#include "core/plan/proof.h"
+
+namespace kerf::plan {
+
+struct GenerationOptions {
+  std::int64_t rounds = 400;         ///< master problems solved at most
+  std::int64_t labels = 40'000'000;  ///< partial contents looked at by all pricing together
+  std::size_t width = 60;            ///< NodePricer's, while columns are looked for
+  std::size_t proof_width = 4'000;   ///< and where nothing but the width holds the bound back
+  /// A node may be worth 1 + epsilon / 1e6 of its price: what the bound gives away so that its
+  /// proofs are short.
+  std::int64_t epsilon = 200;
+  /// Ends once bound and master are this near, in millionths.
+  std::int64_t tolerance = 300;
+  std::function<void(MicroUsdPerHour)>
+      tick;  ///< called between rounds with the bound; may be empty
+};
+
+/// What column generation ends with.
+struct Generated {
+  MicroUsdPerHour bound;  ///< proven by the leaf
+  Proof::Leaf leaf;
+  std::vector<Pattern> columns;
+  std::vector<double> nodes;  ///< by column, of the last master solved
+  std::vector<double> duals;  ///< by class, $/h; of the same
+  double master = 0;          ///< its value, $/h: what the bound cannot pass
+  std::int64_t rounds = 0;
+};
+
+/// `values` (by class, $/h), from the aggregated LP, are where it begins; `start` nodes become the
+/// first columns.
+///
+/// Rules: worths are priced between the best proven ones and the master's duals (0.8 of the way to
+/// the former, less as the two draw near); what nodes are worth under them is bounded by
+/// NodePricer, so that the worths, scaled down until no node passes its price, prove a bound of
+/// their own (Farley 1990; smoothing: Wentges 1997). Columns worth more than their price join the
+/// master. Ends when bound and master meet but for the tolerance. Any answers of the solver give a
+/// valid bound; conflicts and labels are not looked at, so columns may break them.
+Generated generate(const Problem& problem, const std::vector<std::int64_t>& items,
+                   const std::vector<double>& values, const Fleet& start, LpSolver& solver,
+                   const GenerationOptions& options);
+
+}  // namespace kerf::plan

@@ -1,0 +1,515 @@
+// Multipliers from a small linear program; then partial contents, bounded by them, class by class.
+#include "core/plan/pricing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+
+namespace kerf::plan {
+
+namespace {
+
+constexpr double kInf = LinearProgram::kInfinity;
+constexpr std::int64_t kSimplexSteps = 5'000;
+/// Parts of a dollar: values become numbers near one for the linear program.
+constexpr double kDollar = 1e12;
+constexpr double kMost = 4e17;
+/// Partial contents that may stand side by side before multipliers are made for one of them, and
+/// how many multipliers there may be.
+constexpr std::size_t kCrowd = 48;
+constexpr std::size_t kCuts = 48;
+
+/// A multiplier as a whole number; capped so that `amount` of it is worth kMost / 16 at most.
+std::int64_t quantised(double dollars, std::int64_t amount) {
+  const double parts = -dollars * kDollar;
+  if (!(parts > 0)) return 0;  // NaN too
+  const double cap = kMost / 16 / static_cast<double>(std::max<std::int64_t>(amount, 1));
+  return static_cast<std::int64_t>(std::min(std::round(parts), cap));
+}
+
+/// At most 4 * kMost / 16, because multipliers are capped (see capped_at).
+std::int64_t needs_worth(const Resources& each, const Resources& need) {
+  return each.cpu_milli * need.cpu_milli + each.memory_mib * need.memory_mib +
+         each.disk_mib * need.disk_mib + each.pods * need.pods;
+}
+
+std::int64_t narrow(Int128 value) {
+  constexpr Int128 most = std::numeric_limits<std::int64_t>::max() / 4;
+  return static_cast<std::int64_t>(std::min(value, most));
+}
+
+/// A content in the making. Everything a bound needs is kept, so that extending costs little.
+struct Label {
+  Resources left;
+  UnitCounts units;
+  std::int64_t value = 0;
+  std::int64_t bound = 0;  ///< no content that begins so is worth more
+  std::int32_t parent = -1;
+  std::uint32_t candidate = 0;
+  std::int32_t count = 0;  ///< of this candidate, here
+};
+
+}  // namespace
+
+class NodePricer::Impl {
+ public:
+  Impl(const Problem& problem, std::uint32_t index, LpSolver& solver)
+      : problem_(problem),
+        machine_(problem.machines[index]),
+        kind_(*problem.kinds[machine_.kind]),
+        index_(index),
+        solver_(solver) {
+    for (const UnitCounts& corner : kind_.corners()) {
+      std::int64_t devices = 0;
+      for (const std::uint8_t n : corner.n) devices += n;
+      devices_most_ = std::max(devices_most_, devices * machine_.gpus);
+    }
+    const Room empty(problem, index);
+    for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i)
+      alone_.push_back(empty.most(i, 255));
+  }
+
+  Priced price(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& items,
+               std::int64_t at_least, std::size_t width) {
+    list_ways(values, items);
+    Priced out;
+    if (ways_.empty()) {
+      out.multipliers.units.assign(kind_.units().size(), 0);
+      return out;
+    }
+    // Those of the last call are often good enough.
+    if (!multipliers_.units.empty()) apply_multipliers();
+    if (multipliers_.units.empty() || bound_ > at_least) find_multipliers();
+    out.multipliers = multipliers_;
+    out.worth = bound_;
+    if (out.worth <= at_least || width == 0) return out;
+    search(at_least, width, out);
+    seen_ += static_cast<std::int64_t>(labels_.size());
+    return out;
+  }
+
+  std::int64_t labels() const { return seen_; }
+
+ private:
+  struct Way {
+    std::uint32_t candidate = 0;
+    Resources need;
+    std::int64_t value = 0;
+    std::int64_t most = 0;  ///< items
+    std::int64_t used = 0;  ///< worth of what one item takes, by the multipliers
+    double cpu_part = 0;    ///< CPU for one part of GPU weight; memory alike
+    double memory_part = 0;
+  };
+
+  /// Multipliers and what follows from them: a bound on what any partial content can become.
+  struct Cut {
+    NodeMultipliers multipliers;
+    std::int64_t gpus_worth = 0;
+    std::vector<std::int64_t> surplus;  ///< by way: still to be had from it and all later ones
+    std::vector<std::int64_t> relief;   ///< by way: used up by each item taken of it
+  };
+
+  void list_ways(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& items) {
+    ways_.clear();
+    most_.assign(machine_.candidates.size(), 0);
+    values_ = &values;
+    for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i) {
+      const std::uint32_t cls = machine_.candidates[i].cls;
+      const std::int64_t most = std::min<std::int64_t>({items[cls], alone_[i]});
+      if (values[cls] <= 0 || most <= 0) continue;
+      most_[i] = most;
+      Way way;
+      way.candidate = i;
+      way.need = problem_.classes[cls].need;
+      way.value = values[cls];
+      way.most = most;
+      ways_.push_back(way);
+    }
+  }
+
+  // --- multipliers ---------------------------------------------------------------------------
+
+  void build() {
+    LinearProgram lp;
+    const Resources& room = machine_.allocatable;
+    const auto row = [&](std::int64_t capacity, double unit) {
+      return lp.add_row(-kInf, static_cast<double>(capacity) / unit);
+    };
+    const std::int32_t cpu = row(room.cpu_milli, 1000), memory = row(room.memory_mib, 1024);
+    const std::int32_t disk = row(room.disk_mib, 1024), pods = row(room.pods, 1);
+    const std::int32_t gpus = row(machine_.gpus, 1);
+    for (std::size_t u = 0; u < kind_.units().size(); ++u) lp.add_row(-kInf, 0);
+    for (const Candidate& candidate : machine_.candidates) {
+      const Resources& need = problem_.classes[candidate.cls].need;
+      lp.add_column(0, 0, 0);
+      const auto entry = [&](std::int32_t r, std::int64_t amount, double unit) {
+        if (amount > 0) lp.add_entry(r, static_cast<double>(amount) / unit);
+      };
+      entry(cpu, need.cpu_milli, 1000);
+      entry(memory, need.memory_mib, 1024);
+      entry(disk, need.disk_mib, 1024);
+      entry(pods, need.pods, 1);
+      for (std::size_t u = 0; u < kind_.units().size(); ++u)
+        entry(gpus + 1 + static_cast<std::int32_t>(u), candidate.units.n[u], 1);
+    }
+    for (const UnitCounts& corner : kind_.corners()) {
+      lp.add_column(0, 0, kInf);
+      lp.add_entry(gpus, 1);
+      for (std::size_t u = 0; u < kind_.units().size(); ++u)
+        if (corner.n[u] > 0)
+          lp.add_entry(gpus + 1 + static_cast<std::int32_t>(u), -static_cast<double>(corner.n[u]));
+    }
+    costs_.assign(static_cast<std::size_t>(lp.columns()), 0);
+    caps_.assign(machine_.candidates.size(), 0);
+    session_ = solver_.load(lp);
+  }
+
+  void find_multipliers() {
+    if (!session_) build();
+    std::fill(costs_.begin(), costs_.end(), 0.0);
+    for (const Way& way : ways_) costs_[way.candidate] = -static_cast<double>(way.value) / kDollar;
+    for (std::size_t i = 0; i < most_.size(); ++i) {
+      if (caps_[i] == most_[i]) continue;
+      caps_[i] = most_[i];
+      session_->set_column_bounds(static_cast<std::int32_t>(i), 0, static_cast<double>(most_[i]));
+    }
+    session_->set_costs(costs_);
+    const LpSolution solution = session_->solve(kSimplexSteps);
+    multipliers_ = read_multipliers(solution);
+    if (solution.status != LpStatus::Optimal) session_.reset();  // start afresh the next time
+    apply_multipliers();
+  }
+
+  NodeMultipliers read_multipliers(const LpSolution& solution) const {
+    NodeMultipliers out;
+    out.units.assign(kind_.units().size(), 0);
+    if (solution.status != LpStatus::Optimal) return out;
+    const std::vector<double>& dual = solution.dual;
+    const Resources& room = machine_.allocatable;
+    out.each = {quantised(dual[0] / 1000, room.cpu_milli),
+                quantised(dual[1] / 1024, room.memory_mib),
+                quantised(dual[2] / 1024, room.disk_mib), quantised(dual[3], room.pods)};
+    // Any content of a node has no more devices than its GPUs can hold of the smallest.
+    for (std::size_t u = 0; u < kind_.units().size(); ++u)
+      out.units[u] = quantised(dual[5 + u], devices_most_);
+    return out;
+  }
+
+  /// What the multipliers say of ways and the whole node; in integers, so it holds whatever the
+  /// solver did.
+  void apply_multipliers() {
+    Int128 bound = needs_worth(multipliers_.each, machine_.allocatable);
+    bound += gpus_worth(multipliers_);
+    std::vector<std::int64_t> surplus(problem_.classes.size(), 0);
+    for (Way& way : ways_) {
+      way.used = used_by(multipliers_, way);
+      auto& most = surplus[machine_.candidates[way.candidate].cls];
+      most = std::max(most, std::max<std::int64_t>(0, way.value - way.used) * way.most);
+    }
+    for (const std::int64_t part : surplus) bound += part;
+    bound_ = narrow(bound);
+  }
+
+  std::int64_t gpus_worth(const NodeMultipliers& multipliers) const {
+    std::int64_t gpu = 0;
+    for (const UnitCounts& corner : kind_.corners())
+      gpu = std::max(gpu, units_worth(multipliers, corner));
+    return gpu * machine_.gpus;
+  }
+
+  std::int64_t used_by(const NodeMultipliers& multipliers, const Way& way) const {
+    return needs_worth(multipliers.each, way.need) +
+           units_worth(multipliers, machine_.candidates[way.candidate].units);
+  }
+
+  std::int64_t units_worth(const NodeMultipliers& multipliers, const UnitCounts& units) const {
+    std::int64_t sum = 0;
+    for (std::size_t u = 0; u < multipliers.units.size(); ++u)
+      sum += multipliers.units[u] * units.n[u];
+    return sum;
+  }
+
+  // --- search --------------------------------------------------------------------------------
+
+  /// Ways that can be part of a content worth more than `at_least`, those that take most CPU and
+  /// memory for their GPU first: what is left over then shows early.
+  void order_ways(std::int64_t at_least) {
+    const std::int64_t slack = bound_ - at_least;
+    std::erase_if(ways_, [&](const Way& way) { return way.used - way.value > slack; });
+    for (Way& way : ways_) {
+      const double weight =
+          static_cast<double>(kind_.weight(machine_.candidates[way.candidate].units));
+      way.cpu_part = static_cast<double>(way.need.cpu_milli) / std::max(weight, 1e-3);
+      way.memory_part = static_cast<double>(way.need.memory_mib) / std::max(weight, 1e-3);
+    }
+    const auto share = [&](const Way& way) {
+      return static_cast<double>(needs_worth(multipliers_.each, way.need)) /
+             std::max(1.0, static_cast<double>(way.used));
+    };
+    // What takes more than one GPU comes first: a part of it in the linear program misleads most.
+    const auto gpus = [&](const Way& way) {
+      const std::int64_t weight = kind_.weight(machine_.candidates[way.candidate].units);
+      return weight > kind_.heaviest() ? weight : 0;
+    };
+    std::stable_sort(ways_.begin(), ways_.end(), [&](const Way& a, const Way& b) {
+      return gpus(a) != gpus(b) ? gpus(a) > gpus(b) : share(a) > share(b);
+    });
+    // Of this way and all later ones: the most CPU and memory that a part of a GPU comes with.
+    tails_.assign(ways_.size() + 1, {});
+    for (std::size_t w = ways_.size(); w-- > 0;) {
+      tails_[w].cpu_part = std::max(tails_[w + 1].cpu_part, ways_[w].cpu_part);
+      tails_[w].memory_part = std::max(tails_[w + 1].memory_part, ways_[w].memory_part);
+    }
+    cuts_.clear();
+    add_cut(multipliers_);
+  }
+
+  void add_cut(const NodeMultipliers& multipliers) {
+    Cut cut;
+    cut.multipliers = multipliers;
+    cut.gpus_worth = gpus_worth(multipliers);
+    cut.surplus.assign(ways_.size() + 1, 0);
+    cut.relief.assign(ways_.size(), 0);
+    std::vector<std::int64_t> counted(problem_.classes.size(), 0);
+    for (std::size_t w = ways_.size(); w-- > 0;) {
+      const Way& way = ways_[w];
+      const std::int64_t surplus =
+          std::max<std::int64_t>(0, way.value - used_by(multipliers, way)) * way.most;
+      std::int64_t& most = counted[machine_.candidates[way.candidate].cls];
+      cut.surplus[w] = cut.surplus[w + 1] + std::max<std::int64_t>(0, surplus - most);
+      most = std::max(most, surplus);
+      cut.relief[w] = most / way.most;
+    }
+    cuts_.push_back(std::move(cut));
+  }
+
+  /// No content that begins with the label and goes on with ways from w is worth more; `n` items of
+  /// way w are in the label already.
+  std::int64_t bound_of(const Label& label, std::size_t w, std::int64_t n, const Cut& cut,
+                        const Resources& usable) const {
+    const std::int64_t relief = n > 0 ? cut.relief[w] * n : 0;
+    return narrow(Int128{label.value} + needs_worth(cut.multipliers.each, usable) + cut.gpus_worth -
+                  units_worth(cut.multipliers, label.units) + cut.surplus[w] - relief);
+  }
+
+  std::int64_t bound_of(const Label& label, std::size_t w, std::int64_t n,
+                        std::int64_t enough) const {
+    const Resources usable = usable_by(label, w);
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    for (const Cut& cut : cuts_) {
+      least = std::min(least, bound_of(label, w, n, cut, usable));
+      if (least <= enough) break;
+    }
+    return least;
+  }
+
+  /// What of the room left the GPUs left can bring to use.
+  Resources usable_by(const Label& label, std::size_t w) const {
+    const auto weight = static_cast<double>(capacity_ - kind_.weight(label.units));
+    Resources usable = label.left;
+    usable.cpu_milli = std::min(usable.cpu_milli, most_of(tails_[w].cpu_part, weight));
+    usable.memory_mib = std::min(usable.memory_mib, most_of(tails_[w].memory_part, weight));
+    return usable;
+  }
+
+  static std::int64_t most_of(double part, double weight) {
+    return static_cast<std::int64_t>(std::min(1e15, part * weight * (1 + 1e-9))) + 1;
+  }
+
+  void search(std::int64_t at_least, std::size_t width, Priced& out) {
+    order_ways(at_least);
+    out.by_multipliers = false;
+    capacity_ = kind_.heaviest() * machine_.gpus;
+    labels_.clear();
+    active_.clear();
+    rest_from_ = 0;
+    Label empty;
+    empty.left = machine_.allocatable;
+    labels_.push_back(empty);
+    active_.push_back(0);
+    std::int64_t dropped = 0;
+    std::int64_t least = at_least;
+    for (std::size_t w = 0; w < ways_.size() && !active_.empty(); ++w) {
+      if (!extend(w, least, out) && w + 1 < ways_.size()) continue;
+      dropped = std::max(dropped, prune(w + 1, least, width));
+    }
+    out.worth = std::min(out.worth, std::max({dropped, least}));
+    if (session_) set_room(machine_.allocatable, {});
+  }
+
+  /// Every active label with 1, 2, ... items of way w added; true if there are new ones.
+  bool extend(std::size_t w, std::int64_t& least, Priced& out) {
+    const Way& way = ways_[w];
+    const Candidate& candidate = machine_.candidates[way.candidate];
+    const std::size_t before = active_.size();
+    for (std::size_t a = 0; a < before; ++a) {
+      std::int32_t parent = active_[a];
+      for (std::int64_t n = 1; n <= way.most; ++n) {
+        const Label& from = labels_[static_cast<std::size_t>(parent)];
+        if (!way.need.fits(from.left)) break;
+        Label next = from;
+        next.left = from.left - way.need;
+        next.units = from.units.plus(candidate.units);
+        next.value = from.value + way.value;
+        next.bound = bound_of(next, w, n, least);
+        if (next.bound <= least || !kind_.covers(next.units, machine_.gpus)) break;
+        next.parent = active_[a];
+        next.candidate = way.candidate;
+        next.count = static_cast<std::int32_t>(n);
+        parent = static_cast<std::int32_t>(labels_.size());
+        labels_.push_back(next);
+        active_.push_back(parent);
+        if (next.value <= least) continue;
+        least = next.value;
+        out.patterns.push_back(pattern_of(parent));
+        out.best = next.value;
+      }
+    }
+    return active_.size() > before;
+  }
+
+  /// Drops what cannot lead anywhere from way w on, what another label beats, and what is beyond
+  /// the width; returns the best bound among the last.
+  std::int64_t prune(std::size_t w, std::int64_t least, std::size_t width) {
+    kept_.clear();
+    for (const std::int32_t index : active_) {
+      Label& label = labels_[static_cast<std::size_t>(index)];
+      label.bound = bound_of(label, w, 0, least);
+      if (label.bound > least) kept_.push_back(index);
+    }
+    sharpen(w, least);
+    const auto better = [this](std::int32_t a, std::int32_t b) {
+      const Label& x = labels_[static_cast<std::size_t>(a)];
+      const Label& y = labels_[static_cast<std::size_t>(b)];
+      return x.value != y.value ? x.value > y.value : a < b;
+    };
+    std::sort(kept_.begin(), kept_.end(), better);
+    front_.clear();
+    active_.clear();
+    for (const std::int32_t index : kept_) {
+      const Label& label = labels_[static_cast<std::size_t>(index)];
+      std::vector<Resources>& alike = front_[label.units];
+      if (std::any_of(alike.begin(), alike.end(),
+                      [&](const Resources& left) { return label.left.fits(left); }))
+        continue;
+      alike.push_back(label.left);
+      active_.push_back(index);
+    }
+    if (active_.size() <= width) return 0;
+    const auto promising = [this](std::int32_t a, std::int32_t b) {
+      const Label& x = labels_[static_cast<std::size_t>(a)];
+      const Label& y = labels_[static_cast<std::size_t>(b)];
+      return x.bound != y.bound ? x.bound > y.bound : a < b;
+    };
+    std::nth_element(active_.begin(), active_.begin() + static_cast<std::ptrdiff_t>(width),
+                     active_.end(), promising);
+    const std::int64_t dropped = labels_[static_cast<std::size_t>(active_[width])].bound;
+    active_.resize(width);
+    std::sort(active_.begin(), active_.end());
+    return dropped;
+  }
+
+  /// Many partial contents that still look promising: multipliers made for the most promising one
+  /// refuse others like it.
+  void sharpen(std::size_t w, std::int64_t least) {
+    if (w >= ways_.size() || !session_) return;
+    while (kept_.size() > kCrowd && cuts_.size() < kCuts) {
+      const std::int32_t top =
+          *std::max_element(kept_.begin(), kept_.end(), [this](std::int32_t a, std::int32_t b) {
+            return labels_[static_cast<std::size_t>(a)].bound <
+                   labels_[static_cast<std::size_t>(b)].bound;
+          });
+      const std::int64_t before = labels_[static_cast<std::size_t>(top)].bound;
+      const LpSolution solution = solve_rest(labels_[static_cast<std::size_t>(top)], w);
+      if (solution.status != LpStatus::Optimal) return;
+      add_cut(read_multipliers(solution));
+      const Cut& cut = cuts_.back();
+      std::erase_if(kept_, [&](std::int32_t index) {
+        Label& label = labels_[static_cast<std::size_t>(index)];
+        label.bound = std::min(label.bound, bound_of(label, w, 0, cut, usable_by(label, w)));
+        return label.bound <= least;
+      });
+      if (kept_.empty() || labels_[static_cast<std::size_t>(top)].bound >= before) return;
+    }
+  }
+
+  /// The linear program for what may still be added to the label.
+  LpSolution solve_rest(const Label& label, std::size_t w) {
+    if (rest_from_ > w) rest_from_ = 0;
+    for (; rest_from_ < w; ++rest_from_) {
+      const std::uint32_t candidate = ways_[rest_from_].candidate;
+      session_->set_column_bounds(static_cast<std::int32_t>(candidate), 0, 0);
+      caps_[candidate] = 0;
+    }
+    set_room(label.left, label.units);
+    return session_->solve(kSimplexSteps);
+  }
+
+  void set_room(const Resources& left, const UnitCounts& used) {
+    const auto set = [this](std::int32_t row, std::int64_t amount, double unit) {
+      session_->set_row_bounds(row, -kInf, static_cast<double>(amount) / unit);
+    };
+    set(0, left.cpu_milli, 1000);
+    set(1, left.memory_mib, 1024);
+    set(2, left.disk_mib, 1024);
+    set(3, left.pods, 1);
+    for (std::size_t u = 0; u < kind_.units().size(); ++u)
+      set(5 + static_cast<std::int32_t>(u), -std::int64_t{used.n[u]}, 1);
+  }
+
+  Pattern pattern_of(std::int32_t index) const {
+    Pattern pattern{index_, {}};
+    for (; index >= 0; index = labels_[static_cast<std::size_t>(index)].parent) {
+      const Label& label = labels_[static_cast<std::size_t>(index)];
+      if (label.count > 0) pattern.content.emplace_back(label.candidate, label.count);
+    }
+    std::sort(pattern.content.begin(), pattern.content.end());
+    return pattern;
+  }
+
+  struct Tail {
+    double cpu_part = 0;
+    double memory_part = 0;
+  };
+
+  const Problem& problem_;
+  const Machine& machine_;
+  const GpuKind& kind_;
+  std::uint32_t index_;
+  LpSolver& solver_;
+  std::unique_ptr<LpSession> session_;
+  std::int64_t devices_most_ = 1;
+  std::vector<std::int64_t> alone_;  ///< by candidate: items of it that an empty node holds
+  std::vector<double> costs_;
+  std::vector<std::int64_t> caps_;  ///< column bounds that the session has
+  std::vector<std::int64_t> most_;  ///< by candidate: items of it on a node at most
+  const std::vector<std::int64_t>* values_ = nullptr;
+
+  std::vector<Way> ways_;
+  NodeMultipliers multipliers_;
+  std::int64_t bound_ = 0;
+  std::vector<Cut> cuts_;
+  std::size_t rest_from_ = 0;  ///< ways before this one are closed in the linear program
+  std::vector<Tail> tails_;
+  std::int64_t capacity_ = 0;
+  std::vector<Label> labels_;
+  std::int64_t seen_ = 0;
+  std::vector<std::int32_t> active_, kept_;
+  std::unordered_map<UnitCounts, std::vector<Resources>, UnitCountsHash> front_;
+};
+
+NodePricer::NodePricer(const Problem& problem, std::uint32_t machine, LpSolver& solver)
+    : impl_(std::make_unique<Impl>(problem, machine, solver)) {}
+NodePricer::~NodePricer() = default;
+NodePricer::NodePricer(NodePricer&&) noexcept = default;
+
+std::int64_t NodePricer::labels() const { return impl_->labels(); }
+
+Priced NodePricer::price(const std::vector<std::int64_t>& values,
+                         const std::vector<std::int64_t>& items, std::int64_t at_least,
+                         std::size_t width) {
+  return impl_->price(values, items, at_least, width);
+}
+
+}  // namespace kerf::plan

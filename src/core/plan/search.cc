@@ -1,0 +1,226 @@
+// Effort levels, and the order in which bounds and fleets are looked for.
+#include "core/plan/search.h"
+
+#include <algorithm>
+
+#include "core/plan/branch.h"
+#include "core/plan/columns.h"
+#include "core/plan/exact.h"
+#include "core/plan/improve.h"
+#include "core/plan/quick.h"
+
+namespace kerf::plan {
+
+namespace {
+
+/// Fleets of so few count vectors are solved by trying everything.
+constexpr std::int64_t kExactVectors = Certificate::kExactVectors;
+/// Above so many nodes, fractions of a node are no more than the tolerance of column generation.
+constexpr std::size_t kSmallFleet = 200;
+/// True if fleets have to obey what pricing does not look at.
+bool has_company(const Problem& problem) {
+  return problem.has_conflicts() ||
+         std::any_of(problem.classes.begin(), problem.classes.end(),
+                     [](const ItemClass& item) { return !item.labels.empty(); });
+}
+
+Proof exact_proof(MicroUsdPerHour bill) {
+  Proof proof;
+  proof.bound = bill;
+  proof.method = "exact";
+  proof.optimal = true;
+  return proof;
+}
+
+class Search {
+ public:
+  Search(const Problem& problem, const std::vector<std::int64_t>& items, LpSolver& solver,
+         const Effort& effort, const Told& told)
+      : problem_(problem), items_(items), solver_(solver), effort_(effort), told_(told) {}
+
+  Found find() {
+    if (auto fleet = exact_fleet(problem_, items_, kExactVectors))
+      return {*fleet, exact_proof(bill_of(problem_, *fleet))};
+    start(true);
+    fleet_ = std::move(start_.fleet);
+    bill_ = bill_of(problem_, fleet_);
+    if (!effort_.generates) return {std::move(fleet_), std::move(proof_)};
+    generate_columns();
+    if (has_company(problem_)) search_with_company();
+    else dive();
+    local_search();
+    branch();
+    return {std::move(fleet_), std::move(proof_)};
+  }
+
+  Proof prove(MicroUsdPerHour bill) {
+    if (auto fleet = exact_fleet(problem_, items_, kExactVectors)) {
+      Proof proof = exact_proof(bill_of(problem_, *fleet));
+      proof.optimal = proof.bound == bill;
+      return proof;
+    }
+    start(effort_.generates);
+    fleet_ = std::move(start_.fleet);
+    if (effort_.generates) {
+      generate_columns();
+      branch();
+    }
+    proof_.bound = std::min(proof_.bound, bill);
+    proof_.optimal = proof_.bound == bill;
+    return std::move(proof_);
+  }
+
+ private:
+  void tell(std::string_view stage) const {
+    if (told_) told_(stage, bill_, proof_.bound);
+  }
+
+  void start(bool fleet) {
+    tell("start");
+    StartOptions options;
+    options.fleet = fleet;
+    options.tick = [this] { tell("start"); };
+    start_ = start_fleet(problem_, items_, solver_, options);
+    start_.values.resize(items_.size());
+    proof_.bound = start_.bound;
+    proof_.method = start_.bound.micro > 0 ? "aggregated-lp" : "none";
+    proof_.steps = start_.lps;
+  }
+
+  void generate_columns() {
+    GenerationOptions options = effort_.generation;
+    options.tick = [this](MicroUsdPerHour bound) {
+      proof_.bound = std::max(proof_.bound, bound);
+      tell("columns");
+    };
+    generated_ = generate(problem_, items_, start_.values, fleet_, solver_, options);
+    proof_.steps += generated_.rounds;
+    if (generated_.bound > start_.bound) proof_.method = "column-generation";
+    proof_.bound = std::max(start_.bound, generated_.bound);
+    proof_.leaves = {generated_.leaf};
+  }
+
+  void take_if_cheaper(Fleet fleet) {
+    const MicroUsdPerHour bill = bill_of(problem_, fleet);
+    if (!fleet_.empty() && bill >= bill_) return;
+    bill_ = bill;
+    fleet_ = std::move(fleet);
+  }
+
+  void dive() {
+    tell("dive");
+    ColumnOptions options;
+    options.dive_rounds = effort_.dive_rounds;
+    options.tick = [this] { tell("dive"); };
+    if (generated_.columns.empty()) return;
+    take_if_cheaper(dive_columns(problem_, items_, generated_.columns, generated_.nodes,
+                                 generated_.duals, solver_, options));
+  }
+
+  /// Pricing that obeys conflicts and labels finds columns of its own.
+  void search_with_company() {
+    tell("search");
+    ColumnOptions options;
+    options.root_rounds = effort_.generation.rounds;
+    options.dive_rounds = effort_.dive_rounds;
+    options.tick = [this] { tell("search"); };
+    take_if_cheaper(generate_fleet(problem_, items_, start_.values, fleet_, solver_, options));
+  }
+
+  void local_search() {
+    improve(
+        problem_, generated_.duals.empty() ? start_.values : generated_.duals, proof_.bound,
+        effort_.improve_steps, [this] { tell("improve"); }, fleet_);
+    bill_ = bill_of(problem_, fleet_);
+  }
+
+  void branch() {
+    if (fleet_.size() > kSmallFleet || effort_.branch_steps <= 0 || proof_.leaves.empty()) return;
+    if (has_company(problem_)) return;
+    tell("whole nodes");
+    BranchOptions options;
+    options.steps = effort_.branch_steps;
+    options.labels = effort_.branch_labels;
+    options.tick = [this](MicroUsdPerHour bill, MicroUsdPerHour bound) {
+      bill_ = bill;
+      proof_.bound = std::max(proof_.bound, bound);
+      tell("whole nodes");
+    };
+    Proof root = proof_;
+    root.bound = generated_.bound;
+    Proof proof =
+        branch_on_nodes(problem_, items_, generated_.columns, root, solver_, options, fleet_);
+    bill_ = bill_of(problem_, fleet_);
+    if (proof.bound > proof_.bound || proof.optimal) proof_ = std::move(proof);
+    proof_.optimal = proof_.bound >= bill_;
+  }
+
+  const Problem& problem_;
+  const std::vector<std::int64_t>& items_;
+  LpSolver& solver_;
+  const Effort& effort_;
+  const Told& told_;
+  Start start_;
+  Generated generated_;
+  Fleet fleet_;
+  MicroUsdPerHour bill_;
+  Proof proof_;
+};
+
+}  // namespace
+
+Effort effort_of(int level) {
+  Effort effort;
+  switch (std::clamp(level, 1, 5)) {
+    case 1: effort.generates = false; break;
+    case 2:
+      effort.generation.rounds = 60;
+      effort.generation.proof_width = 480;
+      effort.generation.labels = 4'000'000;
+      effort.generation.tolerance = 1'000;
+      effort.dive_rounds = 1;
+      effort.improve_steps = 100;
+      effort.branch_steps = 60;
+      effort.branch_labels = 1'000'000;
+      break;
+    case 3: break;
+    case 4:
+      effort.generation.rounds = 1'000;
+      effort.generation.labels *= 8;
+      effort.generation.proof_width = 32'000;
+      effort.generation.epsilon = 50;
+      effort.generation.tolerance = 80;
+      effort.improve_steps *= 4;
+      effort.branch_steps *= 6;
+      effort.branch_labels *= 6;
+      break;
+    case 5:
+      effort.generation.rounds = 4'000;
+      effort.generation.labels *= 64;
+      effort.generation.proof_width = 256'000;
+      effort.generation.epsilon = 10;
+      effort.generation.tolerance = 15;
+      effort.improve_steps *= 16;
+      effort.branch_steps *= 40;
+      effort.branch_labels *= 40;
+      break;
+  }
+  return effort;
+}
+
+Effort without_proof(Effort effort) {
+  effort.branch_steps = 0;
+  return effort;
+}
+
+Found search_fleet(const Problem& problem, const std::vector<std::int64_t>& items, LpSolver& solver,
+                   const Effort& effort, const Told& told) {
+  return Search(problem, items, solver, effort, told).find();
+}
+
+Proof prove(const Problem& problem, const std::vector<std::int64_t>& items, MicroUsdPerHour bill,
+            LpSolver& solver, const Effort& effort, const Told& told) {
+  return Search(problem, items, solver, effort, told).prove(bill);
+}
+
+}  // namespace kerf::plan
