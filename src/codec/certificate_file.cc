@@ -62,6 +62,12 @@ Result<std::string> any_text(const Field& field) {
   return field.text(4 * kNameMost);
 }
 
+Result<void> flag(const Field& field, bool& into) {
+  if (field.node().kind != Node::Kind::Bool) return field.expected("true or false");
+  into = field.node().boolean;
+  return {};
+}
+
 Result<void> expect_format(const Field& field) {
   KERF_TRY(const std::string text, field.text());
   if (text == kFormat) return {};
@@ -333,11 +339,7 @@ class Reader {
                        true},
                       {"start", [&](const Field& f) { return store(f.integer(0, 255), start); }},
                       {"pod", [&](const Field& f) { return store(pod(f), out.pod); }},
-                      {"headroom", [&](const Field& f) -> Result<void> {
-                         if (f.node().kind != Node::Kind::Bool) return f.expected("true or false");
-                         out.headroom = f.node().boolean;
-                         return {};
-                       }}}));
+                      {"headroom", [&](const Field& f) { return flag(f, out.headroom); }}}));
     out.start = static_cast<std::uint8_t>(start);
     return out;
   }
@@ -352,6 +354,7 @@ class Reader {
           true},
          {"zones", [&](const Field& f) { return zones(f, out.zones); }},
          amount("micro_usd_per_hour", out.price.micro, true),
+         {"owned", [&](const Field& f) { return flag(f, out.owned); }},
          {"labels", [&](const Field& f) { return store(f.labels(1000), labels); }},
          {"used",
           [&](const Field& f) {

@@ -61,6 +61,7 @@ struct Example {
     node.capacity_type = market::CapacityType::Reserved;
     node.zones = {"us-east-1a"};
     node.price.micro = 21'957'642;
+    node.owned = true;
     node.used = {1500, 3072, 10, 3};
     node.labels = {{"team", "red"}};
     node.pods = {0, 1};
@@ -105,6 +106,7 @@ TEST(CertificateFile, ReadsBackWhatIsWritten) {
   EXPECT_EQ(c.branches[0].right, 2U);
   EXPECT_EQ(again->nodes[0].pods, (std::vector<std::uint32_t>{0, 1}));
   EXPECT_EQ(again->nodes[0].used.memory_mib, 3072);
+  EXPECT_TRUE(again->nodes[0].owned);
   EXPECT_TRUE(again->nodes[0].gpus[0].slices[1].headroom);
   EXPECT_EQ(again->nodes[0].gpus[3].slices[0].form.replicas, 4);
 }

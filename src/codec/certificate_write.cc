@@ -146,6 +146,7 @@ class Writer {
     out.set("capacity_type", Node::of(std::string(market::to_string(node.capacity_type))));
     if (!node.zones.empty()) out.set("zones", texts(node.zones));
     out.set("micro_usd_per_hour", Node::of(node.price.micro));
+    if (node.owned) out.set("owned", Node::of(true));
     if (!node.labels.empty()) {
       Node labels = Node::mapping();
       for (const auto& [key, value] : node.labels) labels.set(key, Node::of(value));

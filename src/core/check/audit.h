@@ -73,7 +73,7 @@ void check_admission(Audit& audit);
 void check_coupling(Audit& audit);
 /// Host ports are given once on a node.
 void check_ports(Audit& audit);
-/// Every node costs what the market asks.
+/// Every node costs what the market asks, and no more are owned than there are.
 void check_prices(Audit& audit);
 /// Prices, sums, limits, bound.
 void check_money(Audit& audit);

@@ -275,6 +275,7 @@ void check_baselines(Audit& audit) {
 
 void check_prices(Audit& audit) {
   for (std::size_t i = 0; i < audit.plan.nodes.size(); ++i) check_price(audit, i);
+  check_owned(audit);
 }
 
 void check_money(Audit& audit) {
