@@ -176,6 +176,32 @@ bool not_negative(const Resources& r) {
   return r.cpu_milli >= 0 && r.memory_mib >= 0 && r.disk_mib >= 0 && r.pods >= 0;
 }
 
+/// The most of an item that an empty node can hold, or more: by resources, and by GPUs the sum of
+/// what each way allows alone.
+std::int64_t most_on(const NodeKind& node, const Item& item) {
+  std::int64_t most = item.count;
+  const auto limit = [&](std::int64_t room, std::int64_t each) {
+    if (each > 0) most = std::min(most, room / each);
+  };
+  limit(node.room.cpu_milli, item.requests.cpu_milli);
+  limit(node.room.memory_mib, item.requests.memory_mib);
+  limit(node.room.disk_mib, item.requests.disk_mib);
+  limit(node.room.pods, item.requests.pods);
+  std::int64_t by_gpus = 0;
+  for (const GpuRoom::Units& way : *item.ways) {
+    GpuRoom::Units units = way;
+    std::int64_t fit = 0;
+    while (by_gpus + fit < most && node.gpus.fits(units)) {
+      ++fit;
+      for (std::size_t f = 0; f < way.size(); ++f) {
+        units[f] = static_cast<std::uint16_t>(units[f] + way[f]);
+      }
+    }
+    by_gpus += fit;
+  }
+  return std::min(most, by_gpus);
+}
+
 }  // namespace
 
 NodeKind node_kind(Proof& proof, std::uint32_t type, gpu::GpuMode mode,
@@ -245,10 +271,7 @@ std::vector<Item> items_of(const Proof& proof, const NodeKind& node,
   }
   std::vector<Item> list;
   for (auto& [key, item] : items) {
-    // Every pod takes a place for one, so this cuts off no content.
-    if (item.requests.pods > 0) {
-      item.count = std::min(item.count, node.room.pods / item.requests.pods);
-    }
+    item.count = std::min(item.count, most_on(node, item));
     list.push_back(item);
   }
   return list;
