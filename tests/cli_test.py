@@ -66,7 +66,7 @@ class Kerf(unittest.TestCase):
 
 class Commands(Kerf):
     def test_help_names_every_command_and_fits_the_screen(self):
-        out, _ = self.expect(0, "--help", prints=["plan", "simulate", "completion", "version"])
+        out, _ = self.expect(0, "--help", prints=["plan", "verify", "simulate", "completion", "version"])
         self.assertNotIn("reference", out)
         for words in [("--help",), ("plan", "--help"), ("help", "completion"), ()]:
             out, err = self.expect(0, *words, prints="Usage: kerf")
@@ -100,6 +100,80 @@ class Commands(Kerf):
             out, err = self.expect(2, *words, says=says)
             self.assertEqual(out, "", words)
             self.assertNotIn("terminate", err)
+
+
+def certificate(**changes):
+    """That one pod with a whole GPU needs a g4dn.xlarge where nothing else may be bought."""
+    node = {"instance_type": "g4dn.xlarge", "capacity_type": "on-demand",
+            "micro_usd_per_hour": 526000}
+    proof = {
+        "format": "kerf-certificate/1", "parts_per_micro_usd": 1000000, "method": "duals",
+        "bound_micro_usd_per_hour": 526000,
+        "groups": [{"pods": ["default/one"]}],
+        "pools": [{"offerings": [{**node, "mode": "any"}]}],
+        "leaves": [{"values": [526000000000],
+                    "claims": [{"pool": 0, "worth": 526000000000, "shown_by": "multipliers",
+                                "forms": {"whole": 526000000000}}]}],
+        "branches": [{"leaf": 0}],
+        "nodes": [{**node, "used": {"cpu_milli": 500, "memory_mib": 1024, "pods": 1},
+                   "gpus": [[{"form": "whole", "start": 0, "pod": "default/one"}]]}],
+    }
+    return json.dumps({**proof, **changes})
+
+
+class Verify(Kerf):
+    def setUp(self):
+        super().setUp()
+        self.input = (self.write("pod.yaml", pod()), "--types", "g4dn.xlarge")
+
+    def test_says_what_was_checked_and_what_is_proven(self):
+        proof = self.write("proof.json", certificate())
+        self.expect(0, "verify", proof, *self.input, prints=[
+            "pods     1 in the proof, 0 outside of it", "shown by multipliers 1",
+            "fleet    1 node for 1 pod", "bill     $0.526000 an hour",
+            "bound    $0.526000 an hour", "gap      0 %", "The certificate holds."])
+        out, _ = self.expect(0, "verify", "-o", "json", proof, *self.input)
+        verdict = json.loads(out)
+        self.assertEqual(verdict["format"], "kerf-verdict/1")
+        self.assertTrue(verdict["holds"])
+        self.assertEqual(verdict["bound_micro_usd_per_hour"], 526000)
+
+    def test_exact_proofs_are_tried_again(self):
+        exact = certificate(method="exact", leaves=[], branches=[])
+        self.expect(0, "verify", self.write("proof.json", exact), *self.input,
+                    prints=["all fleets were tried", "The certificate holds."])
+
+    def test_a_false_certificate_is_refused_with_what_is_wrong(self):
+        for changes, says in [
+            ({"bound_micro_usd_per_hour": 526001}, "the bound is given as $0.526001"),
+            ({"groups": []}, "the proof counts no pods"),
+            ({"nodes": []}, "fleet: pod default/one is in the proof and on no node"),
+        ]:
+            proof = self.write("proof.json", certificate(**changes))
+            out, _ = self.expect(1, "verify", proof, *self.input,
+                                 prints=[says, "The certificate does not hold."])
+            self.assertNotIn("bound    $", out)
+            verdict = json.loads(self.expect(1, "verify", proof, *self.input, "-o", "json")[0])
+            self.assertFalse(verdict["holds"])
+            self.assertIsNone(verdict["bound_micro_usd_per_hour"])
+        # The same proof where more may be bought leaves something out.
+        proof = self.write("proof.json", certificate())
+        self.expect(1, "verify", proof, self.input[0],
+                    prints="the certificate leaves out g4dn.2xlarge")
+
+    def test_bad_input_is_told(self):
+        proof = self.write("proof.json", certificate())
+        torn = self.write("torn.json", certificate()[:100])
+        for words, says in [
+            ((), "which certificate?"),
+            ((proof,), "against what?"),
+            (("-", *self.input), "the certificate must be a file"),
+            ((torn, *self.input), "torn.json"),
+            ((proof, self.write("other.yaml", pod("two"))), "is no pod of the input"),
+            ((proof + "x", *self.input), "proof.jsonx"),
+        ]:
+            out, _ = self.expect(2, "verify", *words, says=["kerf verify: ", says])
+            self.assertEqual(out, "", words)
 
 
 class Completion(Kerf):

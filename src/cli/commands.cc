@@ -182,6 +182,13 @@ std::vector<OptionSpec> output_options() {
        .help = "verify the plan with code that shares nothing with the planner",
        .details = "A plan that does not hold is not printed: what is wrong goes to standard error, "
                   "and the exit code is 3."},
+      {.name = "--certificate",
+       .value = "FILE",
+       .group = kOutput,
+       .help = "write the proof of the bound to FILE, for kerf verify",
+       .details = "JSON: docs/reference/certificate.md. The search that it takes is part of the "
+                  "plan's.",
+       .completes = Completes::Files},
       {.name = "--levers",
        .group = kOutput,
        .help = "say what types, slicing, spot and owned nodes save, each by itself",
@@ -251,6 +258,32 @@ CommandSpec plan_command() {
     plan.options.insert(plan.options.end(), options.begin(), options.end());
   }
   return plan;
+}
+
+CommandSpec verify_command() {
+  CommandSpec verify{
+      .name = "verify",
+      .usage = {"verify [OPTION...] FILE PATH...", "verify [OPTION...] FILE --trace PODS.csv"},
+      .summary = "check a plan's certificate: that no fleet for these pods costs less",
+      .about =
+          "Checks a certificate that kerf plan --certificate wrote against the input that the plan "
+          "was made from: that its fleet serves the pods, what it costs, and the proof that no "
+          "fleet costs less than the bound. Shares no code with the planner and uses no solver. "
+          "Give the input, prices and policy as for kerf plan.",
+      .argument = "FILE PATH",
+      .argument_help = "the certificate, then manifests or folders as for kerf plan",
+      .completes = Completes::Files,
+      .many_arguments = true,
+      .examples = {{"kerf plan deploy/ --certificate proof.json", "make one"},
+                   {"kerf verify proof.json deploy/", "check it"},
+                   {"kerf verify proof.json deploy/ -o json", "for programs"}},
+  };
+  for (const auto& options : {input_options(), market_options(), node_options()}) {
+    verify.options.insert(verify.options.end(), options.begin(), options.end());
+  }
+  verify.options.push_back(output_format());
+  verify.options.push_back(quiet());
+  return verify;
 }
 
 std::vector<OptionSpec> simulate_options() {
@@ -339,6 +372,7 @@ CommandSpec completion_command() {
 const std::vector<CommandSpec>& commands() {
   static const std::vector<CommandSpec> all = {
       plan_command(),
+      verify_command(),
       simulate_command(),
       completion_command(),
       {.name = "version",
@@ -351,8 +385,8 @@ const std::vector<CommandSpec>& commands() {
        .summary = "explain a command",
        .about = "Explains a command; the same as kerf COMMAND --help.",
        .argument = "COMMAND",
-       .argument_help = "plan, simulate, completion or version",
-       .argument_choices = "plan|simulate|completion|version|help",
+       .argument_help = "plan, verify, simulate, completion or version",
+       .argument_choices = "plan|verify|simulate|completion|version|help",
        .completes = Completes::Choices},
       {.name = "reference",
        .usage = {"reference"},
@@ -395,9 +429,11 @@ std::vector<std::string_view> split_choices(std::string_view choices) {
 
 std::span<const ExitSpec> exit_codes() {
   static constexpr ExitSpec kCodes[] = {
-      {kPlaced, "all pods are placed; simulate: no promise was broken"},
+      {kPlaced,
+       "all pods are placed; verify: the certificate holds; simulate: no promise was broken"},
       {kUnplaced,
-       "some pods cannot be placed, and the plan says why; simulate: a promise was broken"},
+       "some pods cannot be placed, and the plan says why; verify: the certificate does not hold; "
+       "simulate: a promise was broken"},
       {kBadInput, "bad input or usage, or the output cannot be written"},
       {kInternal, "internal error, or --check found the plan wrong"},
   };

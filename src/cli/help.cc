@@ -77,7 +77,7 @@ void by_group(const CommandSpec& command, Heading heading, Each each) {
 std::string exit_codes_help() {
   std::string out = "\nExit codes:\n";
   for (const ExitSpec& exit : exit_codes()) {
-    out += fmt::format("  {}  {}\n", static_cast<int>(exit.code), exit.says);
+    out += fmt::format("  {}  {}\n", static_cast<int>(exit.code), wrapped(exit.says, 5, 5));
   }
   return out;
 }
@@ -157,7 +157,8 @@ std::string command_help(const CommandSpec& command) {
   for (const ExampleSpec& example : command.examples) {
     out += fmt::format("  {:<62}  {}\n", example.line, example.says);
   }
-  if (command.name == "plan" || command.name == "simulate") out += exit_codes_help();
+  if (command.name == "plan" || command.name == "verify" || command.name == "simulate")
+    out += exit_codes_help();
   return out;
 }
 

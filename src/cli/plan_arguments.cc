@@ -195,6 +195,7 @@ Result<void> read_output(const ParsedOptions& parsed, PlanArguments& out) {
                                     : ColourWhen::Auto;
   }
   out.output_file = text_of(parsed, "--output-file");
+  out.certificate = text_of(parsed, "--certificate");
   out.check = parsed.given("--check");
   out.levers = parsed.given("--levers");
   out.all = parsed.given("--all");

@@ -50,6 +50,7 @@ struct PlanArguments {
 
   OutputFormat output = OutputFormat::Table;
   std::optional<std::string> output_file;
+  std::optional<std::string> certificate;  ///< file to write it to
   bool check = false;
   bool levers = false;
   bool all = false;

@@ -12,6 +12,7 @@
 #include "cli/purchase.h"
 #include "cli/terminal.h"
 #include "codec/catalogue.h"
+#include "codec/certificate_file.h"
 #include "codec/json.h"
 #include "core/check/check.h"
 #include "core/plan/planner.h"
@@ -40,6 +41,7 @@ plan::PlanOptions plan_options(const PlanArguments& arguments, ProgressLine& pro
   plan::PlanOptions options;
   options.bound_steps = arguments.bound_steps.value_or(options.bound_steps);
   options.search_steps = arguments.search_steps.value_or(options.search_steps);
+  options.certificate = arguments.certificate.has_value();
   options.jobs = arguments.jobs;
   options.levers = arguments.levers;
   options.progress = [&progress](const plan::Progress& now) { progress.show(now); };
@@ -80,10 +82,25 @@ bool passes_check(const PlanArguments& arguments, const plan::Plan& plan,
   return true;
 }
 
+Result<void> write_proof(const std::string& file, const plan::Plan& plan,
+                         const cluster::Demand& demand, const Purchase& purchase,
+                         const char* solver_version) {
+  if (!plan.certificate || plan.certificate->empty()) {
+    return fail(ErrorCode::Unsupported,
+                fmt::format("{} is not written: there is no proof of this plan's bound that can be "
+                            "written down (bound: {})",
+                            display_name(file), plan.bound.method));
+  }
+  const codec::CertificateFile proof{solver_version, purchase.market.region,
+                                     purchase.market.price_source, *plan.certificate, plan.nodes};
+  return write_file(file, codec::write_certificate(proof, demand, purchase.market));
+}
+
 Result<ExitCode> plan_and_print(const PlanArguments& arguments) {
   const Surroundings around = Surroundings::look();
   KERF_CHECK_OK(check_stdin(arguments, around));
   if (arguments.output_file) KERF_CHECK_OK(check_writable(*arguments.output_file));
+  if (arguments.certificate) KERF_CHECK_OK(check_writable(*arguments.certificate));
   KERF_TRY(const Purchase purchase, prepare_purchase(arguments));
 
   ProgressLine progress(around.stderr_is_terminal && !around.dumb && !arguments.quiet);
@@ -111,6 +128,9 @@ Result<ExitCode> plan_and_print(const PlanArguments& arguments) {
   progress.erase();
   KERF_CHECK_OK(arguments.output_file ? write_file(*arguments.output_file, text)
                                       : write_stdout(text));
+  if (arguments.certificate) {
+    KERF_CHECK_OK(write_proof(*arguments.certificate, plan, demand, purchase, solver->version()));
+  }
   return plan.unplaced.empty() ? kPlaced : kUnplaced;
 }
 

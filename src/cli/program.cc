@@ -14,6 +14,7 @@
 #include "cli/simulate_command.h"
 #include "cli/suggest.h"
 #include "cli/terminal.h"
+#include "cli/verify_command.h"
 #include "codec/catalogue.h"
 #include "solver/clp.h"
 
@@ -81,6 +82,7 @@ ExitCode run_command(const CommandSpec& command, std::vector<std::string> words)
   }
   if (parsed->given("--help")) return print(command_help(command));
   if (command.name == "plan") return run_plan(*parsed);
+  if (command.name == "verify") return run_verify(*parsed);
   if (command.name == "simulate") return run_simulate(*parsed);
   if (command.name == "completion") return run_completion(*parsed);
   if (command.name == "help") return run_help(*parsed);

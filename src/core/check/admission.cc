@@ -111,19 +111,6 @@ bool closed_by(const cluster::Node& node, const Taint& taint) {
   return node.closed && taint.key.rfind("node.kubernetes.io/", 0) == 0;
 }
 
-/// The policy's architectures hold unless the pod names one itself.
-bool names_arch(const PodShape& shape) {
-  const auto on_arch = [](const cluster::Requirements& requirements) {
-    return std::any_of(requirements.begin(), requirements.end(),
-                       [](const cluster::Requirement& requirement) {
-                         return requirement.key == "kubernetes.io/arch" ||
-                                requirement.key == "beta.kubernetes.io/arch";
-                       });
-  };
-  return on_arch(shape.node_selector) ||
-         std::any_of(shape.node_affinity.begin(), shape.node_affinity.end(), on_arch);
-}
-
 void check_pod(Audit& audit, std::size_t index, std::uint32_t pod) {
   const plan::NodePlan& node = audit.plan.nodes[index];
   const PodShape& shape = audit.shape_of(pod);
@@ -139,15 +126,8 @@ void check_pod(Audit& audit, std::size_t index, std::uint32_t pod) {
   if (!why.empty()) complain(why);
   const cluster::Node* standing = audit.standing_of(node);
   for (const Taint& taint : standing != nullptr ? standing->taints : audit.policy.node_taints) {
-    // Pods that ask for slices get a toleration for Kerf's own taint when they are admitted.
-    if (taint.effect == "PreferNoSchedule" || taint.key == "kerf.dev/slices") continue;
     if (standing != nullptr && closed_by(*standing, taint)) continue;
-    const auto& tolerations = shape.tolerations;
-    if (!tolerated_by_request(shape, taint) &&
-        std::none_of(tolerations.begin(), tolerations.end(),
-                     [&](const Toleration& t) { return tolerated_by(t, taint); })) {
-      complain("it does not tolerate the taint " + taint.key);
-    }
+    if (!tolerates_taint(shape, taint)) complain("it does not tolerate the taint " + taint.key);
   }
   if (shape.volume_zone_bound) {
     const bool inside = !node.zones.empty() &&
@@ -166,6 +146,27 @@ bool keeps_headroom(const plan::NodePlan& node) {
 }
 
 }  // namespace
+
+bool names_arch(const PodShape& shape) {
+  const auto on_arch = [](const cluster::Requirements& requirements) {
+    return std::any_of(requirements.begin(), requirements.end(),
+                       [](const cluster::Requirement& requirement) {
+                         return requirement.key == "kubernetes.io/arch" ||
+                                requirement.key == "beta.kubernetes.io/arch";
+                       });
+  };
+  return on_arch(shape.node_selector) ||
+         std::any_of(shape.node_affinity.begin(), shape.node_affinity.end(), on_arch);
+}
+
+bool tolerates_taint(const PodShape& shape, const Taint& taint) {
+  // Pods that ask for slices get a toleration for Kerf's own taint when they are admitted.
+  if (taint.effect == "PreferNoSchedule" || taint.key == "kerf.dev/slices") return true;
+  const auto& tolerations = shape.tolerations;
+  return tolerated_by_request(shape, taint) ||
+         std::any_of(tolerations.begin(), tolerations.end(),
+                     [&](const Toleration& t) { return tolerated_by(t, taint); });
+}
 
 bool policy_allows(const cluster::Policy& policy, const market::InstanceType& type,
                    const market::Offering& offering) {

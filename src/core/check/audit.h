@@ -73,6 +73,8 @@ void check_admission(Audit& audit);
 void check_coupling(Audit& audit);
 /// Host ports are given once on a node.
 void check_ports(Audit& audit);
+/// Every node costs what the market asks, and no more are owned than there are.
+void check_prices(Audit& audit);
 /// Prices, sums, limits, bound.
 void check_money(Audit& audit);
 
@@ -82,6 +84,16 @@ Resources allocatable_of(const market::InstanceType& type, const market::NodeOve
 /// True if the policy lets the offering be bought, its architecture aside.
 bool policy_allows(const cluster::Policy& policy, const market::InstanceType& type,
                    const market::Offering& offering);
+/// True if the taint keeps no pod of this shape off a node.
+bool tolerates_taint(const cluster::PodShape& shape, const cluster::Taint& taint);
+/// True if the pod says itself on which architecture it runs; the policy's do not hold then.
+bool names_arch(const cluster::PodShape& shape);
+/// Two ports that one node cannot give out both.
+bool ports_clash(const cluster::HostPort& a, const cluster::HostPort& b);
+/// True if the placements of every profile are known, so that the model may be cut.
+bool can_be_cut(const gpu::Model& model);
+/// The plain profile as wide as the GPU, whose engines are all there are; nullptr if unknown.
+const gpu::Profile* widest(const gpu::Model& model);
 /// Why the device does not serve the request, as the end of a sentence; empty if it does.
 std::string why_not_served(const cluster::GpuRequest& request, const gpu::Form& form,
                            const gpu::Model& model, const cluster::Policy& policy);

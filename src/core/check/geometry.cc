@@ -24,21 +24,6 @@ std::array<std::int32_t, kEngines> engines_of(const gpu::Profile& profile) {
   return {e.copy, e.decoders, e.encoders, e.jpeg, e.ofa};
 }
 
-bool can_be_cut(const gpu::Model& model) {
-  return !model.profiles.empty() && model.slots > 0 &&
-         std::all_of(model.profiles.begin(), model.profiles.end(), [](const gpu::Profile& p) {
-           return p.status != gpu::Status::Unverified && !p.starts.empty() && p.slots > 0;
-         });
-}
-
-/// The plain profile as wide as the GPU.
-const gpu::Profile* widest(const gpu::Model& model) {
-  for (const gpu::Profile& profile : model.profiles) {
-    if (profile.slots == model.slots && !profile.special()) return &profile;
-  }
-  return nullptr;
-}
-
 void check_engines(Audit& audit, const std::string& where, const gpu::Model& model,
                    const plan::GpuPlan& gpu) {
   const gpu::Profile* const full = widest(model);
@@ -156,6 +141,20 @@ void check_form(Audit& audit, const std::string& where, const market::InstanceTy
 enum class Mode : std::uint8_t { Unknown, Cut, Uncut };
 
 }  // namespace
+
+bool can_be_cut(const gpu::Model& model) {
+  return !model.profiles.empty() && model.slots > 0 &&
+         std::all_of(model.profiles.begin(), model.profiles.end(), [](const gpu::Profile& p) {
+           return p.status != gpu::Status::Unverified && !p.starts.empty() && p.slots > 0;
+         });
+}
+
+const gpu::Profile* widest(const gpu::Model& model) {
+  for (const gpu::Profile& profile : model.profiles) {
+    if (profile.slots == model.slots && !profile.special()) return &profile;
+  }
+  return nullptr;
+}
 
 void check_geometry(Audit& audit) {
   for (std::size_t i = 0; i < audit.plan.nodes.size(); ++i) {

@@ -273,6 +273,11 @@ void check_baselines(Audit& audit) {
 
 }  // namespace
 
+void check_prices(Audit& audit) {
+  for (std::size_t i = 0; i < audit.plan.nodes.size(); ++i) check_price(audit, i);
+  check_owned(audit);
+}
+
 void check_money(Audit& audit) {
   check_nodes_and_bill(audit);
   check_owned(audit);

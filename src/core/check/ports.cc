@@ -4,12 +4,6 @@
 namespace kerf::check {
 namespace {
 
-bool ports_clash(const cluster::HostPort& a, const cluster::HostPort& b) {
-  const auto every = [](const std::string& ip) { return ip.empty() || ip == "0.0.0.0"; };
-  return a.port == b.port && a.protocol == b.protocol &&
-         (a.ip == b.ip || every(a.ip) || every(b.ip));
-}
-
 void check_node(Audit& audit, std::size_t index) {
   struct Taken {
     const cluster::HostPort* port;
@@ -30,6 +24,12 @@ void check_node(Audit& audit, std::size_t index) {
 }
 
 }  // namespace
+
+bool ports_clash(const cluster::HostPort& a, const cluster::HostPort& b) {
+  const auto every = [](const std::string& ip) { return ip.empty() || ip == "0.0.0.0"; };
+  return a.port == b.port && a.protocol == b.protocol &&
+         (a.ip == b.ip || every(a.ip) || every(b.ip));
+}
 
 void check_ports(Audit& audit) {
   for (std::size_t i = 0; i < audit.plan.nodes.size(); ++i) check_node(audit, i);
