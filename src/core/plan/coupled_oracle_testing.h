@@ -27,9 +27,11 @@ inline constexpr const char* kFamily = "karpenter.k8s.aws/instance-family";
 /// legal states is that of core/gpu. It understands what the instances of its tests use: node
 /// selectors on the instance family; anti-affinity, spread and affinity by hostname; spread by zone
 /// among the zones that the market names, in each of which something serves every pod; affinity to
-/// pods that ask for no company, or to the pod's own like alone. Sets of pods are bits; the
-/// policy's headroom is further pods behind the real ones. Cost: 3^items additions and, for each
-/// type, a node check for each set of which every smaller set fits.
+/// pods that ask for no company, or to the pod's own like alone; one offering at most that has a
+/// number of nodes, then in a market without zones and a policy without GPU limit. Sets of pods are
+/// bits; the policy's headroom is further pods behind the real ones. Cost: 3^items additions and,
+/// for each type, a node check for each set of which every smaller set fits and that nothing
+/// cheaper holds.
 class CoupledOracle {
  public:
   using Set = std::size_t;
@@ -47,6 +49,8 @@ class CoupledOracle {
         shape.requests = headroom.each;
         items_.push_back(shape);
       }
+    for (const market::Offering& offering : market.offerings)
+      owned_ = std::max(owned_, offering.count.value_or(0));
     for (const market::Offering& offering : market.offerings)
       if (std::find(zones_.begin(), zones_.end(), offering.zone) == zones_.end())
         zones_.push_back(offering.zone);
@@ -66,7 +70,9 @@ class CoupledOracle {
     const Set whole = pods | (((Set{1} << items_.size()) - 1) & ~all_pods());
     std::vector<std::vector<std::int64_t>> by_zone;
     for (std::size_t zone = 0; zone < zones_.size(); ++zone)
-      by_zone.push_back(gpus < 0 ? least_in(zone, whole) : least_in(zone, whole, gpus));
+      by_zone.push_back(gpus >= 0    ? least_in(zone, whole, &Option::gpus, gpus)
+                        : owned_ > 0 ? least_in(zone, whole, &Option::owned, owned_)
+                                     : least_in(zone, whole));
     std::vector<Set> parts(zones_.size());
     std::int64_t best = kNever;
     choose_zones(whole, whole, by_zone, parts, 0, best);
@@ -76,6 +82,7 @@ class CoupledOracle {
  private:
   struct Option {
     std::int64_t price, gpus;
+    std::int64_t owned = 0;  ///< 1: a node of the offering that has a number
     bool operator<(const Option& o) const {
       return std::tie(price, gpus) < std::tie(o.price, o.gpus);
     }
@@ -208,7 +215,7 @@ class CoupledOracle {
       sold[offering.type].push_back(
           {static_cast<std::size_t>(std::find(zones_.begin(), zones_.end(), offering.zone) -
                                     zones_.begin()),
-           {offering.price.micro, market_.types[offering.type].gpu_count}});
+           {offering.price.micro, market_.types[offering.type].gpu_count, offering.count ? 1 : 0}});
     std::vector<std::pair<std::uint32_t, Sold>> types(sold.begin(), sold.end());
     std::stable_sort(types.begin(), types.end(), [](const auto& a, const auto& b) {
       return a.second[0].second.price < b.second[0].second.price;
@@ -221,10 +228,10 @@ class CoupledOracle {
   /// By zone, what a type costs there and its GPUs.
   using Sold = std::vector<std::pair<std::size_t, Option>>;
 
-  /// Dollars are all that counts, and no zone sells the type cheaper than what holds the set
+  /// Dollars are all that count, and no zone sells the type cheaper than what holds the set
   /// already.
   bool needless(Set set, const Sold& offered) const {
-    return !policy_.limit_gpus &&
+    return !policy_.limit_gpus && owned_ == 0 &&
            std::all_of(offered.begin(), offered.end(), [&](const auto& offer) {
              const std::vector<Option>& known = options_[offer.first][set];
              return std::any_of(known.begin(), known.end(), [&](const Option& option) {
@@ -295,9 +302,10 @@ class CoupledOracle {
     return least;
   }
 
-  /// The same with at most so many GPUs; for markets of one zone.
-  std::vector<std::int64_t> least_in(std::size_t zone, Set whole, std::int64_t gpus) const {
-    const auto width = static_cast<std::size_t>(gpus + 1);
+  /// The same with at most `most` of what `part_of` counts; for markets of one zone.
+  std::vector<std::int64_t> least_in(std::size_t zone, Set whole, std::int64_t Option::*part_of,
+                                     std::int64_t most) const {
+    const auto width = static_cast<std::size_t>(most + 1);
     std::vector<std::int64_t> least((whole + 1) * width, kNever);
     for (std::size_t g = 0; g < width; ++g) least[g] = 0;
     for (Set set = 1; set <= whole; ++set) {
@@ -306,9 +314,9 @@ class CoupledOracle {
       for (Set part = set; part != 0; part = (part - 1) & set) {
         if ((part & first) == 0 || !in_company(part, whole)) continue;
         for (const Option& option : options_[zone][part])
-          for (std::size_t g = static_cast<std::size_t>(option.gpus); g < width; ++g) {
+          for (auto g = static_cast<std::size_t>(option.*part_of); g < width; ++g) {
             const std::int64_t rest =
-                least[(set ^ part) * width + g - static_cast<std::size_t>(option.gpus)];
+                least[(set ^ part) * width + g - static_cast<std::size_t>(option.*part_of)];
             if (rest < kNever)
               least[set * width + g] = std::min(least[set * width + g], option.price + rest);
           }
@@ -343,6 +351,7 @@ class CoupledOracle {
   std::size_t pods_ = 0;
   std::vector<Item> rules_;
   std::vector<std::string> zones_;  ///< "" alone where prices hold for the region
+  std::int64_t owned_ = 0;          ///< nodes there are of the one offering that has a number
   std::vector<bool> held_;          ///< by set: some type holds it
   std::vector<std::vector<std::vector<Option>>> options_;  ///< by zone, set: the cheapest first
 };

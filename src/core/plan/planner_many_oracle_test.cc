@@ -100,5 +100,25 @@ TEST(ManyOracle, ZonesToSpreadOver) {
   });
 }
 
+TEST(ManyOracle, EveryEffort) {
+  std::vector<PlanOptions> ways;
+  for (const int effort : {1, 2, 4, 5}) {
+    ways.push_back(testing::quick());
+    ways.back().effort = effort;
+  }
+  judge(
+      15, {.optimal = 10, .cheapest = 30, .exact_at_most = 1},
+      [](CoupledInstance& it) {
+        a_dozen(it, [&] {
+          cluster::PodShape pod = it.shape(it.small_request());
+          if (it.below(4) == 0)
+            pod.anti_affinity = {
+                {testing::labelled("app", "w" + std::to_string(it.below(12))), testing::kHost}};
+          return pod;
+        });
+      },
+      ways);
+}
+
 }  // namespace
 }  // namespace kerf::plan
