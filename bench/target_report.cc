@@ -83,7 +83,10 @@ std::string Report::markdown() const {
       "Measured {} on {} ({} cores), calibration loop {:.3f} s, medians of {} runs, solver {}.\n\n"
       "| | what | target | seen | met |\n|---|---|---|---|---|\n",
       today(), cpu_name(), sysconf(_SC_NPROCESSORS_ONLN), loop_, runs_, solver_);
-  for (const Row& row : rows_)
+  std::vector<Row> rows = rows_;
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.part < b.part; });
+  for (const Row& row : rows)
     out += fmt::format("| {} | {} | {} | {} | {} |\n", row.part, row.what, row.target, row.seen,
                        !row.met   ? "not measured"
                        : *row.met ? "yes"
