@@ -30,6 +30,7 @@ class Series {
     if (!out) {
       fmt::print("  {} pods, {} kinds, effort {}: stopped after {} s of CPU\n", pods, classes,
                  effort, ask.limit_s);
+      ++stopped;
       return false;
     }
     fmt::print("  {} pods, {} classes, effort {}: {}, gap {:.2f} %, {} MiB{}\n", pods, out->classes,
@@ -40,11 +41,12 @@ class Series {
     row.set("series", Node::of(series)).set("effort", Node::of(std::int64_t{effort}));
     row.set("kinds", Node::of(classes));
     rows.push(std::move(row));
+    ++points;
     return true;
   }
 
   Node rows = Node::sequence();
-  std::int64_t faults = 0;
+  std::int64_t faults = 0, points = 0, stopped = 0;
 
  private:
   const Setting& setting_;
@@ -72,8 +74,12 @@ void scaling(const Setting& setting, Report& report) {
   std::filesystem::create_directories(setting.folder);
   const std::string path = setting.folder + "/plan-scaling.json";
   std::ofstream(path) << codec::write_json(out);
-  report.add({8, "1,000 to 100,000 pods; 100 to 2,000 kinds", "none: pictures", "wrote " + path,
-              series.faults == 0, Node::mapping()});
+  std::string seen = fmt::format("{} points in {}", series.points, path);
+  if (series.stopped > 0)
+    seen += fmt::format("; {} series end early: stopped after {} s of CPU", series.stopped,
+                        setting.ask.limit_s);
+  report.add({8, "1,000 to 100,000 pods; 100 to 2,000 kinds", "every point measured",
+              std::move(seen), series.faults == 0 && series.stopped == 0, Node::mapping()});
 }
 
 }  // namespace kerf::bench

@@ -64,6 +64,23 @@ std::int64_t classes_of(const cluster::Demand& demand, const cluster::Policy& po
   return static_cast<std::int64_t>(problem.classes.size());
 }
 
+/// The pods of the shapes that most pods have, so many shapes.
+cluster::Demand commonest(const cluster::Demand& from, std::int64_t shapes) {
+  std::vector<std::int64_t> pods(from.shapes.size());
+  for (const cluster::Pod& pod : from.pods) ++pods[pod.shape];
+  std::vector<std::uint32_t> order(from.shapes.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return pods[a] > pods[b]; });
+  std::vector<bool> kept(order.size());
+  for (std::size_t i = 0; i < std::min(order.size(), static_cast<std::size_t>(shapes)); ++i)
+    kept[order[i]] = true;
+  std::vector<std::uint32_t> keep;
+  for (std::uint32_t pod = 0; pod < from.pods.size(); ++pod)
+    if (kept[from.pods[pod].shape]) keep.push_back(pod);
+  return chosen(from, keep);
+}
+
 /// `from`, of whose kinds of pods `more` are there twice, the second time with other CPU and
 /// memory; then `pods` of all kinds, each kind at least once.
 cluster::Demand varied(const cluster::Demand& from, std::int64_t pods, std::int64_t more) {
@@ -215,6 +232,8 @@ cluster::Demand subset(const cluster::Demand& from, std::int64_t pods, std::uint
 
 cluster::Demand repeated(const cluster::Demand& from, std::int64_t pods, std::int64_t classes,
                          const cluster::Policy& policy) {
+  if (static_cast<std::int64_t>(from.shapes.size()) > classes && classes_of(from, policy) > classes)
+    return repeated(commonest(from, classes), pods, classes, policy);
   // Most kinds added are a class of their own, so the number that is missing is nearly enough.
   cluster::Demand best = varied(from, pods, 0);
   std::int64_t more = 0, have = classes_of(best, policy);

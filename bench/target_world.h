@@ -43,7 +43,7 @@ cluster::Demand subset(const cluster::Demand& from, std::int64_t pods, std::uint
 
 /// Pods of `from` drawn at random, with CPU and memory of some kinds less by up to a fifth, until
 /// the planner tells nearly `classes` classes apart, never more. The same for the same arguments.
-/// Fewer where `from` has more already.
+/// Where `from` has more already, those of its commonest kinds.
 cluster::Demand repeated(const cluster::Demand& from, std::int64_t pods, std::int64_t classes,
                          const cluster::Policy& policy);
 
