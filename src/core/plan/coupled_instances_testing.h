@@ -287,7 +287,8 @@ inline void judge(int instances, const Expected& expected,
   fmt::print(
       "  {} plans: {} cheapest, {} known to be, {} by trying everything; at worst "
       "{:.2f} % over the cheapest, gap {:.2f} %\n",
-      instances, tally.cheapest, tally.optimal, tally.exact, tally.worst_over, tally.worst_gap);
+      static_cast<std::size_t>(instances) * ways.size(), tally.cheapest, tally.optimal, tally.exact,
+      tally.worst_over, tally.worst_gap);
   if (!tally.dear.empty()) fmt::print("  dearer than need be: seeds{}\n", tally.dear);
   if (!tally.short_of.empty())
     fmt::print("  others placed than are due: seeds{}\n", tally.short_of);
