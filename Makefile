@@ -66,6 +66,8 @@ bench: build
 	@build/release/bench/kerf_bench build/bench </dev/null
 	$(call say,bench: where slicing pays)
 	@build/release/bench/kerf_slicing_bench build/bench </dev/null
+	$(call say,bench: the planner against its targets (half an hour))
+	@build/release/bench/kerf_target_bench --folder build/bench </dev/null
 	$(call say,bench: placement against FGD)
 	@build/release/bench/kerf_online_bench build/bench </dev/null
 	$(call say,bench: consolidation)
