@@ -32,7 +32,8 @@ TEST(Options, AreAllAbsentByDefault) {
   EXPECT_THAT(arguments->paths, ElementsAre("a.yaml"));
   EXPECT_FALSE(arguments->region || arguments->price_region || arguments->prices ||
                arguments->policy || arguments->trace || arguments->daemonsets ||
-               arguments->root_volume_gib || arguments->output_file || arguments->bound_steps);
+               arguments->root_volume_gib || arguments->output_file);
+  EXPECT_EQ(arguments->effort, 3);
   EXPECT_FALSE(arguments->check || arguments->all || arguments->ascii || arguments->quiet);
   EXPECT_EQ(arguments->output, OutputFormat::Table);
   EXPECT_EQ(arguments->colour, ColourWhen::Auto);
@@ -81,10 +82,8 @@ TEST(Options, ReadEveryValue) {
                                 "--color",
                                 "never",
                                 "--ascii",
-                                "--bound-steps",
-                                "0",
-                                "--search-steps",
-                                "7",
+                                "--effort",
+                                "5",
                                 "--output-file",
                                 "plan.txt",
                                 "--hours",
@@ -105,8 +104,7 @@ TEST(Options, ReadEveryValue) {
   EXPECT_EQ(arguments->daemonsets, (Resources{800, 1536, 0, 0}));
   EXPECT_EQ(arguments->root_volume_gib, 100);
   EXPECT_EQ(arguments->colour, ColourWhen::Never);
-  EXPECT_EQ(arguments->bound_steps, 0);
-  EXPECT_EQ(arguments->search_steps, 7);
+  EXPECT_EQ(arguments->effort, 5);
   EXPECT_EQ(arguments->output_file, "plan.txt");
   EXPECT_EQ(arguments->hours.at("nightly"), 60.5);
   EXPECT_TRUE(arguments->check && arguments->ascii);
@@ -184,7 +182,8 @@ TEST(Commands, AreSuggestedForMistakes) {
   EXPECT_THAT(unknown_command("plna"), HasSubstr("did you mean plan?"));
   EXPECT_THAT(unknown_command("deployment.yaml"), HasSubstr("kerf plan deployment.yaml"));
   EXPECT_THAT(unknown_command("--trace"), HasSubstr("kerf plan --trace"));
-  EXPECT_THAT(unknown_command("xyzzy"), HasSubstr("Commands are plan, simulate, completion, version, help"));
+  EXPECT_THAT(unknown_command("xyzzy"),
+              HasSubstr("Commands are plan, simulate, completion, version, help"));
 }
 
 TEST(Commands, HaveDistinctOptionsAndDefaultsAmongTheirChoices) {

@@ -16,8 +16,7 @@ namespace kerf::cli {
 namespace {
 
 constexpr std::int64_t kReplicasMax = 1'000'000;
-constexpr std::int64_t kOwnedMax = 100'000;  // nodes of one type; more than any account holds
-constexpr std::int64_t kStepsMax = 1'000'000'000;
+constexpr std::int64_t kOwnedMax = 100'000;      // nodes of one type; more than any account holds
 constexpr std::int64_t kRootVolumeMax = 65'536;  // GiB; the largest EBS volume there is
 constexpr double kHoursMax = static_cast<double>(kHoursPerMonth);
 
@@ -201,12 +200,7 @@ Result<void> read_output(const ParsedOptions& parsed, PlanArguments& out) {
   out.all = parsed.given("--all");
   out.ascii = parsed.given("--ascii");
   out.quiet = parsed.given("--quiet");
-  if (const std::string* text = parsed.value("--bound-steps")) {
-    KERF_TRY(out.bound_steps, integer("--bound-steps", *text, 0, kStepsMax));
-  }
-  if (const std::string* text = parsed.value("--search-steps")) {
-    KERF_TRY(out.search_steps, integer("--search-steps", *text, 0, kStepsMax));
-  }
+  if (const std::string* text = parsed.value("--effort")) out.effort = text->front() - '0';
   return {};
 }
 

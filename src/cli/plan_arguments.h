@@ -58,8 +58,7 @@ struct PlanArguments {
   bool ascii = false;
   bool quiet = false;
 
-  std::optional<std::int64_t> bound_steps;
-  std::optional<std::int64_t> search_steps;
+  int effort = 3;  ///< plan::PlanOptions::effort
 };
 
 /// Errors name the option, what was read and what was expected, and say which options exclude or

@@ -39,8 +39,7 @@ Result<void> check_stdin(const PlanArguments& arguments, const Surroundings& aro
 
 plan::PlanOptions plan_options(const PlanArguments& arguments, ProgressLine& progress) {
   plan::PlanOptions options;
-  options.bound_steps = arguments.bound_steps.value_or(options.bound_steps);
-  options.search_steps = arguments.search_steps.value_or(options.search_steps);
+  options.effort = arguments.effort;
   options.certificate = arguments.certificate.has_value();
   options.jobs = arguments.jobs;
   options.levers = arguments.levers;

@@ -197,8 +197,7 @@ void expect_holds(std::uint64_t seed, plan::LpSolver& solver, std::size_t& pods,
                   std::size_t& placed) {
   const Instance instance(seed);
   plan::PlanOptions options;
-  options.bound_steps = 20;
-  options.search_steps = 10;
+  options.effort = 2;
   options.baselines = seed % 4 == 0;
   const plan::Plan made =
       plan::make_plan(instance.demand, instance.market, instance.policy, solver, options);

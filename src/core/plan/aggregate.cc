@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/plan/certificate.h"
+
 namespace kerf::plan {
 
 namespace {
@@ -179,7 +181,8 @@ AggregateLp build_aggregate(const Problem& problem, const std::vector<std::int64
 
 MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>& demand,
                         const AggregateLp& lp, const std::vector<double>& duals,
-                        const std::vector<NodeBox>& boxes, const NodeLimits& limits) {
+                        const std::vector<NodeBox>& boxes, const NodeLimits& limits,
+                        std::vector<std::int64_t>* values) {
   // Weak duality, term by term: bill = sum of price * n >= sum over classes of demand * worth
   // + sum over machines of (price - value) * n, where worth is the least that any candidate of the
   // class consumes and value the most that a node offers under the same multipliers. For a stock of
@@ -220,6 +223,13 @@ MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>&
       Int128& least = worth[candidate.cls];
       if (least == kUnset || consumed < least) least = consumed;
     }
+  }
+  if (values != nullptr) {
+    values->assign(demand.size(), 0);
+    for (std::size_t c = 0; c < demand.size(); ++c)
+      if (worth[c] != kUnset)
+        (*values)[c] = static_cast<std::int64_t>(
+            std::min(worth[c] * Certificate::kParts / parts, Int128{1} << 58));
   }
   for (std::size_t c = 0; c < demand.size(); ++c) {
     if (demand[c] == 0) continue;

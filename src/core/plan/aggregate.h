@@ -47,10 +47,12 @@ struct NodeBox {
 /// zero, and scaled down until no machine is worth more than its price; what a pod is worth follows
 /// from them. A node of a stock may be worth more than its price: so much is taken off the bound
 /// for each node that there is. Any duals give a valid bound; good ones give a good bound. A
-/// fleet's bill is whole micro-dollars, so the result is rounded up to them.
+/// fleet's bill is whole micro-dollars, so the result is rounded up to them. `values`, if given,
+/// gets what an item of each class is worth in that proof: in Certificate parts, rounded down.
 MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>& demand,
                         const AggregateLp& lp, const std::vector<double>& duals,
-                        const std::vector<NodeBox>& boxes, const NodeLimits& limits);
+                        const std::vector<NodeBox>& boxes, const NodeLimits& limits,
+                        std::vector<std::int64_t>* values = nullptr);
 
 /// What the LP's duals say one item of each class is worth, in dollars; for heuristics.
 std::vector<double> class_values(const AggregateLp& lp, const std::vector<double>& duals);

@@ -69,8 +69,7 @@ TEST(StaticMigBaseline, IsNeverBelowThePlannersBound) {
   const auto solver = solver::make_clp();
   PlanOptions options;
   options.baselines = false;
-  options.bound_steps = 20;
-  options.search_steps = 20;
+  options.effort = 2;
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     const cluster::Demand demand = random_demand(seed);
     const Plan plan = make_plan(demand, all, {}, *solver, options);

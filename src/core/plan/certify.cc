@@ -29,7 +29,11 @@ class Writer {
     }
     for (std::uint32_t m = 0; m < problem_.machines.size(); ++m)
       pricers_.emplace_back(problem_, m, solver_);
-    for (const Proof::Leaf& leaf : proof_.leaves) add_leaf(leaf);
+    for (Proof::Leaf leaf : proof_.leaves) {
+      if (leaf.worths.empty()) price(leaf);
+      out_.bound = std::min(out_.bound, bound_of(problem_, items_, leaf));
+      add_leaf(leaf);
+    }
     add_branches();
     return std::move(out_);
   }
@@ -65,6 +69,14 @@ class Writer {
       for (const Machine::Beaten& beaten : machine.beaten)
         offerings.push_back({beaten.type, beaten.capacity_type, beaten.zones, mode, beaten.price});
     }
+  }
+
+  void price(Proof::Leaf& leaf) {
+    for (std::uint32_t m = 0; m < problem_.machines.size(); ++m)
+      leaf.worths.push_back(
+          pricers_[m]
+              .price(leaf.values, items_, full_price(problem_.machines[m], leaf.gpu), 0)
+              .worth);
   }
 
   void add_leaf(const Proof::Leaf& from) {

@@ -39,8 +39,8 @@ class Generator {
     }
   }
 
-  Generated run(const std::vector<double>& values, const Fleet& start) {
-    prove_first(values);
+  Generated run(const std::vector<std::int64_t>& proven, const Fleet& start) {
+    prove_first(proven);
     add_singles(problem_, items_, master_);
     for (const Pattern& node : start) master_.add(node);
     for (out_.rounds = 0; out_.rounds < options_.rounds; ++out_.rounds) {
@@ -57,10 +57,10 @@ class Generator {
 
  private:
   /// The proof to begin with: by multipliers alone.
-  void prove_first(const std::vector<double>& values) {
+  void prove_first(const std::vector<std::int64_t>& proven) {
     Proof::Leaf leaf;
     leaf.boxes = open_boxes(problem_);
-    for (const double value : values) leaf.values.push_back(in_parts(value));
+    leaf.values = proven;
     for (std::uint32_t m = 0; m < pricers_.size(); ++m)
       leaf.worths.push_back(pricers_[m].price(leaf.values, items_, full_price(m, 0), 0).worth);
     out_.bound = bound_of(problem_, items_, leaf);
@@ -158,9 +158,9 @@ class Generator {
 }  // namespace
 
 Generated generate(const Problem& problem, const std::vector<std::int64_t>& items,
-                   const std::vector<double>& values, const Fleet& start, LpSolver& solver,
+                   const std::vector<std::int64_t>& proven, const Fleet& start, LpSolver& solver,
                    const GenerationOptions& options) {
-  return Generator(problem, items, solver, options).run(values, start);
+  return Generator(problem, items, solver, options).run(proven, start);
 }
 
 }  // namespace kerf::plan

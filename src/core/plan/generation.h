@@ -38,8 +38,8 @@ struct Generated {
   std::int64_t rounds = 0;
 };
 
-/// `values` (by class, $/h), from the aggregated LP, are where it begins; `start` nodes become the
-/// first columns.
+/// `proven` (by class, in Certificate parts), worths that the aggregated LP's multipliers prove,
+/// are where it begins; `start` nodes become the first columns.
 ///
 /// Rules: worths are priced between the best proven ones and the master's duals (0.8 of the way to
 /// the former, less as the two draw near); what nodes are worth under them is bounded by
@@ -48,7 +48,7 @@ struct Generated {
 /// master. Ends when bound and master meet but for the tolerance. Any answers of the solver give a
 /// valid bound; conflicts and labels are not looked at, so columns may break them.
 Generated generate(const Problem& problem, const std::vector<std::int64_t>& items,
-                   const std::vector<double>& values, const Fleet& start, LpSolver& solver,
+                   const std::vector<std::int64_t>& proven, const Fleet& start, LpSolver& solver,
                    const GenerationOptions& options);
 
 }  // namespace kerf::plan

@@ -53,7 +53,6 @@ class Splitter {
     options_.baselines = false;
     options_.levers = false;
     options_.certificate = false;
-    options_.bound_steps = 0;
     options_.progress = {};  // its figures are those of other plans
   }
 

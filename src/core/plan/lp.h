@@ -48,7 +48,8 @@ class LpSession {
   virtual void set_costs(const std::vector<double>& costs) = 0;
   /// Appends columns (entries by row); used by column generation.
   virtual void add_columns(const LinearProgram& columns) = 0;
-  /// Dual simplex after bound changes, primal after new columns or costs; at most `max_steps` iterations.
+  /// Dual simplex after bound changes, primal after new columns or costs; at most `max_steps`
+  /// iterations.
   virtual LpSolution solve(std::int64_t max_steps) = 0;
 };
 

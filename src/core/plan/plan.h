@@ -79,8 +79,9 @@ struct Action {
 /// A proven lower bound on the bill of any fleet that serves exactly the pods placed.
 struct Bound {
   MicroUsdPerHour per_hour;
-  std::string method;    ///< "exact", "aggregated-lp", "aggregated-lp-integer-nodes", "none"
-  bool optimal = false;  ///< the plan's bill equals the least possible
+  std::string method;                ///< "exact", "aggregated-lp", "column-generation",
+                                     ///< "integer-nodes", "none"
+  bool optimal = false;              ///< the plan's bill equals the least possible
   std::vector<std::string> relaxed;  ///< constraints that the bound leaves out
   std::int64_t search_nodes = 0;     ///< branch and bound steps spent
   /// Rule that the fleets in question obey beside the constraints; empty = none.

@@ -17,8 +17,10 @@ struct Proof {
   struct Leaf {
     std::vector<NodeBox> boxes;        ///< by machine
     std::vector<std::int64_t> values;  ///< by class, in Certificate parts
-    std::vector<std::int64_t> worths;  ///< by machine: no node of it holds more, proven
-    std::int64_t gpu = 0;              ///< worth of one GPU under Problem::limit_gpus
+    /// By machine: no node of it holds more, proven. Empty: multipliers show that nothing is worth
+    /// more than its price; they are not worked out.
+    std::vector<std::int64_t> worths;
+    std::int64_t gpu = 0;  ///< worth of one GPU under Problem::limit_gpus
   };
   struct Branch {  ///< a leaf, or a split on the node count of a machine
     std::int32_t leaf = -1;

@@ -42,12 +42,13 @@ class Starter {
     content_.tick = options.tick;
     for (const Machine& machine : problem.machines) left_.push_back(machine.at_most);
     start_.values.assign(demand.size(), 1);
+    start_.proven.assign(demand.size(), 0);
     start_.unserved = demand;
   }
 
   Start run(bool fleet) {
     if (lp_.solve(demand_, left_)) {
-      start_.bound = lp_.certified(demand_);
+      start_.bound = lp_.certified(demand_, start_.proven);
       start_.values = lp_.values();
     }
     if (fleet) {

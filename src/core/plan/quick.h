@@ -22,6 +22,7 @@ struct Start {
   /// No fleet for this demand costs less; 0 where the solver failed.
   MicroUsdPerHour bound;
   std::vector<double> values;          ///< by class: what an item is worth, $/h
+  std::vector<std::int64_t> proven;    ///< by class: worths that prove the bound, Certificate parts
   std::vector<std::int64_t> unserved;  ///< by class: items for whom no node is left to be had
   std::int64_t lps = 0;                ///< LPs solved
 };

@@ -42,6 +42,7 @@ class Search {
     if (auto fleet = exact_fleet(problem_, items_, kExactVectors))
       return {*fleet, exact_proof(bill_of(problem_, *fleet))};
     start(true);
+    keep_to_stock();
     fleet_ = std::move(start_.fleet);
     bill_ = bill_of(problem_, fleet_);
     if (!effort_.generates) return {std::move(fleet_), std::move(proof_)};
@@ -60,6 +61,7 @@ class Search {
       return proof;
     }
     start(effort_.generates);
+    if (effort_.generates) keep_to_stock();
     fleet_ = std::move(start_.fleet);
     if (effort_.generates) {
       generate_columns();
@@ -81,10 +83,31 @@ class Search {
     options.fleet = fleet;
     options.tick = [this] { tell("start"); };
     start_ = start_fleet(problem_, items_, solver_, options);
-    start_.values.resize(items_.size());
     proof_.bound = start_.bound;
     proof_.method = start_.bound.micro > 0 ? "aggregated-lp" : "none";
     proof_.steps = start_.lps;
+    proof_.leaves = {{open_boxes(problem_), start_.proven, {}, 0}};
+  }
+
+  /// Machines of one stock share its nodes: what goes beyond it is bought anew.
+  void keep_to_stock() {
+    Stock stock(problem_);
+    Fleet kept;
+    std::vector<std::int64_t> left = items_;
+    for (Pattern& node : start_.fleet) {
+      if (stock.left(node.machine) <= 0) continue;
+      stock.take(node.machine, 1);
+      kept.push_back(std::move(node));
+    }
+    if (kept.size() == start_.fleet.size() &&
+        std::all_of(start_.unserved.begin(), start_.unserved.end(),
+                    [](std::int64_t n) { return n <= 0; }))
+      return start_.fleet.swap(kept);
+    const std::vector<std::int64_t> served = served_by(problem_, kept);
+    for (std::size_t c = 0; c < left.size(); ++c) left[c] -= served[c];
+    const Fleet rest = greedy_fleet(problem_, left, start_.values, &stock);
+    kept.insert(kept.end(), rest.begin(), rest.end());
+    start_.fleet = std::move(kept);
   }
 
   void generate_columns() {
@@ -93,7 +116,7 @@ class Search {
       proof_.bound = std::max(proof_.bound, bound);
       tell("columns");
     };
-    generated_ = generate(problem_, items_, start_.values, fleet_, solver_, options);
+    generated_ = generate(problem_, items_, start_.proven, fleet_, solver_, options);
     proof_.steps += generated_.rounds;
     if (generated_.bound > start_.bound) proof_.method = "column-generation";
     proof_.bound = std::max(start_.bound, generated_.bound);

@@ -338,7 +338,8 @@ bool SiftedLp::price_out(std::uint32_t m) {
   return false;
 }
 
-MicroUsdPerHour SiftedLp::certified(const std::vector<std::int64_t>& demand) const {
+MicroUsdPerHour SiftedLp::certified(const std::vector<std::int64_t>& demand,
+                                    std::vector<std::int64_t>& proven) const {
   std::vector<double> duals(static_cast<std::size_t>(program_.rows()));
   std::vector<NodeBox> boxes(problem_.machines.size());
   for (std::size_t m = 0; m < problem_.machines.size(); ++m) {
@@ -351,9 +352,10 @@ MicroUsdPerHour SiftedLp::certified(const std::vector<std::int64_t>& demand) con
     set(rows.disk, prices_[m].disk_mib * 1024);
     set(rows.pods, prices_[m].pods);
     for (std::size_t u = 0; u < rows.units.size(); ++u) set(rows.units[u], prices_[m].unit[u]);
-    boxes[m].upper = problem_.machines[m].at_most;
+    if (problem_.machines[m].stock < 0) boxes[m].upper = problem_.machines[m].at_most;
   }
-  return certify(problem_, demand, layout_, duals, boxes, NodeLimits(problem_.machines.size()));
+  return certify(problem_, demand, layout_, duals, boxes, NodeLimits(problem_.machines.size()),
+                 &proven);
 }
 
 }  // namespace kerf::plan

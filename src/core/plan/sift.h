@@ -65,8 +65,10 @@ class SiftedLp {
   /// By class: what an item is worth under the last solution.
   const std::vector<double>& values() const { return values_; }
   std::int64_t solves() const { return solves_; }
-  /// The bound that the last solution's duals prove, for these items and the machines' own limits.
-  MicroUsdPerHour certified(const std::vector<std::int64_t>& demand) const;
+  /// The bound that the last solution's duals prove, for these items and the machines' own limits;
+  /// `proven` gets what items are worth in that proof (see certify).
+  MicroUsdPerHour certified(const std::vector<std::int64_t>& demand,
+                            std::vector<std::int64_t>& proven) const;
 
  private:
   void make_rows();

@@ -11,8 +11,8 @@ namespace kerf::shell {
 
 namespace {
 
-/// Enough for the integer bound of small fleets; it is the bound that is wanted, not the plan.
-constexpr std::int64_t kBoundSteps = 500;
+/// Enough for a bound with integer node counts of small fleets, in less than a second.
+constexpr int kEffort = 2;
 
 }  // namespace
 
@@ -33,8 +33,7 @@ controller::Bounded bound_of(const controller::Problem& problem,
     return bounded;
   }
   plan::PlanOptions options;
-  options.bound_steps = kBoundSteps;
-  options.search_steps = 0;
+  options.effort = kEffort;
   options.jobs = plan::JobsOn::Shared;
   const auto clp = solver::make_clp();
   const plan::Plan plan = plan::make_plan(demand, *problem.market, problem.buys, *clp, options);
