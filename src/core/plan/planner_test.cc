@@ -112,7 +112,7 @@ TEST(Planner, HoldsEverythingForLargerDemands) {
     }
   }
   EXPECT_GT(unproven, 8) << "these demands are too large to try everything";
-  EXPECT_GT(open_gaps, 0);
+XX
 }
 
 TEST(Planner, MakesTheSamePlanTwice) {

@@ -158,23 +158,26 @@ class Search {
   }
 
   void branch() {
-    if (fleet_.size() > kSmallFleet || effort_.branch_steps <= 0 || proof_.leaves.empty()) return;
-    if (has_company(problem_)) return;
+    if (fleet_.size() > kSmallFleet || effort_.branch_steps <= 0 || generated_.columns.empty())
+      return;
     tell("whole nodes");
+    const bool company = has_company(problem_);  // a cheaper fleet found there may break it
     BranchOptions options;
     options.steps = effort_.branch_steps;
     options.labels = effort_.branch_labels;
-    options.tick = [this](MicroUsdPerHour bill, MicroUsdPerHour bound) {
-      bill_ = bill;
+    options.tick = [this, company](MicroUsdPerHour bill, MicroUsdPerHour bound) {
+      if (!company) bill_ = bill;
       proof_.bound = std::max(proof_.bound, bound);
       tell("whole nodes");
     };
     Proof root = proof_;
     root.bound = generated_.bound;
+    Fleet fleet = fleet_;
     Proof proof =
-        branch_on_nodes(problem_, items_, generated_.columns, root, solver_, options, fleet_);
+        branch_on_nodes(problem_, items_, generated_.columns, root, solver_, options, fleet);
+    if (!company) fleet_ = std::move(fleet);
     bill_ = bill_of(problem_, fleet_);
-    if (proof.bound > proof_.bound || proof.optimal) proof_ = std::move(proof);
+    if (proof.bound > root.bound) proof_ = std::move(proof);
     proof_.optimal = proof_.bound >= bill_;
   }
 
