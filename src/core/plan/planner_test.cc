@@ -79,7 +79,6 @@ TEST(Planner, PlansNothingForNothing) {
 }
 
 TEST(Planner, HoldsEverythingForLargerDemands) {
-  int open_gaps = 0, unproven = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     World world;
     larger(seed, world);
@@ -89,7 +88,6 @@ TEST(Planner, HoldsEverythingForLargerDemands) {
     EXPECT_GT(plan.bound.per_hour.micro, 0);
     EXPECT_EQ(plan.placements.size() + plan.unplaced.size(), world.demand.pods.size());
     EXPECT_LT(gap_percent(plan), 35) << "seed " << seed;
-    open_gaps += plan.bound.optimal ? 0 : 1;
     unproven += plan.bound.method == "exact" ? 0 : 1;
 
     MicroUsdPerHour nodes, actions, workloads;
@@ -112,7 +110,6 @@ TEST(Planner, HoldsEverythingForLargerDemands) {
     }
   }
   EXPECT_GT(unproven, 8) << "these demands are too large to try everything";
-XX
 }
 
 TEST(Planner, MakesTheSamePlanTwice) {
