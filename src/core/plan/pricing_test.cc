@@ -4,9 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
-#include <limits>
 
+#include "core/plan/bound_testing.h"
 #include "core/plan/certificate.h"
 #include "core/plan/plan_testing.h"
 #include "core/plan/solver_testing.h"
@@ -59,25 +58,7 @@ std::int64_t worth_of(const Compiled& c, const Pattern& pattern,
 /// The best content of a node, by trying all of them.
 std::int64_t best_by_trying(const Compiled& c, std::uint32_t m,
                             const std::vector<std::int64_t>& values) {
-  const Machine& machine = c.problem.machines[m];
-  const GpuKind& kind = *c.problem.kinds[machine.kind];
-  std::vector<std::int64_t> taken(c.items.size(), 0);
-  std::int64_t best = 0;
-  const std::function<void(std::size_t, Resources, UnitCounts, std::int64_t)> go =
-      [&](std::size_t i, const Resources& left, const UnitCounts& units, std::int64_t value) {
-        best = std::max(best, value);
-        if (i == machine.candidates.size()) return;
-        const auto& [cls, each] = machine.candidates[i];
-        go(i + 1, left, units, value);
-        if (values[cls] <= 0 || taken[cls] >= most_of(c, cls)) return;
-        const Resources& need = c.problem.classes[cls].need;
-        if (!need.fits(left) || !kind.covers(units.plus(each), machine.gpus)) return;
-        ++taken[cls];
-        go(i, left - need, units.plus(each), value + values[cls]);
-        --taken[cls];
-      };
-  go(0, machine.allocatable, {}, 0);
-  return best;
+  return testing::best_content(c.problem, c.items, m, values);
 }
 
 /// What the multipliers show of a node: its room, its GPUs, and what items are worth beyond the

@@ -52,7 +52,6 @@ class WrongSolver final : public LpSolver {
   LpSolution spoilt(LpSolution solution) {
     if (how_ == Wrong::Fails || (how_ == Wrong::Late && ++solves_ > 25)) return {};
     if (how_ == Wrong::Late) return solution;
-    solution.status = LpStatus::Optimal;
     for (std::vector<double>* numbers : {&solution.dual, &solution.primal})
       for (double& number : *numbers) number = spoilt(number);
     return solution;
