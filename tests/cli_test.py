@@ -31,6 +31,23 @@ spec:
         limits: {RESOURCE: 1}
 """
 
+DEPLOYMENT = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME}
+spec:
+  replicas: 9
+  selector: {matchLabels: {app: NAME}}
+  template:
+    metadata: {labels: {app: NAME}}
+    spec:
+      containers:
+        - name: main
+          image: example
+          resources:
+            requests: {cpu: CPU, memory: 8Gi}
+            limits: {RESOURCE: 1}
+"""
+
 
 def pod(name="one", resource="nvidia.com/gpu"):
     return POD.replace("NAME", name).replace("RESOURCE", resource)
@@ -160,6 +177,54 @@ class Verify(Kerf):
         proof = self.write("proof.json", certificate())
         self.expect(1, "verify", proof, self.input[0],
                     prints="the certificate leaves out g4dn.2xlarge")
+
+    def planned(self, *words):
+        """A fleet that is too large to try everything, its JSON and its certificate."""
+        pods = "---\n".join(
+            DEPLOYMENT.replace("NAME", f"w{i}").replace("RESOURCE", resource).replace("CPU", cpu)
+            for i, (resource, cpu) in enumerate([
+                ("nvidia.com/gpu", "3"), ("nvidia.com/mig-1g.10gb", "500m"),
+                ("nvidia.com/mig-3g.40gb", "6"), ("kerf.dev/gpu-10gi", "2")]))
+        self.manifest = self.write("pods.yaml", pods)
+        proof = str(self.folder / "proof.json")
+        out, _ = self.expect(0, "plan", self.manifest, "--certificate", proof, "-o", "json", *words)
+        return json.loads(out), proof
+
+    def test_what_plan_writes_holds_and_proves_its_bound_at_every_effort(self):
+        for effort in "123":
+            plan, proof = self.planned("--effort", effort)
+            self.assertEqual(json.loads(Path(proof).read_text())["method"], "duals", effort)
+            verdict = json.loads(self.expect(0, "verify", proof, self.manifest, "-o", "json")[0])
+            self.assertTrue(verdict["holds"])
+            bound = round(plan["bound"]["usd_per_hour"] * 1e6)
+            self.assertEqual(verdict["bound_micro_usd_per_hour"], bound, effort)
+            self.expect(0, "verify", proof, self.manifest, prints="The certificate holds.")
+
+    def test_what_plan_writes_does_not_hold_at_other_prices_or_for_other_pods(self):
+        _, proof = self.planned()
+        self.expect(1, "verify", proof, self.manifest, "--discount", "10",
+                    prints="The certificate does not hold.")
+        text = Path(self.manifest).read_text()
+        fewer = self.write("fewer.yaml", text.replace("replicas: 9", "replicas: 8"))
+        self.expect(2, "verify", proof, fewer, says="is no pod of the input")
+        smaller = self.write("smaller.yaml", text.replace("cpu: 3", "cpu: 100m"))
+        self.expect(1, "verify", proof, smaller, prints="The certificate does not hold.")
+
+    def test_a_bound_that_cannot_be_written_down_is_said_and_no_file_is_left(self):
+        job = pod("batch").replace("kind: Pod", "kind: Job").replace("apiVersion: v1",
+                                                                    "apiVersion: batch/v1")
+        head, spec = job.split("spec:\n")
+        indented = "".join("    " + line + "\n" for line in spec.splitlines())
+        job = f"{head}spec:\n  template:\n    spec:\n{indented}      restartPolicy: Never\n"
+        manifest = self.write("both.yaml", pod() + "---\n" + job)
+        proof = self.folder / "none.json"
+        out, _ = self.expect(2, "plan", manifest, "--jobs", "apart", "--certificate", str(proof),
+                             says=["none.json is not written", "Jobs on nodes of their own"])
+        self.assertIn("g4dn.xlarge", out)
+        self.assertFalse(proof.exists())
+        kept = self.write("kept.json", "as it was")
+        self.expect(2, "plan", manifest, "--jobs", "apart", "--certificate", kept)
+        self.assertEqual(Path(kept).read_text(), "as it was")
 
     def test_bad_input_is_told(self):
         proof = self.write("proof.json", certificate())

@@ -84,6 +84,12 @@ bool passes_check(const PlanArguments& arguments, const plan::Plan& plan,
 Result<void> write_proof(const std::string& file, const plan::Plan& plan,
                          const cluster::Demand& demand, const Purchase& purchase,
                          const char* solver_version) {
+  if (!plan.bound.given.empty()) {
+    return fail(ErrorCode::Unsupported,
+                fmt::format("{} is not written: a certificate is for one fleet, and this plan's "
+                            "bound is for two ({}); --jobs shared plans one",
+                            display_name(file), plan.bound.given));
+  }
   if (!plan.certificate || plan.certificate->empty()) {
     return fail(ErrorCode::Unsupported,
                 fmt::format("{} is not written: there is no proof of this plan's bound that can be "

@@ -1,4 +1,4 @@
-// Builds the aggregated LP and turns its duals into a bound that holds whatever the solver did.
+// Weak duality in 128 bits: a bound that holds whatever the solver did.
 #include "core/plan/aggregate.h"
 
 #include <algorithm>
@@ -10,18 +10,8 @@ namespace kerf::plan {
 
 namespace {
 
-constexpr double kInf = LinearProgram::kInfinity;
 /// The largest multiplier used as a whole number; its products with counts stay inside 128 bits.
 constexpr double kMost = 9e17;
-
-double cores(std::int64_t milli) { return static_cast<double>(milli) / 1000; }
-double gib(std::int64_t mib) { return static_cast<double>(mib) / 1024; }
-double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
-
-bool any_need(const Problem& problem, const Machine& machine, std::int64_t Resources::*part) {
-  return std::any_of(machine.candidates.begin(), machine.candidates.end(),
-                     [&](const Candidate& c) { return problem.classes[c.cls].need.*part > 0; });
-}
 
 /// Parts of a micro-dollar in which multipliers are counted: 10^9 (femto-dollars), or fewer where
 /// some dual would not fit: a pod that a branch leaves unserved is worth thousands. One measure for
@@ -46,7 +36,6 @@ std::int64_t quantise(double dual_per_unit, std::int64_t parts) {
 struct Multipliers {
   std::int64_t cpu_milli = 0, memory_mib = 0, disk_mib = 0, pods = 0;
   std::vector<std::int64_t> units;
-  std::vector<std::int64_t> limits;  ///< by candidate
 };
 
 Int128 needs_value(const Multipliers& w, const Resources& need) {
@@ -55,8 +44,7 @@ Int128 needs_value(const Multipliers& w, const Resources& need) {
 }
 
 /// The most that one node can be worth under the multipliers.
-Int128 node_value(const Problem& problem, const Machine& machine, const Multipliers& w,
-                  const std::vector<std::int64_t>& limits) {
+Int128 node_value(const Problem& problem, const Machine& machine, const Multipliers& w) {
   const GpuKind& kind = *problem.kinds[machine.kind];
   Int128 best = 0;
   for (const UnitCounts& corner : kind.corners()) {
@@ -64,9 +52,7 @@ Int128 node_value(const Problem& problem, const Machine& machine, const Multipli
     for (std::size_t u = 0; u < kind.units().size(); ++u) sum += Int128{w.units[u]} * corner.n[u];
     best = std::max(best, sum);
   }
-  Int128 value = needs_value(w, machine.allocatable) + best * machine.gpus;
-  for (std::size_t i = 0; i < limits.size(); ++i) value += Int128{w.limits[i]} * limits[i];
-  return value;
+  return needs_value(w, machine.allocatable) + best * machine.gpus;
 }
 
 std::int64_t scaled(std::int64_t value, Int128 numerator, Int128 denominator) {
@@ -85,11 +71,10 @@ void scale(Multipliers& w, Int128 numerator, Int128 denominator) {
   apply(w.disk_mib);
   apply(w.pods);
   for (std::int64_t& value : w.units) apply(value);
-  for (std::int64_t& value : w.limits) apply(value);
 }
 
-Multipliers multipliers(const Machine& machine, const AggregateLp::MachineRows& rows,
-                        const std::vector<double>& duals, std::int64_t parts) {
+Multipliers multipliers(const MachineRows& rows, const std::vector<double>& duals,
+                        std::int64_t parts) {
   auto dual = [&](std::int32_t row, double unit) {
     return row < 0 ? 0 : quantise(duals[static_cast<std::size_t>(row)] * unit, parts);
   };
@@ -99,89 +84,13 @@ Multipliers multipliers(const Machine& machine, const AggregateLp::MachineRows& 
   w.disk_mib = dual(rows.disk, 1.0 / 1024);
   w.pods = dual(rows.pods, 1);
   for (std::int32_t row : rows.units) w.units.push_back(dual(row, 1));
-  for (std::size_t i = 0; i < machine.candidates.size(); ++i)
-    w.limits.push_back(dual(rows.limits[i], 1));
   return w;
 }
 
 }  // namespace
 
-NodeLimits node_limits(const Problem& problem) {
-  NodeLimits limits(problem.machines.size());
-  for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
-    Room room(problem, m);
-    for (std::uint32_t i = 0; i < problem.machines[m].candidates.size(); ++i)
-      limits[m].push_back(room.most(i, 255));
-  }
-  return limits;
-}
-
-AggregateLp build_aggregate(const Problem& problem, const std::vector<std::int64_t>& demand,
-                            const NodeLimits& limits, double unserved, const Stock* stock) {
-  AggregateLp out;
-  LinearProgram& lp = out.lp;
-  for (std::int64_t items : demand)
-    out.demand_row.push_back(lp.add_row(static_cast<double>(items), kInf));
-  for (const std::int64_t nodes : stock != nullptr ? stock->by_stock() : problem.stocks)
-    out.stock_row.push_back(
-        lp.add_row(-kInf, static_cast<double>(std::max<std::int64_t>(nodes, 0))));
-  for (std::size_t m = 0; m < problem.machines.size(); ++m) {
-    const Machine& machine = problem.machines[m];
-    const GpuKind& kind = *problem.kinds[machine.kind];
-    AggregateLp::MachineRows rows;
-    auto row_if = [&](bool wanted) { return wanted ? lp.add_row(-kInf, 0) : -1; };
-    rows.cpu = row_if(any_need(problem, machine, &Resources::cpu_milli));
-    rows.memory = row_if(any_need(problem, machine, &Resources::memory_mib));
-    rows.disk = row_if(any_need(problem, machine, &Resources::disk_mib));
-    rows.pods = row_if(true);
-    rows.gpus = row_if(true);
-    for (std::size_t u = 0; u < kind.units().size(); ++u)
-      rows.units.push_back(lp.add_row(-kInf, 0));
-    for (std::size_t i = 0; i < machine.candidates.size(); ++i)
-      rows.limits.push_back(row_if(!limits[m].empty() && limits[m][i] > 0));
-
-    out.node_column.push_back(lp.add_column(dollars(machine.price), 0, kInf));
-    if (rows.cpu >= 0) lp.add_entry(rows.cpu, -cores(machine.allocatable.cpu_milli));
-    if (rows.memory >= 0) lp.add_entry(rows.memory, -gib(machine.allocatable.memory_mib));
-    if (rows.disk >= 0) lp.add_entry(rows.disk, -gib(machine.allocatable.disk_mib));
-    lp.add_entry(rows.pods, -static_cast<double>(machine.allocatable.pods));
-    lp.add_entry(rows.gpus, -machine.gpus);
-    if (machine.stock >= 0) lp.add_entry(out.stock_row[static_cast<std::size_t>(machine.stock)], 1);
-    for (std::size_t i = 0; i < machine.candidates.size(); ++i)
-      if (rows.limits[i] >= 0) lp.add_entry(rows.limits[i], -static_cast<double>(limits[m][i]));
-
-    for (const UnitCounts& corner : kind.corners()) {
-      lp.add_column(0, 0, kInf);
-      lp.add_entry(rows.gpus, 1);
-      for (std::size_t u = 0; u < kind.units().size(); ++u)
-        if (corner.n[u] > 0) lp.add_entry(rows.units[u], -static_cast<double>(corner.n[u]));
-    }
-    for (std::size_t i = 0; i < machine.candidates.size(); ++i) {
-      const Candidate& candidate = machine.candidates[i];
-      const Resources& need = problem.classes[candidate.cls].need;
-      lp.add_column(0, 0, kInf);
-      lp.add_entry(out.demand_row[candidate.cls], 1);
-      if (need.cpu_milli > 0) lp.add_entry(rows.cpu, cores(need.cpu_milli));
-      if (need.memory_mib > 0) lp.add_entry(rows.memory, gib(need.memory_mib));
-      if (need.disk_mib > 0) lp.add_entry(rows.disk, gib(need.disk_mib));
-      lp.add_entry(rows.pods, static_cast<double>(need.pods));
-      for (std::size_t u = 0; u < kind.units().size(); ++u)
-        if (candidate.units.n[u] > 0)
-          lp.add_entry(rows.units[u], static_cast<double>(candidate.units.n[u]));
-      if (rows.limits[i] >= 0) lp.add_entry(rows.limits[i], 1);
-    }
-    out.machine_rows.push_back(std::move(rows));
-  }
-  for (std::size_t c = 0; c < demand.size() && unserved > 0; ++c) {
-    lp.add_column(unserved, 0, kInf);
-    lp.add_entry(out.demand_row[c], 1);
-  }
-  return out;
-}
-
 MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>& demand,
-                        const AggregateLp& lp, const std::vector<double>& duals,
-                        const std::vector<NodeBox>& boxes, const NodeLimits& limits,
+                        const std::vector<MachineRows>& rows, const std::vector<double>& duals,
                         std::vector<std::int64_t>* values) {
   // Weak duality, term by term: bill = sum of price * n >= sum over classes of demand * worth
   // + sum over machines of (price - value) * n, where worth is the least that any candidate of the
@@ -194,30 +103,28 @@ MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>&
   std::vector<Int128> rent(problem.stocks.size(), 0);
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
-    if (machine.stock < 0 || boxes[m].upper >= 0) continue;
-    const Multipliers w = multipliers(machine, lp.machine_rows[m], duals, parts);
+    if (machine.stock < 0) continue;
+    const Multipliers w = multipliers(rows[m], duals, parts);
     Int128& least = rent[static_cast<std::size_t>(machine.stock)];
-    least = std::max(
-        least, node_value(problem, machine, w, limits[m]) - Int128{machine.price.micro} * parts);
+    least = std::max(least, node_value(problem, machine, w) - Int128{machine.price.micro} * parts);
   }
   for (std::size_t s = 0; s < rent.size(); ++s) bound -= rent[s] * problem.stocks[s];
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
-    Multipliers w = multipliers(machine, lp.machine_rows[m], duals, parts);
-    const std::vector<std::int64_t>& limit = limits[m];
+    Multipliers w = multipliers(rows[m], duals, parts);
     Int128 price = Int128{machine.price.micro} * parts;
     if (machine.stock >= 0) price += rent[static_cast<std::size_t>(machine.stock)];
-    Int128 value = node_value(problem, machine, w, limit);
-    if (boxes[m].upper < 0 && value > price) {
+    Int128 value = node_value(problem, machine, w);
+    const std::int64_t at_most = machine.stock >= 0 ? -1 : machine.at_most;
+    if (at_most < 0 && value > price) {
       scale(w, price, value);
-      value = node_value(problem, machine, w, limit);
+      value = node_value(problem, machine, w);
     }
-    if (value < price) bound += (price - value) * boxes[m].lower;
-    if (value > price) bound -= (value - price) * boxes[m].upper;
-    if (boxes[m].upper == 0) continue;  // no such node, so it serves nobody
+    if (value > price) bound -= (value - price) * at_most;
+    if (at_most == 0) continue;  // no such node, so it serves nobody
     for (std::size_t i = 0; i < machine.candidates.size(); ++i) {
       const Candidate& candidate = machine.candidates[i];
-      Int128 consumed = needs_value(w, problem.classes[candidate.cls].need) + w.limits[i];
+      Int128 consumed = needs_value(w, problem.classes[candidate.cls].need);
       for (std::size_t u = 0; u < w.units.size(); ++u)
         consumed += Int128{w.units[u]} * candidate.units.n[u];
       Int128& least = worth[candidate.cls];
@@ -238,13 +145,6 @@ MicroUsdPerHour certify(const Problem& problem, const std::vector<std::int64_t>&
   }
   if (bound <= 0) return {};
   return {static_cast<std::int64_t>((bound + parts - 1) / parts)};
-}
-
-std::vector<double> class_values(const AggregateLp& lp, const std::vector<double>& duals) {
-  std::vector<double> values;
-  for (std::int32_t row : lp.demand_row)
-    values.push_back(std::max(0.0, duals[static_cast<std::size_t>(row)]));
-  return values;
 }
 
 }  // namespace kerf::plan

@@ -19,6 +19,7 @@ constexpr double kInf = LinearProgram::kInfinity;
 constexpr std::int64_t kSimplexSteps = 200'000;
 constexpr double kParts = 1e12;  ///< of a dollar
 constexpr double kWhole = 1e-6;
+constexpr double kMostNodes = 1e9;  ///< in one branch; a solver that says more is wrong
 /// Rounds of pricing in one branch at most, and how many branches pass between dives for a fleet.
 constexpr int kRounds = 40;
 constexpr std::int64_t kDiveEvery = 16;
@@ -29,6 +30,7 @@ constexpr std::int64_t kColumns = 12;
 double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
 
 std::int64_t in_parts(double value) {
+  if (std::isnan(value)) return 0;
   return static_cast<std::int64_t>(std::clamp(value * kParts, -4e17, 4e17));
 }
 
@@ -168,7 +170,7 @@ class Brancher {
       if (shared_[m] || problem_.machines[m].missing) continue;
       const double off =
           std::min(counts[m] - std::floor(counts[m]), std::ceil(counts[m]) - counts[m]);
-      if (off < kWhole) continue;
+      if (!(off >= kWhole) || counts[m] > kMostNodes) continue;  // NaN too
       const double stake = off * dollars(problem_.machines[m].price);
       if (stake <= most * (1 + 1e-9)) continue;
       most = stake;

@@ -115,6 +115,11 @@ std::vector<double> run_rounds(const Problem& problem, const std::vector<double>
   return duals;
 }
 
+/// 0 for what is no number of nodes.
+std::int64_t whole_part(double nodes) {
+  return nodes > 0 ? static_cast<std::int64_t>(std::floor(std::min(nodes, 1e9) + 1e-6)) : 0;
+}
+
 /// Fixes part of a solution of the master; returns the nodes bought.
 std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
                  const std::vector<double>& x, const std::vector<double>& duals,
@@ -123,7 +128,7 @@ std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
   double fractions = 0;
   std::vector<std::pair<double, std::size_t>> order;
   for (std::size_t j = 0; j < columns.size(); ++j) {
-    const auto whole = static_cast<std::int64_t>(std::floor(x[j] + 1e-6));
+    const std::int64_t whole = whole_part(x[j]);
     const std::int64_t n = std::min({whole, times_within(problem, columns[j], residual),
                                      std::max<std::int64_t>(0, stock.left(columns[j].machine))});
     stock.take(columns[j].machine, n);
@@ -131,8 +136,8 @@ std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
     take(problem, columns[j], n, residual);
     bought += n;
     const double fraction = x[j] - static_cast<double>(n);
-    if (fraction <= 1e-6) continue;
-    fractions += fraction;
+    if (!(fraction > 1e-6)) continue;  // NaN too
+    fractions += std::min(fraction, 1e6);
     order.emplace_back(-fraction, j);
   }
   if (bought > 0) return bought;

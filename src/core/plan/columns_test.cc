@@ -1,20 +1,17 @@
-// Generated, dived and greedy fleets: all of the demand, nothing else, on nodes that hold it.
+// Generated and greedy fleets: all of the demand, nothing else, on nodes that hold it.
 #include "core/plan/columns.h"
 
 #include <gtest/gtest.h>
 
-#include "core/plan/bound.h"
-#include "core/plan/dive.h"
-#include "core/plan/exact.h"
+#include "core/plan/generation.h"
 #include "core/plan/plan_testing.h"
+#include "core/plan/quick.h"
 #include "solver/clp.h"
 
 namespace kerf::plan {
 namespace {
 
 using testing::Compiled;
-
-constexpr MicroUsdPerHour kFar{std::int64_t{1} << 50};
 
 void random_problem(std::uint64_t seed, int kinds, std::uint64_t most, Compiled& c) {
   Prng prng(seed);
@@ -33,12 +30,6 @@ ColumnOptions few_steps() {
   return options;
 }
 
-DiveOptions dive(std::int64_t exact_vectors) {
-  DiveOptions options;
-  options.exact_vectors = exact_vectors;
-  return options;
-}
-
 void expect_serves(const Compiled& c, const Fleet& fleet, MicroUsdPerHour bound) {
   EXPECT_EQ(served_by(c.problem, fleet), c.items);
   for (const Pattern& node : fleet) EXPECT_TRUE(testing::refills(c.problem, node));
@@ -50,17 +41,19 @@ TEST(Fleets, ServeExactlyTheDemandOnNodesThatHoldIt) {
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     Compiled c;
     random_problem(seed, 4 + static_cast<int>(seed % 5), 20, c);
-    const BoundResult root = lower_bound(c.problem, c.items, kFar, *solver, 0);
-    const std::vector<double>& values = root.values;
+    const Start start = start_fleet(c.problem, c.items, *solver);
+    const std::vector<double>& values = start.values;
     ASSERT_EQ(values.size(), c.items.size());
     const Fleet greedy = greedy_fleet(c.problem, c.items, values);
-    const Fleet dived = dive_fleet(c.problem, c.items, *solver, dive(300));
-    const Fleet generated = generate_fleet(c.problem, c.items, values, dived, *solver, few_steps());
+    const Fleet generated =
+        generate_fleet(c.problem, c.items, values, start.fleet, *solver, few_steps());
     const Fleet from_nothing = generate_fleet(c.problem, c.items, values, {}, *solver, few_steps());
-    for (const Fleet& fleet : {greedy, dived, generated, from_nothing})
-      expect_serves(c, fleet, root.per_hour);
+    for (const Fleet& fleet : {greedy, generated, from_nothing})
+      expect_serves(c, fleet, start.bound);
     // Good plans, not only legal ones.
-    const double bound = static_cast<double>(root.per_hour.micro);
+    const Generated proof =
+        generate(c.problem, c.items, start.proven, generated, *solver, GenerationOptions{});
+    const double bound = static_cast<double>(proof.bound.micro);
     EXPECT_LT(static_cast<double>(bill_of(c.problem, generated).micro), 1.35 * bound)
         << "seed " << seed;
   }
@@ -70,11 +63,12 @@ TEST(Fleets, ComeOutTheSameTwice) {
   auto solver = solver::make_clp();
   Compiled c;
   random_problem(77, 7, 20, c);
-  const std::vector<double> values = lower_bound(c.problem, c.items, kFar, *solver, 0).values;
-  const Fleet dived = dive_fleet(c.problem, c.items, *solver, {});
-  EXPECT_EQ(dived, dive_fleet(c.problem, c.items, *solver::make_clp(), {}));
-  EXPECT_EQ(generate_fleet(c.problem, c.items, values, dived, *solver, few_steps()),
-            generate_fleet(c.problem, c.items, values, dived, *solver::make_clp(), few_steps()));
+  const Start start = start_fleet(c.problem, c.items, *solver);
+  EXPECT_EQ(start.fleet, start_fleet(c.problem, c.items, *solver::make_clp()).fleet);
+  const Fleet once =
+      generate_fleet(c.problem, c.items, start.values, start.fleet, *solver, few_steps());
+  EXPECT_EQ(once, generate_fleet(c.problem, c.items, start.values, start.fleet, *solver::make_clp(),
+                                 few_steps()));
 }
 
 TEST(Fleets, AreEmptyForNoDemand) {
@@ -84,7 +78,7 @@ TEST(Fleets, AreEmptyForNoDemand) {
   const std::vector<std::int64_t> none(c.items.size());
   const std::vector<double> values(c.items.size(), 1.0);
   EXPECT_TRUE(greedy_fleet(c.problem, none, values).empty());
-  EXPECT_TRUE(dive_fleet(c.problem, none, *solver, {}).empty());
+  EXPECT_TRUE(start_fleet(c.problem, none, *solver).fleet.empty());
   EXPECT_TRUE(generate_fleet(c.problem, none, values, {}, *solver, few_steps()).empty());
 }
 
@@ -117,7 +111,7 @@ TEST(Fleets, AreFoundWithoutASolver) {
   Compiled c;
   random_problem(80, 5, 10, c);
   const std::vector<double> values(c.items.size(), 1.0);
-  expect_serves(c, dive_fleet(c.problem, c.items, broken, {}), {});
+  expect_serves(c, start_fleet(c.problem, c.items, broken).fleet, {});
   expect_serves(c, generate_fleet(c.problem, c.items, values, {}, broken, few_steps()), {});
   const Plan plan = make_plan(c.demand, c.market, c.policy, broken, testing::quick());
   EXPECT_EQ(plan.placements.size() + plan.unplaced.size(), c.demand.pods.size());
@@ -134,11 +128,12 @@ TEST(Fleets, AreFoundWhereMachinesAreFree) {
   Prng prng(81);
   testing::add_random(prng, 8, 12, c.demand);
   c.run();
-  const Fleet dived = dive_fleet(c.problem, c.items, *solver, dive(10));
-  expect_serves(c, dived, {});
-  EXPECT_EQ(bill_of(c.problem, dived).micro, 0);
+  const Start start = start_fleet(c.problem, c.items, *solver);
+  expect_serves(c, start.fleet, {});
+  EXPECT_EQ(bill_of(c.problem, start.fleet).micro, 0);
   const std::vector<double> values(c.items.size());
-  expect_serves(c, generate_fleet(c.problem, c.items, values, dived, *solver, few_steps()), {});
+  expect_serves(c, generate_fleet(c.problem, c.items, values, start.fleet, *solver, few_steps()),
+                {});
 }
 
 }  // namespace

@@ -6,13 +6,13 @@
 #include <set>
 
 #include "core/check/check.h"
-#include "core/plan/bound.h"
 #include "core/plan/columns.h"
-#include "core/plan/dive.h"
 #include "core/plan/exact.h"
+#include "core/plan/generation.h"
 #include "core/plan/improve.h"
 #include "core/plan/plan_testing.h"
 #include "core/plan/planner.h"
+#include "core/plan/quick.h"
 #include "solver/clp.h"
 
 namespace kerf::plan {
@@ -354,17 +354,18 @@ TEST(Owned, NoSearchUsesMoreThanThereIsAndNoBoundIsAboveTheBest) {
     c.run();
     const auto best = exact_fleet(c.problem, c.items, 100'000);
     ASSERT_TRUE(best.has_value()) << "seed " << seed;
-    const BoundResult bound = lower_bound(c.problem, c.items, {std::int64_t{1} << 50}, *solver, 40);
-    EXPECT_LE(bound.per_hour, bill_of(c.problem, *best)) << "seed " << seed;
-    compared += bound.per_hour.micro > 0 ? 1 : 0;
-    std::vector<double> values = bound.values;
-    values.resize(c.items.size());
+    const Start start = start_fleet(c.problem, c.items, *solver);
+    EXPECT_LE(start.bound, bill_of(c.problem, *best)) << "seed " << seed;
+    const Generated generated =
+        generate(c.problem, c.items, start.proven, *best, *solver, GenerationOptions{});
+    EXPECT_LE(generated.bound, bill_of(c.problem, *best)) << "seed " << seed;
+    compared += generated.bound.micro > 0 ? 1 : 0;
+    const std::vector<double>& values = start.values;
     ColumnOptions columns;
     columns.exact_vectors = 0;
-    DiveOptions dive;
-    dive.exact_vectors = 0;
     std::vector<Fleet> fleets = {*best, greedy_fleet(c.problem, c.items, values),
-                                 dive_fleet(c.problem, c.items, *solver, dive),
+                                 dive_columns(c.problem, c.items, generated.columns,
+                                              generated.nodes, values, *solver, columns),
                                  generate_fleet(c.problem, c.items, values, {}, *solver, columns)};
     for (std::size_t i = 0; i < 4; ++i) {
       fleets.push_back(fleets[i]);

@@ -2,7 +2,6 @@
 // company, and limits that one dear pod must not use up for all.
 #include <gtest/gtest.h>
 
-#include "core/plan/bound.h"
 #include "core/plan/planner_testing.h"
 
 namespace kerf::plan {
@@ -96,21 +95,6 @@ TEST(Limits, AreNotUsedUpByAPodThatNeedsADearNode) {
   EXPECT_EQ(plan.placements.size(), 3u);
   ASSERT_EQ(plan.unplaced.size(), 1u);
   EXPECT_EQ(plan.unplaced[0].reason.code, ReasonCode::LimitPerHour);
-}
-
-TEST(Bound, BranchesOnNodesThatNobodyCanDoWithout) {
-  // 34 x 1g.5gb and 10 x 3g.20gb take 9.25 GPUs: two p4d.24xlarge, not 1.16 of one. In the branch
-  // with one node somebody stays unserved, at a dual far above every price.
-  testing::Compiled c;
-  c.market = testing::market({"p4d.24xlarge", "g4dn.xlarge"});
-  add(c.demand, "small", 34, shape(slice("1g.5gb"), 250, 1024));
-  add(c.demand, "large", 10, shape(slice("3g.20gb"), 250, 1024));
-  add(c.demand, "whole", 13, shape(whole(), 250, 1024));
-  c.run();
-  auto solver = solver::make_clp();
-  const MicroUsdPerHour bill{2 * 21'957'642 + 13 * 526'000};
-  EXPECT_LT(lower_bound(c.problem, c.items, bill, *solver, 0).per_hour.micro, 40'000'000);
-  EXPECT_EQ(lower_bound(c.problem, c.items, bill, *solver, 50).per_hour, bill);
 }
 
 cluster::SpreadConstraint spread_over(const char* key, int skew, cluster::PodSelector selector) {

@@ -35,8 +35,7 @@ std::int64_t needs_worth(const Resources& each, const Resources& need) {
 }
 
 std::int64_t narrow(Int128 value) {
-  constexpr Int128 most = std::numeric_limits<std::int64_t>::max() / 4;
-  return static_cast<std::int64_t>(std::min(value, most));
+  return static_cast<std::int64_t>(std::min(value, Int128{kUncountable}));
 }
 
 /// A content in the making. Everything a bound needs is kept, so that extending costs little.
@@ -48,6 +47,8 @@ struct Label {
   std::int32_t parent = -1;
   std::uint32_t candidate = 0;
   std::int32_t count = 0;  ///< of this candidate, here
+  std::int32_t cls = -1;   ///< the last class that was taken of,
+  std::int32_t taken = 0;  ///< and how many items, by all ways
 };
 
 }  // namespace
@@ -83,7 +84,7 @@ class NodePricer::Impl {
     if (multipliers_.units.empty() || bound_ > at_least) find_multipliers();
     out.multipliers = multipliers_;
     out.worth = bound_;
-    if (out.worth <= at_least || width == 0) return out;
+    if (out.worth <= at_least || width == 0 || !countable()) return out;
     search(at_least, width, out);
     seen_ += static_cast<std::int64_t>(labels_.size());
     return out;
@@ -94,9 +95,10 @@ class NodePricer::Impl {
  private:
   struct Way {
     std::uint32_t candidate = 0;
+    std::uint32_t cls = 0;
     Resources need;
     std::int64_t value = 0;
-    std::int64_t most = 0;  ///< items
+    std::int64_t most = 0;  ///< items by this way alone
     std::int64_t used = 0;  ///< worth of what one item takes, by the multipliers
     double cpu_part = 0;    ///< CPU for one part of GPU weight; memory alike
     double memory_part = 0;
@@ -106,26 +108,55 @@ class NodePricer::Impl {
   struct Cut {
     NodeMultipliers multipliers;
     std::int64_t gpus_worth = 0;
-    std::vector<std::int64_t> surplus;  ///< by way: still to be had from it and all later ones
-    std::vector<std::int64_t> relief;   ///< by way: used up by each item taken of it
+    std::vector<Int128> surplus;       ///< by way: still to be had from it and all later ones
+    std::vector<std::int64_t> relief;  ///< by way: less of it for each item taken of its class
   };
 
   void list_ways(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& items) {
     ways_.clear();
     most_.assign(machine_.candidates.size(), 0);
-    values_ = &values;
+    class_most_.assign(problem_.classes.size(), 0);
     for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i) {
       const std::uint32_t cls = machine_.candidates[i].cls;
-      const std::int64_t most = std::min<std::int64_t>({items[cls], alone_[i]});
+      const std::int64_t most = std::min<std::int64_t>(items[cls], alone_[i]);
       if (values[cls] <= 0 || most <= 0) continue;
-      most_[i] = most;
       Way way;
       way.candidate = i;
+      way.cls = cls;
       way.need = problem_.classes[cls].need;
       way.value = values[cls];
       way.most = most;
       ways_.push_back(way);
+      // Ways of one class may fill a node together where none can alone.
+      class_most_[cls] = std::min(class_most_[cls] + alone_[i], most_of(cls, items[cls]));
     }
+    for (const Way& way : ways_) most_[way.candidate] = class_most_[way.cls];
+  }
+
+  /// Items of a class that a node can hold at most, by any ways; but for its GPUs.
+  std::int64_t most_of(std::uint32_t cls, std::int64_t items) const {
+    const Resources& need = problem_.classes[cls].need;
+    std::int64_t most = std::min<std::int64_t>(items, problem_.classes[cls].per_node);
+    const auto limit = [&](std::int64_t room, std::int64_t each) {
+      if (each > 0) most = std::min(most, room / each);
+    };
+    limit(machine_.allocatable.cpu_milli, need.cpu_milli);
+    limit(machine_.allocatable.memory_mib, need.memory_mib);
+    limit(machine_.allocatable.disk_mib, need.disk_mib);
+    limit(machine_.allocatable.pods, need.pods);
+    return most;
+  }
+
+  /// True if the worth of any content fits into 64 bits.
+  bool countable() const {
+    std::int64_t dearest = 0, items = 0;
+    std::int64_t last = -1;
+    for (const Way& way : ways_) {
+      dearest = std::max(dearest, way.value);
+      if (last != way.cls) items += class_most_[way.cls];
+      last = way.cls;
+    }
+    return narrow(Int128{dearest} * items) < kUncountable;
   }
 
   // --- multipliers ---------------------------------------------------------------------------
@@ -140,6 +171,13 @@ class NodePricer::Impl {
     const std::int32_t disk = row(room.disk_mib, 1024), pods = row(room.pods, 1);
     const std::int32_t gpus = row(machine_.gpus, 1);
     for (std::size_t u = 0; u < kind_.units().size(); ++u) lp.add_row(-kInf, 0);
+    class_row_.assign(problem_.classes.size(), -1);
+    row_caps_.assign(problem_.classes.size(), -1);
+    for (std::size_t i = 1; i < machine_.candidates.size(); ++i) {
+      const std::uint32_t cls = machine_.candidates[i].cls;
+      if (cls == machine_.candidates[i - 1].cls && class_row_[cls] < 0)
+        class_row_[cls] = lp.add_row(-kInf, 0);
+    }
     for (const Candidate& candidate : machine_.candidates) {
       const Resources& need = problem_.classes[candidate.cls].need;
       lp.add_column(0, 0, 0);
@@ -152,6 +190,7 @@ class NodePricer::Impl {
       entry(pods, need.pods, 1);
       for (std::size_t u = 0; u < kind_.units().size(); ++u)
         entry(gpus + 1 + static_cast<std::int32_t>(u), candidate.units.n[u], 1);
+      if (class_row_[candidate.cls] >= 0) lp.add_entry(class_row_[candidate.cls], 1);
     }
     for (const UnitCounts& corner : kind_.corners()) {
       lp.add_column(0, 0, kInf);
@@ -173,6 +212,11 @@ class NodePricer::Impl {
       if (caps_[i] == most_[i]) continue;
       caps_[i] = most_[i];
       session_->set_column_bounds(static_cast<std::int32_t>(i), 0, static_cast<double>(most_[i]));
+    }
+    for (std::size_t c = 0; c < class_row_.size(); ++c) {
+      if (class_row_[c] < 0 || row_caps_[c] == class_most_[c]) continue;
+      row_caps_[c] = class_most_[c];
+      session_->set_row_bounds(class_row_[c], -kInf, static_cast<double>(class_most_[c]));
     }
     session_->set_costs(costs_);
     const LpSolution solution = session_->solve(kSimplexSteps);
@@ -204,10 +248,9 @@ class NodePricer::Impl {
     std::vector<std::int64_t> surplus(problem_.classes.size(), 0);
     for (Way& way : ways_) {
       way.used = used_by(multipliers_, way);
-      auto& most = surplus[machine_.candidates[way.candidate].cls];
-      most = std::max(most, std::max<std::int64_t>(0, way.value - way.used) * way.most);
+      surplus[way.cls] = std::max(surplus[way.cls], way.value - way.used);
     }
-    for (const std::int64_t part : surplus) bound += part;
+    for (std::size_t c = 0; c < surplus.size(); ++c) bound += Int128{surplus[c]} * class_most_[c];
     bound_ = narrow(bound);
   }
 
@@ -243,17 +286,19 @@ class NodePricer::Impl {
       way.cpu_part = static_cast<double>(way.need.cpu_milli) / std::max(weight, 1e-3);
       way.memory_part = static_cast<double>(way.need.memory_mib) / std::max(weight, 1e-3);
     }
-    const auto share = [&](const Way& way) {
-      return static_cast<double>(needs_worth(multipliers_.each, way.need)) /
-             std::max(1.0, static_cast<double>(way.used));
-    };
     // What takes more than one GPU comes first: a part of it in the linear program misleads most.
-    const auto gpus = [&](const Way& way) {
+    // The ways of a class stay together, at the place of its first.
+    const auto key = [&](const Way& way) {
       const std::int64_t weight = kind_.weight(machine_.candidates[way.candidate].units);
-      return weight > kind_.heaviest() ? weight : 0;
+      const double share = static_cast<double>(needs_worth(multipliers_.each, way.need)) /
+                           std::max(1.0, static_cast<double>(way.used));
+      return std::pair<std::int64_t, double>(weight > kind_.heaviest() ? weight : 0, share);
     };
+    std::vector<std::pair<std::int64_t, double>> first(problem_.classes.size(), {-1, 0});
+    for (const Way& way : ways_) first[way.cls] = std::max(first[way.cls], key(way));
     std::stable_sort(ways_.begin(), ways_.end(), [&](const Way& a, const Way& b) {
-      return gpus(a) != gpus(b) ? gpus(a) > gpus(b) : share(a) > share(b);
+      if (a.cls == b.cls) return key(a) > key(b);
+      return first[a.cls] != first[b.cls] ? first[a.cls] > first[b.cls] : a.cls < b.cls;
     });
     // Of this way and all later ones: the most CPU and memory that a part of a GPU comes with.
     tails_.assign(ways_.size() + 1, {});
@@ -271,34 +316,36 @@ class NodePricer::Impl {
     cut.gpus_worth = gpus_worth(multipliers);
     cut.surplus.assign(ways_.size() + 1, 0);
     cut.relief.assign(ways_.size(), 0);
-    std::vector<std::int64_t> counted(problem_.classes.size(), 0);
     for (std::size_t w = ways_.size(); w-- > 0;) {
       const Way& way = ways_[w];
-      const std::int64_t surplus =
-          std::max<std::int64_t>(0, way.value - used_by(multipliers, way)) * way.most;
-      std::int64_t& most = counted[machine_.candidates[way.candidate].cls];
-      cut.surplus[w] = cut.surplus[w + 1] + std::max<std::int64_t>(0, surplus - most);
-      most = std::max(most, surplus);
-      cut.relief[w] = most / way.most;
+      const bool more = w + 1 < ways_.size() && ways_[w + 1].cls == way.cls;
+      const std::int64_t before = more ? cut.relief[w + 1] : 0;
+      cut.relief[w] = std::max(before, way.value - used_by(multipliers, way));
+      cut.surplus[w] = cut.surplus[w + 1] + Int128{cut.relief[w] - before} * class_most_[way.cls];
     }
     cuts_.push_back(std::move(cut));
   }
 
-  /// No content that begins with the label and goes on with ways from w is worth more; `n` items of
-  /// way w are in the label already.
-  std::int64_t bound_of(const Label& label, std::size_t w, std::int64_t n, const Cut& cut,
+  /// Items of the class of way w that the label has already.
+  std::int64_t taken(const Label& label, std::size_t w) const {
+    return w < ways_.size() && label.cls == static_cast<std::int32_t>(ways_[w].cls) ? label.taken
+                                                                                    : 0;
+  }
+
+  /// No content that begins with the label and goes on with ways from w is worth more.
+  std::int64_t bound_of(const Label& label, std::size_t w, const Cut& cut,
                         const Resources& usable) const {
-    const std::int64_t relief = n > 0 ? cut.relief[w] * n : 0;
+    const std::int64_t n = taken(label, w);
+    const Int128 relief = n > 0 ? Int128{cut.relief[w]} * n : Int128{0};
     return narrow(Int128{label.value} + needs_worth(cut.multipliers.each, usable) + cut.gpus_worth -
                   units_worth(cut.multipliers, label.units) + cut.surplus[w] - relief);
   }
 
-  std::int64_t bound_of(const Label& label, std::size_t w, std::int64_t n,
-                        std::int64_t enough) const {
+  std::int64_t bound_of(const Label& label, std::size_t w, std::int64_t enough) const {
     const Resources usable = usable_by(label, w);
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
     for (const Cut& cut : cuts_) {
-      least = std::min(least, bound_of(label, w, n, cut, usable));
+      least = std::min(least, bound_of(label, w, cut, usable));
       if (least <= enough) break;
     }
     return least;
@@ -345,14 +392,18 @@ class NodePricer::Impl {
     const std::size_t before = active_.size();
     for (std::size_t a = 0; a < before; ++a) {
       std::int32_t parent = active_[a];
-      for (std::int64_t n = 1; n <= way.most; ++n) {
+      const std::int64_t before_here = taken(labels_[static_cast<std::size_t>(parent)], w);
+      const std::int64_t most = std::min(way.most, class_most_[way.cls] - before_here);
+      for (std::int64_t n = 1; n <= most; ++n) {
         const Label& from = labels_[static_cast<std::size_t>(parent)];
         if (!way.need.fits(from.left)) break;
         Label next = from;
         next.left = from.left - way.need;
         next.units = from.units.plus(candidate.units);
         next.value = from.value + way.value;
-        next.bound = bound_of(next, w, n, least);
+        next.cls = static_cast<std::int32_t>(way.cls);
+        next.taken = static_cast<std::int32_t>(before_here + n);
+        next.bound = bound_of(next, w, least);
         if (next.bound <= least || !kind_.covers(next.units, machine_.gpus)) break;
         next.parent = active_[a];
         next.candidate = way.candidate;
@@ -375,7 +426,7 @@ class NodePricer::Impl {
     kept_.clear();
     for (const std::int32_t index : active_) {
       Label& label = labels_[static_cast<std::size_t>(index)];
-      label.bound = bound_of(label, w, 0, least);
+      label.bound = bound_of(label, w, least);
       if (label.bound > least) kept_.push_back(index);
     }
     sharpen(w, least);
@@ -389,11 +440,13 @@ class NodePricer::Impl {
     active_.clear();
     for (const std::int32_t index : kept_) {
       const Label& label = labels_[static_cast<std::size_t>(index)];
-      std::vector<Resources>& alike = front_[label.units];
-      if (std::any_of(alike.begin(), alike.end(),
-                      [&](const Resources& left) { return label.left.fits(left); }))
+      std::vector<Beater>& alike = front_[label.units];
+      const std::int64_t here = taken(label, w);
+      if (std::any_of(alike.begin(), alike.end(), [&](const Beater& other) {
+            return label.left.fits(other.left) && other.taken <= here;
+          }))
         continue;
-      alike.push_back(label.left);
+      alike.push_back({label.left, here});
       active_.push_back(index);
     }
     if (active_.size() <= width) return 0;
@@ -427,7 +480,7 @@ class NodePricer::Impl {
       const Cut& cut = cuts_.back();
       std::erase_if(kept_, [&](std::int32_t index) {
         Label& label = labels_[static_cast<std::size_t>(index)];
-        label.bound = std::min(label.bound, bound_of(label, w, 0, cut, usable_by(label, w)));
+        label.bound = std::min(label.bound, bound_of(label, w, cut, usable_by(label, w)));
         return label.bound <= least;
       });
       if (kept_.empty() || labels_[static_cast<std::size_t>(top)].bound >= before) return;
@@ -468,6 +521,11 @@ class NodePricer::Impl {
     return pattern;
   }
 
+  /// What a partial content leaves, and how many of the class it is at it has.
+  struct Beater {
+    Resources left;
+    std::int64_t taken = 0;
+  };
   struct Tail {
     double cpu_part = 0;
     double memory_part = 0;
@@ -482,9 +540,11 @@ class NodePricer::Impl {
   std::int64_t devices_most_ = 1;
   std::vector<std::int64_t> alone_;  ///< by candidate: items of it that an empty node holds
   std::vector<double> costs_;
-  std::vector<std::int64_t> caps_;  ///< column bounds that the session has
-  std::vector<std::int64_t> most_;  ///< by candidate: items of it on a node at most
-  const std::vector<std::int64_t>* values_ = nullptr;
+  std::vector<std::int64_t> caps_;        ///< column bounds that the session has
+  std::vector<std::int64_t> most_;        ///< by candidate: items of it on a node at most
+  std::vector<std::int64_t> class_most_;  ///< by class: items of it on a node at most
+  std::vector<std::int32_t> class_row_;   ///< by class; -1 = one way only
+  std::vector<std::int64_t> row_caps_;    ///< row bounds that the session has
 
   std::vector<Way> ways_;
   NodeMultipliers multipliers_;
@@ -496,7 +556,7 @@ class NodePricer::Impl {
   std::vector<Label> labels_;
   std::int64_t seen_ = 0;
   std::vector<std::int32_t> active_, kept_;
-  std::unordered_map<UnitCounts, std::vector<Resources>, UnitCountsHash> front_;
+  std::unordered_map<UnitCounts, std::vector<Beater>, UnitCountsHash> front_;
 };
 
 NodePricer::NodePricer(const Problem& problem, std::uint32_t machine, LpSolver& solver)

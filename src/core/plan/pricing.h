@@ -17,10 +17,13 @@ struct NodeMultipliers {
   std::vector<std::int64_t> units;  ///< for one device, by unit of the machine's kind
 };
 
+/// Worths from here on are not told apart: nothing is known of a node worth so much.
+inline constexpr std::int64_t kUncountable = std::int64_t{1} << 61;
+
 /// What was found out about one machine.
 struct Priced {
-  /// No content of one node is worth more. Proven: by the multipliers, or by a search that was
-  /// complete but for contents which the multipliers bound.
+  /// No content of one node is worth more, unless it is kUncountable. Proven: by the multipliers,
+  /// or by a search that was complete but for contents which the multipliers bound.
   std::int64_t worth = 0;
   bool by_multipliers = true;
   NodeMultipliers multipliers;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/plan/certificate.h"
+#include "core/plan/pricing.h"
 
 namespace kerf::plan {
 
@@ -43,6 +44,7 @@ MicroUsdPerHour bound_of(const Problem& problem, const std::vector<std::int64_t>
                          Proof::Leaf& leaf) {
   std::int64_t numerator = 1, denominator = 1;
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
+    if (leaf.worths[m] >= kUncountable && leaf.boxes[m].upper != 0) return {};
     const std::int64_t price = full_price(problem.machines[m], leaf.gpu);
     if (leaf.boxes[m].upper >= 0 || leaf.worths[m] <= price) continue;
     if (Int128{price} * denominator >= Int128{numerator} * leaf.worths[m]) continue;

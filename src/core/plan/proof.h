@@ -6,10 +6,15 @@
 #include <vector>
 
 #include "base/money.h"
-#include "core/plan/aggregate.h"
 #include "core/plan/problem.h"
 
 namespace kerf::plan {
+
+/// Node counts allowed to a machine in a branch: lower..upper; upper < 0 = unbounded.
+struct NodeBox {
+  std::int64_t lower = 0;
+  std::int64_t upper = -1;
+};
 
 /// Weak duality over a tree of node counts; see certificate.h for the argument. Indices are those
 /// of the problem that it was made for.
@@ -46,7 +51,8 @@ std::vector<bool> shares_stock(const Problem& problem);
 
 /// What a leaf proves: worths of all items, and for each machine the least that price less worth
 /// can come to within its box. Where a machine without an upper end is worth more than its price,
-/// all values are scaled down first (both lists are changed).
+/// all values are scaled down first (both lists are changed). 0 where a worth is kUncountable
+/// (pricing.h).
 MicroUsdPerHour bound_of(const Problem& problem, const std::vector<std::int64_t>& items,
                          Proof::Leaf& leaf);
 

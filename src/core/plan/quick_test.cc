@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/plan/aggregate_testing.h"
 #include "core/plan/exact.h"
 #include "core/plan/merge.h"
 #include "core/plan/plan_testing.h"
@@ -63,9 +64,8 @@ TEST(SiftedLp, CertifiesWhatTheWholeLpIsWorth) {
   std::iota(each.begin(), each.end(), 0);
   SiftedLp sifted(c.problem, c.items, each, *solver);
   ASSERT_TRUE(sifted.solve(c.items, std::vector<std::int64_t>(c.problem.machines.size(), -1)));
-  const NodeLimits none(c.problem.machines.size());
   const LpSolution whole =
-      solver->load(build_aggregate(c.problem, c.items, none).lp)->solve(100'000);
+      solver->load(testing::build_aggregate(c.problem, c.items).lp)->solve(100'000);
   std::vector<std::int64_t> proven;
   const double bound = static_cast<double>(sifted.certified(c.items, proven).micro) / 1e6;
   EXPECT_LE(bound, whole.objective + 1e-5);
@@ -80,9 +80,8 @@ TEST(SiftedLp, OverMergedClassesStillBoundsTheWholeLp) {
   EXPECT_LE(*std::max_element(groups.begin(), groups.end()), 99u);
   SiftedLp sifted(c.problem, c.items, groups, *solver);
   ASSERT_TRUE(sifted.solve(c.items, std::vector<std::int64_t>(c.problem.machines.size(), -1)));
-  const NodeLimits none(c.problem.machines.size());
   const LpSolution whole =
-      solver->load(build_aggregate(c.problem, c.items, none).lp)->solve(100'000);
+      solver->load(testing::build_aggregate(c.problem, c.items).lp)->solve(100'000);
   std::vector<std::int64_t> proven;
   const double bound = static_cast<double>(sifted.certified(c.items, proven).micro) / 1e6;
   EXPECT_LE(bound, whole.objective + 1e-5);

@@ -45,12 +45,14 @@ class Search {
     keep_to_stock();
     fleet_ = std::move(start_.fleet);
     bill_ = bill_of(problem_, fleet_);
-    if (!effort_.generates) return {std::move(fleet_), std::move(proof_)};
-    generate_columns();
-    if (has_company(problem_)) search_with_company();
-    else dive();
-    local_search();
-    branch();
+    if (effort_.generates) {
+      generate_columns();
+      if (has_company(problem_)) search_with_company();
+      else dive();
+      local_search();
+      branch();
+    }
+    proof_.optimal = proof_.bound == bill_;
     return {std::move(fleet_), std::move(proof_)};
   }
 
@@ -178,7 +180,6 @@ class Search {
     if (!company) fleet_ = std::move(fleet);
     bill_ = bill_of(problem_, fleet_);
     if (proof.bound > root.bound) proof_ = std::move(proof);
-    proof_.optimal = proof_.bound >= bill_;
   }
 
   const Problem& problem_;

@@ -73,7 +73,7 @@ void SiftedLp::make_rows() {
   for (double items : cluster_demand_) program_.add_row(items, kInf);
   for (const Machine& machine : problem_.machines) {
     const GpuKind& kind = *problem_.kinds[machine.kind];
-    AggregateLp::MachineRows rows;
+    MachineRows rows;
     const auto row_if = [&](bool wanted) { return wanted ? program_.add_row(-kInf, 0) : -1; };
     rows.cpu = row_if(asked[0]);
     rows.memory = row_if(asked[1]);
@@ -88,8 +88,7 @@ void SiftedLp::make_rows() {
     rows.gpus = row_if(kind.corners().size() > 1);
     for (std::size_t u = 0; u < kind.units().size(); ++u)
       rows.units.push_back(program_.add_row(-kInf, 0));
-    rows.limits.assign(machine.candidates.size(), -1);
-    layout_.machine_rows.push_back(std::move(rows));
+    rows_.push_back(std::move(rows));
   }
   // Whoever nothing serves any more stays unserved, at a price that nobody else pays.
   for (std::size_t k = 0; k < cluster_demand_.size(); ++k) {
@@ -131,7 +130,7 @@ void SiftedLp::add_machine(std::uint32_t m, LinearProgram& lp) {
   known_[m] = true;
   const Machine& machine = problem_.machines[m];
   const GpuKind& kind = *problem_.kinds[machine.kind];
-  const AggregateLp::MachineRows& rows = layout_.machine_rows[m];
+  const MachineRows& rows = rows_[m];
   const std::size_t units = kind.units().size();
   node_column_[m] = columns_++;
   lp.add_column(dollars(machine.price), 0,
@@ -231,7 +230,7 @@ bool SiftedLp::solve(const std::vector<std::int64_t>& residual,
 void SiftedLp::read(const LpSolution& solution) {
   for (std::uint32_t m = 0; m < problem_.machines.size(); ++m) {
     if (!known_[m]) continue;
-    const AggregateLp::MachineRows& rows = layout_.machine_rows[m];
+    const MachineRows& rows = rows_[m];
     const auto worth = [&](std::int32_t row) {
       return row < 0 ? 0.0 : std::max(0.0, -solution.dual[static_cast<std::size_t>(row)]);
     };
@@ -277,7 +276,7 @@ bool SiftedLp::price_out(std::uint32_t m) {
       static_cast<double>(std::max<std::int64_t>(1, machine.allocatable.memory_mib)),
       static_cast<double>(std::max<std::int64_t>(1, machine.allocatable.disk_mib)),
       static_cast<double>(std::max<std::int64_t>(1, machine.allocatable.pods))};
-  const AggregateLp::MachineRows& rows = layout_.machine_rows[m];
+  const MachineRows& rows = rows_[m];
   const std::array<bool, 4> used = {rows.cpu >= 0, rows.memory >= 0, rows.disk >= 0,
                                     rows.pods >= 0};
   NodePrices& now = prices_[m];
@@ -341,9 +340,8 @@ bool SiftedLp::price_out(std::uint32_t m) {
 MicroUsdPerHour SiftedLp::certified(const std::vector<std::int64_t>& demand,
                                     std::vector<std::int64_t>& proven) const {
   std::vector<double> duals(static_cast<std::size_t>(program_.rows()));
-  std::vector<NodeBox> boxes(problem_.machines.size());
   for (std::size_t m = 0; m < problem_.machines.size(); ++m) {
-    const AggregateLp::MachineRows& rows = layout_.machine_rows[m];
+    const MachineRows& rows = rows_[m];
     const auto set = [&](std::int32_t row, double worth) {
       if (row >= 0) duals[static_cast<std::size_t>(row)] = -worth;
     };
@@ -352,10 +350,8 @@ MicroUsdPerHour SiftedLp::certified(const std::vector<std::int64_t>& demand,
     set(rows.disk, prices_[m].disk_mib * 1024);
     set(rows.pods, prices_[m].pods);
     for (std::size_t u = 0; u < rows.units.size(); ++u) set(rows.units[u], prices_[m].unit[u]);
-    if (problem_.machines[m].stock < 0) boxes[m].upper = problem_.machines[m].at_most;
   }
-  return certify(problem_, demand, layout_, duals, boxes, NodeLimits(problem_.machines.size()),
-                 &proven);
+  return certify(problem_, demand, rows_, duals, &proven);
 }
 
 }  // namespace kerf::plan

@@ -30,7 +30,8 @@ struct NodePrices {
   }
 };
 
-/// The aggregated LP (aggregate.h), solved over a growing part of it.
+/// The aggregated LP: for each machine its nodes, the GPUs cut to each corner and the items served
+/// by each candidate, all nodes of a machine as one pool. Solved over a growing part of it.
 ///
 /// Rules: it starts with the machines that are the cheapest for some class by its dominant share,
 /// and with those of which only so many can be had. After each solve every other machine is asked
@@ -85,7 +86,7 @@ class SiftedLp {
   std::vector<double> weight_;  ///< by class: items at first
   LinearProgram program_;
   std::unique_ptr<LpSession> session_;
-  AggregateLp layout_;  ///< rows of every machine; no columns
+  std::vector<MachineRows> rows_;  ///< by machine
   std::vector<bool> known_;
   std::vector<std::int32_t> node_column_;
   std::int32_t columns_ = 0;
