@@ -79,6 +79,7 @@ TEST(Planner, PlansNothingForNothing) {
 }
 
 TEST(Planner, HoldsEverythingForLargerDemands) {
+  int unproven = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     World world;
     larger(seed, world);
