@@ -32,11 +32,12 @@ std::pair<std::string, std::string> unknown_topology(const PodShape& shape) {
 class Coupler {
  public:
   Coupler(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-          const ZonesOf& zones_of, bool for_bound, bool bundles)
+          const ZonesOf& zones_of, bool for_bound, bool bundles, bool gather)
       : demand_(demand),
         zones_of_(zones_of),
         for_bound_(for_bound),
         bundles_(bundles),
+        gather_(gather),
         pods_of_(demand.shapes.size()) {
     for (std::uint32_t pod : pods) pods_of_[demand.pods[pod].shape].push_back(pod);
   }
@@ -94,8 +95,9 @@ class Coupler {
   }
 
   void make_company() {
-    Company company = bundle(demand_, live_, for_bound_, out_.groups);
+    Company company = bundle(demand_, live_, for_bound_, gather_, out_.groups);
     for (Unplaced& entry : company.unplaced) out_.unplaced.push_back(std::move(entry));
+    out_.company_chosen = company.chosen;
     if (company.chosen) relaxed_.insert("required pod affinity to other pods of the node");
   }
 
@@ -169,6 +171,7 @@ class Coupler {
   const ZonesOf& zones_of_;
   bool for_bound_;
   bool bundles_;
+  bool gather_;
   std::vector<std::vector<std::uint32_t>> pods_of_;
   std::vector<std::uint32_t> live_;
   std::map<std::uint32_t, std::string> zone_of_;
@@ -180,8 +183,8 @@ class Coupler {
 }  // namespace
 
 Coupling couple(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
-                const ZonesOf& zones_of, bool for_bound, bool bundles) {
-  return Coupler(demand, pods, zones_of, for_bound, bundles).run();
+                const ZonesOf& zones_of, bool for_bound, bool bundles, bool gather) {
+  return Coupler(demand, pods, zones_of, for_bound, bundles, gather).run();
 }
 
 }  // namespace kerf::plan

@@ -37,8 +37,8 @@ constexpr int kTries = 1000;
 class Bundler {
  public:
   Bundler(const cluster::Demand& demand, const std::vector<std::uint32_t>& live, bool for_bound,
-          std::vector<Group>& groups)
-      : demand_(demand), live_(live), for_bound_(for_bound), groups_(groups) {}
+          bool gather, std::vector<Group>& groups)
+      : demand_(demand), live_(live), for_bound_(for_bound), gather_(gather), groups_(groups) {}
 
   Company run() {
     find_seekers();
@@ -66,6 +66,8 @@ class Bundler {
     Counts count;
     std::string zone;
   };
+
+  using Place = std::pair<std::int64_t, std::size_t>;  ///< rank, item
 
   const PodShape& shape(std::uint32_t s) const { return demand_.shapes[s]; }
 
@@ -185,13 +187,13 @@ class Bundler {
     return nullptr;
   }
 
-  /// Adds items until everybody in the draft has company: of those that may join, one with the
-  /// fewest pods, so that each of several leaders gets his part of the followers.
+  /// Adds items until everybody in the draft has company: of those that may join, the first by
+  /// place_of(): each of several leaders gets his part of the followers, or one gets all.
   bool complete(Draft& draft, int& tries) {
     const std::vector<std::uint32_t>* hosts = lacks(draft);
     if (hosts == nullptr) return true;
-    using Place = std::set<std::pair<std::size_t, std::size_t>>::const_iterator;
-    std::vector<std::pair<Place, Place>> ranges;
+    using At = std::set<Place>::const_iterator;
+    std::vector<std::pair<At, At>> ranges;
     for (const std::uint32_t t : *hosts)
       ranges.emplace_back(by_shape_[t].begin(), by_shape_[t].end());
     std::set<std::pair<Counts, std::string>> tried;
@@ -245,11 +247,16 @@ class Bundler {
     note(most);
   }
 
+  /// The first to be joined have the fewest pods, or the most where all are gathered.
+  Place place_of(std::size_t i) const {
+    const auto pods = static_cast<std::int64_t>(items_[i].pods.size());
+    return {gather_ ? -pods : pods, i};
+  }
   void note(std::size_t i) {
-    for (const auto& [s, n] : items_[i].count) by_shape_[s].insert({items_[i].pods.size(), i});
+    for (const auto& [s, n] : items_[i].count) by_shape_[s].insert(place_of(i));
   }
   void forget(std::size_t i) {
-    for (const auto& [s, n] : items_[i].count) by_shape_[s].erase({items_[i].pods.size(), i});
+    for (const auto& [s, n] : items_[i].count) by_shape_[s].erase(place_of(i));
   }
 
   void refuse(std::uint32_t pod, const Counts& count) {
@@ -312,12 +319,12 @@ class Bundler {
   const cluster::Demand& demand_;
   const std::vector<std::uint32_t>& live_;
   bool for_bound_;
+  bool gather_;
   std::vector<Group>& groups_;
   /// By shape that seeks company here: the shapes that are it.
   std::map<std::uint32_t, std::vector<std::uint32_t>> hosts_;
   std::vector<Item> items_;
-  std::map<std::uint32_t, std::set<std::pair<std::size_t, std::size_t>>>
-      by_shape_;  ///< items that have it: pods, index
+  std::map<std::uint32_t, std::set<Place>> by_shape_;  ///< items that have it
   std::set<std::pair<Counts, std::string>> hopeless_;
   Company out_;
 };
@@ -325,8 +332,8 @@ class Bundler {
 }  // namespace
 
 Company bundle(const cluster::Demand& demand, const std::vector<std::uint32_t>& live,
-               bool for_bound, std::vector<Group>& groups) {
-  return Bundler(demand, live, for_bound, groups).run();
+               bool for_bound, bool gather, std::vector<Group>& groups) {
+  return Bundler(demand, live, for_bound, gather, groups).run();
 }
 
 }  // namespace kerf::plan

@@ -20,8 +20,9 @@ struct Company {
 
 /// Required affinity by hostname: makes items of the groups' pods, by the rules in coupling.h.
 /// Groups come with one shape each, by shape and zone, and leave by first shape and zone. `live`
-/// are the shapes that are planned. `for_bound`: only what holds in every legal fleet.
+/// are the shapes that are planned. `for_bound`: only what holds in every legal fleet. `gather`: as
+/// in couple().
 Company bundle(const cluster::Demand& demand, const std::vector<std::uint32_t>& live,
-               bool for_bound, std::vector<Group>& groups);
+               bool for_bound, bool gather, std::vector<Group>& groups);
 
 }  // namespace kerf::plan

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/plan/improve.h"
 #include "core/plan/owned.h"
 
 namespace kerf::plan {
@@ -80,6 +81,10 @@ Found search_within_gpus(Problem& problem, const std::vector<std::int64_t>& item
     best = std::move(fleet);
     least = bill;
   }
+  // Rents alone find the ends: all nodes of one kind, or all of another.
+  const std::vector<double> values(problem.classes.size(), 0);
+  improve(problem, values, found.proof.bound, effort.improve_steps, {}, best);
+  least = bill_of(problem, best);
   found.fleet = std::move(best);
   found.proof.optimal = found.proof.bound >= least;
   return found;

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "core/plan/account.h"
@@ -152,8 +153,8 @@ class Planner {
   }
 
   /// Compiles for the search: without the owned nodes that are taken already.
-  Problem compiled(const std::vector<std::uint32_t>& pods) {
-    Problem problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
+  Problem compiled(const std::vector<std::uint32_t>& pods, Coupled coupled = Coupled::AsPlanned) {
+    Problem problem = compile(demand_, pods, market_, policy_, coupled, &tables_);
     for (std::size_t s = 0; s < taken_.size(); ++s) problem.stocks[s] -= taken_[s];
     for (Machine& machine : problem.machines)
       if (machine.stock >= 0)
@@ -237,6 +238,7 @@ class Planner {
         search_within_gpus(solved.problem, demand_of(solved.problem), solver_, effort, told);
     solved.fleet = std::move(found.fleet);
     solved.bill = bill_of(solved.problem, solved.fleet);
+    if (solved.problem.company_chosen) take_gathered_if_better(pods, without_proof(effort), solved);
     if (!solved.problem.restricted && taken_.empty()) {
       solved.bound = bound_from(solved.problem, found.proof, solved.bill);
       solved.proof = std::move(found.proof);
@@ -251,6 +253,26 @@ class Planner {
     solved.bound.relaxed.insert(solved.bound.relaxed.begin(), solved.problem.relaxed.begin(),
                                 solved.problem.relaxed.end());
     return solved;
+  }
+
+  /// Followers of several leaders all beside one of them, where that serves more pods or costs
+  /// less.
+  void take_gathered_if_better(const std::vector<std::uint32_t>& pods, const Effort& effort,
+                               Solved& solved) {
+    Solved other;
+    other.problem = compiled(pods, Coupled::Gathered);
+    const auto same = [](const ItemClass& a, const ItemClass& b) { return a.pods == b.pods; };
+    if (std::equal(other.problem.classes.begin(), other.problem.classes.end(),
+                   solved.problem.classes.begin(), solved.problem.classes.end(), same))
+      return;
+    report("company", solved.bill, {});
+    other.fleet =
+        search_within_gpus(other.problem, demand_of(other.problem), solver_, effort, {}).fleet;
+    other.bill = bill_of(other.problem, other.fleet);
+    const auto rank = [this](const Solved& s) {
+      return std::make_tuple(s.problem.unplaced.size(), broken_limit(s).has_value(), s.bill);
+    };
+    if (rank(other) < rank(solved)) solved = std::move(other);
   }
 
   static std::vector<std::uint32_t> placed_in(const Solved& solved) {

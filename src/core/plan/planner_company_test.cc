@@ -173,6 +173,21 @@ TEST(Bound, DoesNotKnowTheZonesThatThePlanChose) {
   EXPECT_LE(plan.bound.per_hour.micro, 180'000'000) << "one dollar for each pod serves them";
 }
 
+TEST(Company, OfAZoneIsAsFullAsTheSkewAllows) {
+  World world({"p5.4xlarge"});
+  const market::Offering model = world.market.offerings.at(0);
+  world.market.offerings.clear();
+  for (const char* zone : {"us-east-1a", "us-east-1b", "us-east-1c"}) {
+    market::Offering offering = model;
+    offering.zone = zone;
+    world.market.offerings.push_back(offering);
+  }
+  cluster::PodShape pod = shape(slice("1g.10gb"));
+  pod.spread = {spread_over("topology.kubernetes.io/zone", 2, with_label("app", "w"))};
+  add(world.demand, "w", 2, pod);
+  EXPECT_EQ(world.plan().nodes.size(), 1U) << "a skew of two permits both on one node";
+}
+
 TEST(Bound, LeavesOutSpreadOverHostNames) {
   World world({"p5.4xlarge"});
   for (const char* name : {"x", "y"}) {
