@@ -1,4 +1,5 @@
-// Zones: decided pod by pod, each in the allowed zone that has the fewest pods of its spread.
+// Zones: decided pod by pod, each in the allowed zone that has the most pods of its spread, or
+// where that leaves somebody out, the fewest.
 #include "core/plan/coupling_zones.h"
 
 #include <algorithm>
@@ -96,12 +97,15 @@ class CoupledShapes {
 /// Zones of the shapes that need a decision, each worked out once.
 using ZonesByShape = std::map<std::uint32_t, Zones>;
 
+/// What a pod prefers among the zones that it may have; the cheaper of those that are equal.
+enum class Prefers : std::uint8_t { MostPods, FewestPods };
+
 /// All state of one try: shapes come in the order given.
 class ZoneChooser {
  public:
-  ZoneChooser(const cluster::Demand& demand, const ZonesByShape& zones,
+  ZoneChooser(const cluster::Demand& demand, const ZonesByShape& zones, Prefers prefers,
               std::vector<std::vector<std::uint32_t>>& pods_of)
-      : demand_(demand), zones_(zones), pods_of_(pods_of), spread_(demand) {
+      : demand_(demand), zones_(zones), prefers_(prefers), pods_of_(pods_of), spread_(demand) {
     for (const auto& [s, known] : zones) spread_.add_carrier(s, known.counted);
   }
 
@@ -168,6 +172,7 @@ class ZoneChooser {
     for (const std::string& zone : zones.possible) {
       if (!spread_.allows(s, zone) || !company_allows(s, zone)) continue;
       std::int64_t here = spread_.crowd(s, zone);
+      if (prefers_ == Prefers::MostPods) here = -here;
       if (best != nullptr && here >= best_crowd) continue;
       best = &zone;
       best_crowd = here;
@@ -199,6 +204,7 @@ class ZoneChooser {
 
   const cluster::Demand& demand_;
   const ZonesByShape& zones_;
+  Prefers prefers_;
   std::vector<std::vector<std::uint32_t>>& pods_of_;
   SpreadTally spread_;
   std::map<std::uint32_t, std::map<std::string, std::int64_t>> placed_;  ///< shape, zone
@@ -246,22 +252,25 @@ ZoneDecisions decide_zones(const cluster::Demand& demand, const std::vector<std:
   std::vector<std::uint32_t> order = CoupledShapes(demand, live).all();
   if (order.empty()) return {};
   const ZonesByShape zones = zones_by_shape(demand, live, order, zones_of);
+  // Those that have the least choice first: who is spread fills up what they leave uneven.
+  std::vector<std::uint32_t> bound_first = order;
+  std::stable_sort(bound_first.begin(), bound_first.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const auto choice = [&](std::uint32_t s) {
+      return std::make_tuple(spreads_over_zones(demand.shapes[s]), zones.at(s).possible.size());
+    };
+    return choice(a) < choice(b);
+  });
   const std::vector<std::vector<std::uint32_t>> all = pods_of;
-  ZoneDecisions best = ZoneChooser(demand, zones, pods_of).run(order);
-  if (!best.unplaced.empty()) {
-    // Those that have the least choice first: who is spread fills up what they leave uneven.
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      const auto choice = [&](std::uint32_t s) {
-        return std::make_tuple(spreads_over_zones(demand.shapes[s]), zones.at(s).possible.size());
-      };
-      return choice(a) < choice(b);
-    });
+  ZoneDecisions best = ZoneChooser(demand, zones, Prefers::MostPods, pods_of).run(order);
+  for (const auto& [prefers, sequence] : {std::pair{Prefers::MostPods, &bound_first},
+                                          {Prefers::FewestPods, &order},
+                                          {Prefers::FewestPods, &bound_first}}) {
+    if (best.unplaced.empty()) break;
     std::vector<std::vector<std::uint32_t>> kept = all;
-    ZoneDecisions again = ZoneChooser(demand, zones, kept).run(order);
-    if (again.unplaced.size() < best.unplaced.size()) {
-      best = std::move(again);
-      pods_of = std::move(kept);
-    }
+    ZoneDecisions again = ZoneChooser(demand, zones, prefers, kept).run(*sequence);
+    if (again.unplaced.size() >= best.unplaced.size()) continue;
+    best = std::move(again);
+    pods_of = std::move(kept);
   }
   best.coupled = true;
   return best;

@@ -8,12 +8,15 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "core/plan/account.h"
 #include "core/plan/baseline.h"
 #include "core/plan/certify.h"
+#include "core/plan/exact.h"
 #include "core/plan/expand.h"
+#include "core/plan/gpu_rent.h"
 #include "core/plan/jobs.h"
 #include "core/plan/levers.h"
 #include "core/plan/limits.h"
@@ -150,8 +153,8 @@ class Planner {
   }
 
   /// Compiles for the search: without the owned nodes that are taken already.
-  Problem compiled(const std::vector<std::uint32_t>& pods) {
-    Problem problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
+  Problem compiled(const std::vector<std::uint32_t>& pods, Coupled coupled = Coupled::AsPlanned) {
+    Problem problem = compile(demand_, pods, market_, policy_, coupled, &tables_);
     for (std::size_t s = 0; s < taken_.size(); ++s) problem.stocks[s] -= taken_[s];
     for (Machine& machine : problem.machines)
       if (machine.stock >= 0)
@@ -231,9 +234,11 @@ class Planner {
     const Told told = [this](std::string_view stage, MicroUsdPerHour bill, MicroUsdPerHour bound) {
       report(stage, bill, bound);
     };
-    Found found = search_fleet(solved.problem, demand_of(solved.problem), solver_, effort, told);
+    Found found =
+        search_within_gpus(solved.problem, demand_of(solved.problem), solver_, effort, told);
     solved.fleet = std::move(found.fleet);
     solved.bill = bill_of(solved.problem, solved.fleet);
+    if (solved.problem.company_chosen) take_gathered_if_better(pods, without_proof(effort), solved);
     if (!solved.problem.restricted && taken_.empty()) {
       solved.bound = bound_from(solved.problem, found.proof, solved.bill);
       solved.proof = std::move(found.proof);
@@ -248,6 +253,26 @@ class Planner {
     solved.bound.relaxed.insert(solved.bound.relaxed.begin(), solved.problem.relaxed.begin(),
                                 solved.problem.relaxed.end());
     return solved;
+  }
+
+  /// Followers of several leaders all beside one of them, where that serves more pods or costs
+  /// less.
+  void take_gathered_if_better(const std::vector<std::uint32_t>& pods, const Effort& effort,
+                               Solved& solved) {
+    Solved other;
+    other.problem = compiled(pods, Coupled::Gathered);
+    const auto same = [](const ItemClass& a, const ItemClass& b) { return a.pods == b.pods; };
+    if (std::equal(other.problem.classes.begin(), other.problem.classes.end(),
+                   solved.problem.classes.begin(), solved.problem.classes.end(), same))
+      return;
+    report("company", solved.bill, {});
+    other.fleet =
+        search_within_gpus(other.problem, demand_of(other.problem), solver_, effort, {}).fleet;
+    other.bill = bill_of(other.problem, other.fleet);
+    const auto rank = [this](const Solved& s) {
+      return std::make_tuple(s.problem.unplaced.size(), broken_limit(s).has_value(), s.bill);
+    };
+    if (rank(other) < rank(solved)) solved = std::move(other);
   }
 
   static std::vector<std::uint32_t> placed_in(const Solved& solved) {
@@ -282,14 +307,14 @@ class Planner {
     const bool bundled = std::any_of(solved.problem.classes.begin(), solved.problem.classes.end(),
                                      [](const ItemClass& item) { return item.bundle > 1; });
     if (!solved.problem.restricted && !bundled && !solved.proof.method.empty()) {
-      plan.certificate = make_certificate(solved.problem, solved.proof, demand_, solver_);
+      plan.certificate = certificate_of(solved.problem, solved.proof);
     } else {
       report("certificate", solved.bill, solved.bound.per_hour);
       const Problem open =
           compile(demand_, placed_in(solved), market_, policy_, Coupled::Unbundled, &tables_);
       const Proof proof = prove(open, demand_of(open), solved.bill, solver_, effort_, {});
       if (proof.method == "none") return;
-      plan.certificate = make_certificate(open, proof, demand_, solver_);
+      plan.certificate = certificate_of(open, proof);
     }
     plan.certificate->relaxed = plan.bound.relaxed;
     if (bundled) plan.certificate->relaxed.push_back("pods that must share a node");
@@ -298,18 +323,20 @@ class Planner {
       plan.bound.per_hour = std::min(plan.bound.per_hour, plan.certificate->bound);
   }
 
-  // --- limits --------------------------------------------------------------------------------
-
-  std::int64_t gpus_of(const Solved& solved) const {
-    std::int64_t sum = 0;
-    for (const Pattern& node : solved.fleet) sum += solved.problem.machines[node.machine].gpus;
-    return sum;
+  /// Trying everything proves what holds with any number of GPUs: whoever checks tries the same.
+  Certificate certificate_of(const Problem& problem, Proof proof) const {
+    if (proof.method == "exact" && problem.limit_gpus >= 0)
+      if (const auto fleet = exact_fleet(problem, demand_of(problem), Certificate::kExactVectors))
+        proof.bound = std::min(proof.bound, bill_of(problem, *fleet));
+    return make_certificate(problem, proof, demand_, solver_);
   }
+
+  // --- limits --------------------------------------------------------------------------------
 
   /// The policy limit that the fleet breaks, or what is owned and used up, if any.
   std::optional<Reason> broken_limit(const Solved& solved) const {
     if (lacks_nodes(solved)) return used_up(solved.problem, solved.fleet, market_);
-    return plan::broken_limit(policy_, solved.bill, gpus_of(solved));
+    return plan::broken_limit(policy_, solved.bill, gpus_of(solved.problem, solved.fleet));
   }
 
   /// Takes out of `pods` those that owned nodes alone could serve and that find none left: of each

@@ -2,10 +2,13 @@
 #include "core/plan/search.h"
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 #include "core/plan/branch.h"
 #include "core/plan/columns.h"
 #include "core/plan/exact.h"
+#include "core/plan/gpu_rent.h"
 #include "core/plan/improve.h"
 #include "core/plan/quick.h"
 
@@ -39,8 +42,7 @@ class Search {
       : problem_(problem), items_(items), solver_(solver), effort_(effort), told_(told) {}
 
   Found find() {
-    if (auto fleet = exact_fleet(problem_, items_, kExactVectors))
-      return {*fleet, exact_proof(bill_of(problem_, *fleet))};
+    if (auto fleet = try_everything()) return {*fleet, exact_proof(bill_of(problem_, *fleet))};
     start(true);
     keep_to_stock();
     fleet_ = std::move(start_.fleet);
@@ -57,7 +59,7 @@ class Search {
   }
 
   Proof prove(MicroUsdPerHour bill) {
-    if (auto fleet = exact_fleet(problem_, items_, kExactVectors)) {
+    if (auto fleet = try_everything()) {
       Proof proof = exact_proof(bill_of(problem_, *fleet));
       proof.optimal = proof.bound == bill;
       return proof;
@@ -77,6 +79,16 @@ class Search {
  private:
   void tell(std::string_view stage) const {
     if (told_) told_(stage, bill_, proof_.bound);
+  }
+
+  /// The cheapest fleet within the limit on GPUs, or of all, where none is found within it.
+  std::optional<Fleet> try_everything() const {
+    std::optional<Fleet> fleet = exact_fleet(problem_, items_, kExactVectors);
+    if (!fleet || keeps_to_gpus(problem_, *fleet)) return fleet;
+    constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max();
+    std::optional<Fleet> within =
+        exact_fleet(problem_, items_, kExactVectors, kNoEnd, nullptr, problem_.limit_gpus);
+    return within ? within : fleet;
   }
 
   void start(bool fleet) {
