@@ -37,6 +37,9 @@ struct Solved {
 };
 
 bool lacks_nodes(const Solved& solved) { return lacks_nodes(solved.problem, solved.fleet); }
+bool headroom_lacks_nodes(const Solved& solved) {
+  return headroom_lacks_nodes(solved.problem, solved.fleet);
+}
 
 std::vector<std::int64_t> demand_of(const Problem& problem) {
   std::vector<std::int64_t> demand;
@@ -61,6 +64,7 @@ class Planner {
     Solved solved = solve(pods, effort_);
     std::vector<Unplaced> cut_off;
     Plan plan;
+    if (lacks_nodes(solved) && !headroom_lacks_nodes(solved)) solved = within_stock(pods, cut_off);
     if (broken_limit(solved) && !policy_.headroom.empty()) {
       for (const cluster::Headroom& headroom : policy_.headroom)
         plan.notes.push_back(
@@ -304,23 +308,37 @@ class Planner {
   /// chosen, pods bundled), the proof is for the problem without it.
   void certify_plan(const Solved& solved, Plan& plan) {
     if (solved.bound.method == "none" || !solved.bound.given.empty()) return;
-    const bool bundled = std::any_of(solved.problem.classes.begin(), solved.problem.classes.end(),
-                                     [](const ItemClass& item) { return item.bundle > 1; });
-    if (!solved.problem.restricted && !bundled && !solved.proof.method.empty()) {
-      plan.certificate = certificate_of(solved.problem, solved.proof);
+    const Problem& own = solved.problem;
+    const auto any = [&](auto&& holds) {
+      return std::any_of(own.classes.begin(), own.classes.end(), holds);
+    };
+    const bool bundled = any([](const ItemClass& item) { return item.bundle > 1; });
+    const bool labelled = any([](const ItemClass& item) { return !item.labels.empty(); });
+    if (!own.restricted && !bundled && !labelled && !own.has_conflicts() &&
+        !solved.proof.method.empty()) {
+      plan.certificate = certificate_of(own, solved.proof);
     } else {
       report("certificate", solved.bill, solved.bound.per_hour);
-      const Problem open =
+      Problem open =
           compile(demand_, placed_in(solved), market_, policy_, Coupled::Unbundled, &tables_);
+      open.conflicts.clear();
+      for (ItemClass& item : open.classes) item.labels.clear();
       const Proof proof = prove(open, demand_of(open), solved.bill, solver_, effort_, {});
       if (proof.method == "none") return;
       plan.certificate = certificate_of(open, proof);
     }
-    plan.certificate->relaxed = plan.bound.relaxed;
-    if (bundled) plan.certificate->relaxed.push_back("pods that must share a node");
     // What is told is what can be checked.
-    if (plan.certificate->method == Certificate::Method::Duals && !plan.bound.optimal)
-      plan.bound.per_hour = std::min(plan.bound.per_hour, plan.certificate->bound);
+    Bound& bound = plan.bound;
+    if (bundled) bound.relaxed.push_back("pods that must share a node");
+    if (own.has_conflicts() && bound.method == "exact")
+      bound.relaxed.push_back("pods that may not share a node");
+    if (labelled) bound.relaxed.push_back("which labels the nodes carry");
+    std::sort(bound.relaxed.begin(), bound.relaxed.end());
+    bound.relaxed.erase(std::unique(bound.relaxed.begin(), bound.relaxed.end()),
+                        bound.relaxed.end());
+    plan.certificate->relaxed = bound.relaxed;
+    bound.per_hour = std::min(bound.per_hour, plan.certificate->bound);
+    bound.optimal = bound.per_hour == solved.bill;
   }
 
   /// Trying everything proves what holds with any number of GPUs: whoever checks tries the same.
@@ -371,6 +389,7 @@ class Planner {
     while (lacks_nodes(solved)) {  // the search does not always find what it found before
       const Reason reason = used_up(solved.problem, solved.fleet, market_);
       const std::set<std::uint32_t> too_many = pods_too_many(solved.problem, solved.fleet);
+      if (too_many.empty()) break;  // what lacks a node is headroom
       for (const std::uint32_t pod : too_many) cut_off.push_back({pod, reason});
       std::erase_if(pods, [&](std::uint32_t pod) { return too_many.count(pod) > 0; });
       solved = solve(pods, effort_);
@@ -415,15 +434,21 @@ class Planner {
       std::sort(chosen.begin(), chosen.end());
       return chosen;
     };
-    while (fails - fits > 1) {
-      const std::size_t middle = fits + (fails - fits) / 2;
-      if (const auto broken = broken_limit(solve(prefix(middle), quick))) {
-        fails = middle;
-        reason = *broken;  // in the end, that of the first pod which does not fit
-      } else {
-        fits = middle;
+    const auto bisect = [&](const Effort& effort) {
+      while (fails - fits > 1) {
+        const std::size_t middle = fits + (fails - fits) / 2;
+        if (const auto broken = broken_limit(solve(prefix(middle), effort))) {
+          fails = middle;
+          reason = *broken;  // in the end, that of the first pod which does not fit
+        } else {
+          fits = middle;
+        }
       }
-    }
+    };
+    // Coarsely first: a better fleet holds a little more than one found at once.
+    bisect(effort_of(1));
+    fails = std::min(pods.size() + 1, fits + 2 + pods.size() / 16);
+    bisect(quick);
     Solved solved = solve(prefix(fits), effort_);
     while (fits > 0 && broken_limit(solved)) solved = solve(prefix(--fits), effort_);
     for (std::size_t i = fits; i < pods.size(); ++i) cut_off.push_back({pods[i], reason});

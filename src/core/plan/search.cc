@@ -98,7 +98,7 @@ class Search {
     options.tick = [this] { tell("start"); };
     start_ = start_fleet(problem_, items_, solver_, options);
     proof_.bound = start_.bound;
-    proof_.method = start_.bound.micro > 0 ? "aggregated-lp" : "none";
+    proof_.method = start_.solved ? "aggregated-lp" : "none";
     proof_.steps = start_.lps;
     proof_.leaves = {{open_boxes(problem_), start_.proven, {}, 0}};
   }
@@ -211,7 +211,7 @@ class Search {
 Effort effort_of(int level) {
   Effort effort;
   switch (std::clamp(level, 1, 5)) {
-    case 1: effort.generates = false; break;
+    case 1: effort.generates = false; [[fallthrough]];
     case 2:
       effort.generation.rounds = 60;
       effort.generation.proof_width = 480;
