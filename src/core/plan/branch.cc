@@ -61,7 +61,7 @@ class Brancher {
       if (options_.tick) options_.tick(bill_, bound);
       open_.erase(open_.begin());
       solve(n);
-      if (nodes_[n].bound >= bill_ || !split(n)) closed_.insert({nodes_[n].bound, n});
+      if (nodes_[n].bound < bill_) split(n);
     }
     return finish();
   }
@@ -156,9 +156,9 @@ class Brancher {
     return false;
   }
 
-  /// False: the counts are whole, or were not found out.
-  bool split(std::uint32_t n) {
-    if (solution_.status != LpStatus::Optimal) return false;
+  /// Leaves the branch a leaf where its counts are whole, or were not found out.
+  void split(std::uint32_t n) {
+    if (solution_.status != LpStatus::Optimal) return;
     std::vector<double> counts(problem_.machines.size(), 0);
     for (std::size_t j = 0; j < columns_.size(); ++j)
       if (items_.size() + j < solution_.primal.size())
@@ -176,17 +176,13 @@ class Brancher {
       most = stake;
       best = static_cast<std::int64_t>(m);
     }
-    if (best < 0) {
-      dive();
-      return false;
-    }
+    if (best < 0) return dive();
     const auto machine = static_cast<std::size_t>(best);
     const auto below = static_cast<std::int64_t>(std::floor(counts[machine]));
     nodes_[n].machine = best;
     nodes_[n].at_most = below;
     nodes_[n].left = add_child(n, machine, {nodes_[n].leaf.boxes[machine].lower, below});
     nodes_[n].right = add_child(n, machine, {below + 1, nodes_[n].leaf.boxes[machine].upper});
-    return true;
   }
 
   std::uint32_t add_child(std::uint32_t parent, std::size_t machine, NodeBox box) {
@@ -252,7 +248,7 @@ class Brancher {
   LpSolution solution_;
   std::int64_t dives_ = 0;
   std::vector<Node> nodes_;
-  std::set<std::pair<MicroUsdPerHour, std::uint32_t>> open_, closed_;
+  std::set<std::pair<MicroUsdPerHour, std::uint32_t>> open_;
   Proof proof_;
 };
 

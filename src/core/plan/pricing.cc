@@ -2,33 +2,21 @@
 #include "core/plan/pricing.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <unordered_map>
+
+#include "core/plan/node_lp.h"
 
 namespace kerf::plan {
 
 namespace {
 
-constexpr double kInf = LinearProgram::kInfinity;
-constexpr std::int64_t kSimplexSteps = 5'000;
-/// Parts of a dollar: values become numbers near one for the linear program.
-constexpr double kDollar = 1e12;
-constexpr double kMost = 4e17;
 /// Partial contents that may stand side by side before multipliers are made for one of them, and
 /// how many multipliers there may be.
 constexpr std::size_t kCrowd = 48;
 constexpr std::size_t kCuts = 48;
 
-/// A multiplier as a whole number; capped so that `amount` of it is worth kMost / 16 at most.
-std::int64_t quantised(double dollars, std::int64_t amount) {
-  const double parts = -dollars * kDollar;
-  if (!(parts > 0)) return 0;  // NaN too
-  const double cap = kMost / 16 / static_cast<double>(std::max<std::int64_t>(amount, 1));
-  return static_cast<std::int64_t>(std::min(std::round(parts), cap));
-}
-
-/// At most 4 * kMost / 16, because multipliers are capped (see capped_at).
+/// Fits into 64 bits, because multipliers are capped (NodeLp).
 std::int64_t needs_worth(const Resources& each, const Resources& need) {
   return each.cpu_milli * need.cpu_milli + each.memory_mib * need.memory_mib +
          each.disk_mib * need.disk_mib + each.pods * need.pods;
@@ -60,12 +48,7 @@ class NodePricer::Impl {
         machine_(problem.machines[index]),
         kind_(*problem.kinds[machine_.kind]),
         index_(index),
-        solver_(solver) {
-    for (const UnitCounts& corner : kind_.corners()) {
-      std::int64_t devices = 0;
-      for (const std::uint8_t n : corner.n) devices += n;
-      devices_most_ = std::max(devices_most_, devices * machine_.gpus);
-    }
+        lp_(problem, index, solver) {
     const Room empty(problem, index);
     for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i)
       alone_.push_back(empty.most(i, 255));
@@ -114,7 +97,6 @@ class NodePricer::Impl {
 
   void list_ways(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& items) {
     ways_.clear();
-    most_.assign(machine_.candidates.size(), 0);
     class_most_.assign(problem_.classes.size(), 0);
     for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i) {
       const std::uint32_t cls = machine_.candidates[i].cls;
@@ -130,7 +112,6 @@ class NodePricer::Impl {
       // Ways of one class may fill a node together where none can alone.
       class_most_[cls] = std::min(class_most_[cls] + alone_[i], most_of(cls, items[cls]));
     }
-    for (const Way& way : ways_) most_[way.candidate] = class_most_[way.cls];
   }
 
   /// Items of a class that a node can hold at most, by any ways; but for its GPUs.
@@ -161,83 +142,11 @@ class NodePricer::Impl {
 
   // --- multipliers ---------------------------------------------------------------------------
 
-  void build() {
-    LinearProgram lp;
-    const Resources& room = machine_.allocatable;
-    const auto row = [&](std::int64_t capacity, double unit) {
-      return lp.add_row(-kInf, static_cast<double>(capacity) / unit);
-    };
-    const std::int32_t cpu = row(room.cpu_milli, 1000), memory = row(room.memory_mib, 1024);
-    const std::int32_t disk = row(room.disk_mib, 1024), pods = row(room.pods, 1);
-    const std::int32_t gpus = row(machine_.gpus, 1);
-    for (std::size_t u = 0; u < kind_.units().size(); ++u) lp.add_row(-kInf, 0);
-    class_row_.assign(problem_.classes.size(), -1);
-    row_caps_.assign(problem_.classes.size(), -1);
-    for (std::size_t i = 1; i < machine_.candidates.size(); ++i) {
-      const std::uint32_t cls = machine_.candidates[i].cls;
-      if (cls == machine_.candidates[i - 1].cls && class_row_[cls] < 0)
-        class_row_[cls] = lp.add_row(-kInf, 0);
-    }
-    for (const Candidate& candidate : machine_.candidates) {
-      const Resources& need = problem_.classes[candidate.cls].need;
-      lp.add_column(0, 0, 0);
-      const auto entry = [&](std::int32_t r, std::int64_t amount, double unit) {
-        if (amount > 0) lp.add_entry(r, static_cast<double>(amount) / unit);
-      };
-      entry(cpu, need.cpu_milli, 1000);
-      entry(memory, need.memory_mib, 1024);
-      entry(disk, need.disk_mib, 1024);
-      entry(pods, need.pods, 1);
-      for (std::size_t u = 0; u < kind_.units().size(); ++u)
-        entry(gpus + 1 + static_cast<std::int32_t>(u), candidate.units.n[u], 1);
-      if (class_row_[candidate.cls] >= 0) lp.add_entry(class_row_[candidate.cls], 1);
-    }
-    for (const UnitCounts& corner : kind_.corners()) {
-      lp.add_column(0, 0, kInf);
-      lp.add_entry(gpus, 1);
-      for (std::size_t u = 0; u < kind_.units().size(); ++u)
-        if (corner.n[u] > 0)
-          lp.add_entry(gpus + 1 + static_cast<std::int32_t>(u), -static_cast<double>(corner.n[u]));
-    }
-    costs_.assign(static_cast<std::size_t>(lp.columns()), 0);
-    caps_.assign(machine_.candidates.size(), 0);
-    session_ = solver_.load(lp);
-  }
-
   void find_multipliers() {
-    if (!session_) build();
-    std::fill(costs_.begin(), costs_.end(), 0.0);
-    for (const Way& way : ways_) costs_[way.candidate] = -static_cast<double>(way.value) / kDollar;
-    for (std::size_t i = 0; i < most_.size(); ++i) {
-      if (caps_[i] == most_[i]) continue;
-      caps_[i] = most_[i];
-      session_->set_column_bounds(static_cast<std::int32_t>(i), 0, static_cast<double>(most_[i]));
-    }
-    for (std::size_t c = 0; c < class_row_.size(); ++c) {
-      if (class_row_[c] < 0 || row_caps_[c] == class_most_[c]) continue;
-      row_caps_[c] = class_most_[c];
-      session_->set_row_bounds(class_row_[c], -kInf, static_cast<double>(class_most_[c]));
-    }
-    session_->set_costs(costs_);
-    const LpSolution solution = session_->solve(kSimplexSteps);
-    multipliers_ = read_multipliers(solution);
-    if (solution.status != LpStatus::Optimal) session_.reset();  // start afresh the next time
+    std::vector<std::int64_t> values(machine_.candidates.size(), 0);
+    for (const Way& way : ways_) values[way.candidate] = way.value;
+    multipliers_ = lp_.solve(values, class_most_);
     apply_multipliers();
-  }
-
-  NodeMultipliers read_multipliers(const LpSolution& solution) const {
-    NodeMultipliers out;
-    out.units.assign(kind_.units().size(), 0);
-    if (solution.status != LpStatus::Optimal) return out;
-    const std::vector<double>& dual = solution.dual;
-    const Resources& room = machine_.allocatable;
-    out.each = {quantised(dual[0] / 1000, room.cpu_milli),
-                quantised(dual[1] / 1024, room.memory_mib),
-                quantised(dual[2] / 1024, room.disk_mib), quantised(dual[3], room.pods)};
-    // Any content of a node has no more devices than its GPUs can hold of the smallest.
-    for (std::size_t u = 0; u < kind_.units().size(); ++u)
-      out.units[u] = quantised(dual[5 + u], devices_most_);
-    return out;
   }
 
   /// What the multipliers say of ways and the whole node; in integers, so it holds whatever the
@@ -382,7 +291,7 @@ class NodePricer::Impl {
       dropped = std::max(dropped, prune(w + 1, least, width));
     }
     out.worth = std::min(out.worth, std::max({dropped, least}));
-    if (session_) set_room(machine_.allocatable, {});
+    lp_.clear();
   }
 
   /// Every active label with 1, 2, ... items of way w added; true if there are new ones.
@@ -466,7 +375,7 @@ class NodePricer::Impl {
   /// Many partial contents that still look promising: multipliers made for the most promising one
   /// refuse others like it.
   void sharpen(std::size_t w, std::int64_t least) {
-    if (w >= ways_.size() || !session_) return;
+    if (w >= ways_.size() || !lp_.ready()) return;
     while (kept_.size() > kCrowd && cuts_.size() < kCuts) {
       const std::int32_t top =
           *std::max_element(kept_.begin(), kept_.end(), [this](std::int32_t a, std::int32_t b) {
@@ -474,9 +383,9 @@ class NodePricer::Impl {
                    labels_[static_cast<std::size_t>(b)].bound;
           });
       const std::int64_t before = labels_[static_cast<std::size_t>(top)].bound;
-      const LpSolution solution = solve_rest(labels_[static_cast<std::size_t>(top)], w);
-      if (solution.status != LpStatus::Optimal) return;
-      add_cut(read_multipliers(solution));
+      NodeMultipliers multipliers;
+      if (!solve_rest(labels_[static_cast<std::size_t>(top)], w, multipliers)) return;
+      add_cut(multipliers);
       const Cut& cut = cuts_.back();
       std::erase_if(kept_, [&](std::int32_t index) {
         Label& label = labels_[static_cast<std::size_t>(index)];
@@ -487,28 +396,11 @@ class NodePricer::Impl {
     }
   }
 
-  /// The linear program for what may still be added to the label.
-  LpSolution solve_rest(const Label& label, std::size_t w) {
+  /// Multipliers for what may still be added to the label.
+  bool solve_rest(const Label& label, std::size_t w, NodeMultipliers& multipliers) {
     if (rest_from_ > w) rest_from_ = 0;
-    for (; rest_from_ < w; ++rest_from_) {
-      const std::uint32_t candidate = ways_[rest_from_].candidate;
-      session_->set_column_bounds(static_cast<std::int32_t>(candidate), 0, 0);
-      caps_[candidate] = 0;
-    }
-    set_room(label.left, label.units);
-    return session_->solve(kSimplexSteps);
-  }
-
-  void set_room(const Resources& left, const UnitCounts& used) {
-    const auto set = [this](std::int32_t row, std::int64_t amount, double unit) {
-      session_->set_row_bounds(row, -kInf, static_cast<double>(amount) / unit);
-    };
-    set(0, left.cpu_milli, 1000);
-    set(1, left.memory_mib, 1024);
-    set(2, left.disk_mib, 1024);
-    set(3, left.pods, 1);
-    for (std::size_t u = 0; u < kind_.units().size(); ++u)
-      set(5 + static_cast<std::int32_t>(u), -std::int64_t{used.n[u]}, 1);
+    for (; rest_from_ < w; ++rest_from_) lp_.close(ways_[rest_from_].candidate);
+    return lp_.solve_rest(label.left, label.units, multipliers);
   }
 
   Pattern pattern_of(std::int32_t index) const {
@@ -535,16 +427,9 @@ class NodePricer::Impl {
   const Machine& machine_;
   const GpuKind& kind_;
   std::uint32_t index_;
-  LpSolver& solver_;
-  std::unique_ptr<LpSession> session_;
-  std::int64_t devices_most_ = 1;
-  std::vector<std::int64_t> alone_;  ///< by candidate: items of it that an empty node holds
-  std::vector<double> costs_;
-  std::vector<std::int64_t> caps_;        ///< column bounds that the session has
-  std::vector<std::int64_t> most_;        ///< by candidate: items of it on a node at most
+  NodeLp lp_;
+  std::vector<std::int64_t> alone_;       ///< by candidate: items of it that an empty node holds
   std::vector<std::int64_t> class_most_;  ///< by class: items of it on a node at most
-  std::vector<std::int32_t> class_row_;   ///< by class; -1 = one way only
-  std::vector<std::int64_t> row_caps_;    ///< row bounds that the session has
 
   std::vector<Way> ways_;
   NodeMultipliers multipliers_;

@@ -47,7 +47,8 @@ class Search {
     keep_to_stock();
     fleet_ = std::move(start_.fleet);
     bill_ = bill_of(problem_, fleet_);
-    if (effort_.generates) {
+    // With what is owned a first fleet is too dear to leave it at that.
+    if (effort_.generates || !problem_.stocks.empty()) {
       generate_columns();
       if (has_company(problem_)) search_with_company();
       else dive();
