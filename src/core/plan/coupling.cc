@@ -77,9 +77,10 @@ class Coupler {
   }
 
   void assign_zones() {
-    ZoneDecisions decided = decide_zones(demand_, live_, pods_of_, zones_of_);
+    ZoneDecisions decided = decide_zones(demand_, live_, pods_of_, zones_of_, gather_);
     zone_of_ = std::move(decided.zone_of);
     for (Unplaced& entry : decided.unplaced) out_.unplaced.push_back(std::move(entry));
+    out_.company_chosen = decided.coupled;
     if (decided.coupled) relaxed_.insert("zone spread and zone (anti-)affinity");
   }
 
@@ -97,7 +98,7 @@ class Coupler {
   void make_company() {
     Company company = bundle(demand_, live_, for_bound_, gather_, out_.groups);
     for (Unplaced& entry : company.unplaced) out_.unplaced.push_back(std::move(entry));
-    out_.company_chosen = company.chosen;
+    out_.company_chosen = out_.company_chosen || company.chosen;
     if (company.chosen) relaxed_.insert("required pod affinity to other pods of the node");
   }
 

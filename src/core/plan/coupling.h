@@ -44,10 +44,10 @@ using ZonesOf = std::function<Zones(std::uint32_t shape)>;
 /// terms only):
 ///  - zone spread, zone (anti-)affinity: every pod that has such a term or is counted by one gets a
 ///    zone here, one pod after the other, each in the allowed zone with the most pods that its own
-///    spread counts (so that nodes fill up), ties to the preferred zone. Where no zone is left the
-///    pod is unplaced; if any is, those with the least choice are tried first, then both orders
-///    once more with the fewest pods, and the first try that places most is taken.
-///    Pods that must share a node share its zone.
+///    spread counts (so that nodes fill up), ties to the preferred zone, or with `gather` to the
+///    one that has the most pods of all. Where no zone is left the pod is unplaced; if any is,
+///    those with the least choice are tried first, then both orders once more with the fewest pods,
+///    and the first try that places most is taken. Pods that must share a node share its zone.
 ///  - zone spread counts a pod if it is on a node that the spread's own pod may use by node
 ///    selector and affinity (nodeAffinityPolicy: Honor), as far as the needs of the two pods say;
 ///    where they leave it open, the spread holds with it and without it. It holds for whoever comes

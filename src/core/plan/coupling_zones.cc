@@ -97,8 +97,9 @@ class CoupledShapes {
 /// Zones of the shapes that need a decision, each worked out once.
 using ZonesByShape = std::map<std::uint32_t, Zones>;
 
-/// What a pod prefers among the zones that it may have; the cheaper of those that are equal.
-enum class Prefers : std::uint8_t { MostPods, FewestPods };
+/// What a pod prefers among the zones that it may have: of the pods that its spread counts the most
+/// or the fewest, then the cheaper; or the most, then most pods of all.
+enum class Prefers : std::uint8_t { MostPods, FewestPods, Company };
 
 /// All state of one try: shapes come in the order given.
 class ZoneChooser {
@@ -168,11 +169,12 @@ class ZoneChooser {
 
   bool choose_zone(std::uint32_t s, std::uint32_t pod, const Zones& zones) {
     const std::string* best = nullptr;
-    std::int64_t best_crowd = 0;
+    std::pair<std::int64_t, std::int64_t> best_crowd;
     for (const std::string& zone : zones.possible) {
       if (!spread_.allows(s, zone) || !company_allows(s, zone)) continue;
-      std::int64_t here = spread_.crowd(s, zone);
-      if (prefers_ == Prefers::MostPods) here = -here;
+      std::pair<std::int64_t, std::int64_t> here{spread_.crowd(s, zone), 0};
+      if (prefers_ != Prefers::FewestPods) here.first = -here.first;
+      if (prefers_ == Prefers::Company) here.second = -total_[zone];
       if (best != nullptr && here >= best_crowd) continue;
       best = &zone;
       best_crowd = here;
@@ -180,6 +182,7 @@ class ZoneChooser {
     if (best == nullptr) return false;
     out_.zone_of[pod] = *best;
     ++placed_[s][*best];
+    ++total_[*best];
     spread_.place(s, *best);
     return true;
   }
@@ -208,6 +211,7 @@ class ZoneChooser {
   std::vector<std::vector<std::uint32_t>>& pods_of_;
   SpreadTally spread_;
   std::map<std::uint32_t, std::map<std::string, std::int64_t>> placed_;  ///< shape, zone
+  std::map<std::string, std::int64_t> total_;                            ///< pods by zone
   ZoneDecisions out_;
 };
 
@@ -248,7 +252,7 @@ ZonesByShape zones_by_shape(const cluster::Demand& demand, const std::vector<std
 
 ZoneDecisions decide_zones(const cluster::Demand& demand, const std::vector<std::uint32_t>& live,
                            std::vector<std::vector<std::uint32_t>>& pods_of,
-                           const ZonesOf& zones_of) {
+                           const ZonesOf& zones_of, bool gather) {
   std::vector<std::uint32_t> order = CoupledShapes(demand, live).all();
   if (order.empty()) return {};
   const ZonesByShape zones = zones_by_shape(demand, live, order, zones_of);
@@ -261,8 +265,9 @@ ZoneDecisions decide_zones(const cluster::Demand& demand, const std::vector<std:
     return choice(a) < choice(b);
   });
   const std::vector<std::vector<std::uint32_t>> all = pods_of;
-  ZoneDecisions best = ZoneChooser(demand, zones, Prefers::MostPods, pods_of).run(order);
-  for (const auto& [prefers, sequence] : {std::pair{Prefers::MostPods, &bound_first},
+  const Prefers most = gather ? Prefers::Company : Prefers::MostPods;
+  ZoneDecisions best = ZoneChooser(demand, zones, most, pods_of).run(order);
+  for (const auto& [prefers, sequence] : {std::pair{most, &bound_first},
                                           {Prefers::FewestPods, &order},
                                           {Prefers::FewestPods, &bound_first}}) {
     if (best.unplaced.empty()) break;

@@ -47,6 +47,21 @@ std::vector<std::int64_t> demand_of(const Problem& problem) {
   return demand;
 }
 
+/// Were the same items made, and do the same machines serve them?
+bool same_choice(const Problem& a, const Problem& b) {
+  const auto same_class = [](const ItemClass& x, const ItemClass& y) { return x.pods == y.pods; };
+  const auto same_candidate = [](const Candidate& x, const Candidate& y) { return x.cls == y.cls; };
+  const auto same_machine = [&](const Machine& x, const Machine& y) {
+    return x.zones == y.zones &&
+           std::equal(x.candidates.begin(), x.candidates.end(), y.candidates.begin(),
+                      y.candidates.end(), same_candidate);
+  };
+  return std::equal(a.classes.begin(), a.classes.end(), b.classes.begin(), b.classes.end(),
+                    same_class) &&
+         std::equal(a.machines.begin(), a.machines.end(), b.machines.begin(), b.machines.end(),
+                    same_machine);
+}
+
 class Planner {
  public:
   Planner(const cluster::Demand& demand, const market::Market& market,
@@ -259,16 +274,12 @@ class Planner {
     return solved;
   }
 
-  /// Followers of several leaders all beside one of them, where that serves more pods or costs
-  /// less.
+  /// The other choice of company and zones, where it serves more pods or costs less.
   void take_gathered_if_better(const std::vector<std::uint32_t>& pods, const Effort& effort,
                                Solved& solved) {
     Solved other;
     other.problem = compiled(pods, Coupled::Gathered);
-    const auto same = [](const ItemClass& a, const ItemClass& b) { return a.pods == b.pods; };
-    if (std::equal(other.problem.classes.begin(), other.problem.classes.end(),
-                   solved.problem.classes.begin(), solved.problem.classes.end(), same))
-      return;
+    if (same_choice(other.problem, solved.problem)) return;
     report("company", solved.bill, {});
     other.fleet =
         search_within_gpus(other.problem, demand_of(other.problem), solver_, effort, {}).fleet;

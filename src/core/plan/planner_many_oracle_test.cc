@@ -86,7 +86,9 @@ TEST(ManyOracle, RoomKeptFree) {
 }
 
 TEST(ManyOracle, ZonesToSpreadOver) {
-  judge(kInstances, {.cheapest = 1, .exact_at_most = 1}, [](CoupledInstance& it) {
+  // Zones are chosen before packing: with sets that are counted by many of different kinds no plan
+  // is the cheapest, only legal and with a true bound.
+  judge(kInstances, {.exact_at_most = 1}, [](CoupledInstance& it) {
     a_dozen(it, [&] {
       cluster::PodShape pod = it.shape(it.small_request());
       pod.labels["set"] = std::to_string(it.below(3));

@@ -90,7 +90,7 @@ struct Problem {
 
 /// Which constraints between pods count. AsPlanned: zones are chosen and company is bundled, which
 /// is sufficient but may be stricter than Kubernetes. ForBound: only what every fleet must obey.
-/// Gathered: as planned, with followers of several leaders all beside one of them, not shared out.
+/// Gathered: as planned, with all followers beside one leader and zones where the most pods are.
 /// Unbundled: of ForBound, what a certificate tells; pods that must share a node are items of their
 /// own.
 enum class Coupled : std::uint8_t { AsPlanned, Gathered, ForBound, Unbundled };
