@@ -90,6 +90,11 @@ Result<void> write_proof(const std::string& file, const plan::Plan& plan,
                             "bound is for two ({}); --jobs shared plans one",
                             display_name(file), plan.bound.given));
   }
+  if (plan.placements.empty()) {
+    say(fmt::format("kerf: {} is not written: no pod is placed, so there is nothing to prove",
+                    display_name(file)));
+    return {};
+  }
   if (!plan.certificate || plan.certificate->empty()) {
     return fail(ErrorCode::Unsupported,
                 fmt::format("{} is not written: there is no proof of this plan's bound that can be "

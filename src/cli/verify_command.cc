@@ -62,6 +62,8 @@ struct Checked {
     std::vector<std::string> all;
     for (const std::string& text : fleet.complaints) all.push_back("fleet: " + text);
     for (const std::string& text : proof.complaints) all.push_back("proof: " + text);
+    if (all.empty() && proof.pods == 0 && proof.headroom == 0)
+      all.push_back("proof: it is for no pod at all, so it shows nothing");
     if (all.empty() && proof.proven > fleet.bill) {
       all.push_back("the bound is above the bill, so one of the two is wrong; please report this");
     }
@@ -101,7 +103,8 @@ void add_proof(std::string& out, const Checked& checked) {
             report::with_thousands(proof.by_multipliers), report::with_thousands(proof.by_search),
             report::counted(proof.steps, "content of a node", "contents of nodes")));
   }
-  for (const std::string& text : certificate.relaxed) add_line(out, "left out", text);
+  for (const std::string& text : certificate.relaxed)
+    add_line(out, "left out", report::printable(text, false));
 }
 
 std::string as_text(const Checked& checked, const cluster::Demand& demand,

@@ -56,7 +56,16 @@ FleetVerdict verify_fleet(const std::vector<plan::NodePlan>& nodes,
                           const plan::Certificate& certificate, const cluster::Demand& demand,
                           const market::Market& market, const cluster::Policy& policy) {
   const plan::Plan plan = plan_of(nodes, demand, market);
-  Audit audit{plan, demand, market, policy, {}, {}};
+  // Headroom that the proof does not count is not part of the plan: limits may leave none.
+  cluster::Policy counted_policy = policy;
+  for (std::size_t h = 0; h < policy.headroom.size(); ++h) {
+    const bool counts = std::any_of(certificate.groups.begin(), certificate.groups.end(),
+                                    [&](const plan::Certificate::Group& group) {
+                                      return group.headroom == static_cast<std::int32_t>(h);
+                                    });
+    if (!counts) counted_policy.headroom[h].count = 0;
+  }
+  Audit audit{plan, demand, market, counted_policy, {}, {}};
   FleetVerdict verdict;
   if (amounts_hold(audit) && indices_hold(audit)) {
     check_coverage(audit);

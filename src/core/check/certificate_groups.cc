@@ -75,6 +75,7 @@ void add_part(Proof& proof, std::uint32_t group, const PodShape& shape, std::int
 PodShape headroom_shape(const cluster::Headroom& headroom) {
   PodShape shape;
   shape.requests = headroom.each;
+  shape.requests.pods = 1;
   shape.gpu = {headroom.request};
   shape.gpu.front().count = std::max<std::int64_t>(headroom.request.count, 1);
   shape.tolerations = {{"", true, "", ""}};

@@ -20,9 +20,12 @@ constexpr std::int64_t kSimplexSteps = 200'000;
 constexpr double kParts = 1e12;  ///< of a dollar
 constexpr double kWhole = 1e-6;
 constexpr double kMostNodes = 1e9;  ///< in one branch; a solver that says more is wrong
-/// Rounds of pricing in one branch, and how many branches pass between dives for a fleet.
+/// Rounds of pricing in one branch at most, and how many branches pass between dives for a fleet.
 constexpr int kRounds = 40;
 constexpr std::int64_t kDiveEvery = 16;
+constexpr std::size_t kNarrow = 24;
+/// Columns that end a round of pricing.
+constexpr std::int64_t kColumns = 12;
 
 double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
 
@@ -38,6 +41,7 @@ class Brancher {
       : problem_(problem), items_(items), solver_(solver), options_(options), fleet_(fleet) {
     for (std::uint32_t m = 0; m < problem.machines.size(); ++m)
       pricers_.emplace_back(problem, m, solver);
+    shared_ = shares_stock(problem);
     bill_ = bill_of(problem, fleet);
     unserved_ = 2 * (1 + dollars(bill_));
   }
@@ -118,31 +122,38 @@ class Brancher {
       ++proof_.steps;
       if (solution_.status != LpStatus::Optimal) return;
       LinearProgram fresh;
-      Proof::Leaf leaf{nodes_[n].leaf.boxes, {}, {}};
+      Proof::Leaf leaf{nodes_[n].leaf.boxes, {}, std::vector<std::int64_t>(pricers_.size(), 0)};
       const bool found = price(leaf, fresh);
       session_->add_columns(fresh);
+      if (found) continue;  // not every machine was looked at
       const MicroUsdPerHour bound = bound_of(problem_, items_, leaf);
       if (bound > nodes_[n].bound) {
         nodes_[n].bound = bound;
         nodes_[n].leaf = std::move(leaf);
       }
-      if (!found || nodes_[n].bound >= bill_) return;
+      return;
     }
   }
 
+  /// True if columns were found: then some worths of the leaf may be missing.
   bool price(Proof::Leaf& leaf, LinearProgram& fresh) {
     for (std::size_t c = 0; c < items_.size(); ++c)
       leaf.values.push_back(std::max<std::int64_t>(0, in_parts(solution_.dual[c])));
-    bool found = false;
-    for (std::size_t m = 0; m < problem_.machines.size(); ++m) {
-      const std::int64_t price = problem_.machines[m].price.micro * Certificate::kParts;
-      const std::int64_t at_least =
-          std::max<std::int64_t>(0, price - in_parts(solution_.dual[items_.size() + m]));
-      const Priced priced = pricers_[m].price(leaf.values, items_, at_least, options_.width);
-      leaf.worths.push_back(priced.worth);
-      for (const Pattern& pattern : priced.patterns) found = append(pattern, fresh) || found;
+    std::int64_t found = 0;
+    // The narrow search most often finds what there is; the wide one proves that there is no more.
+    for (const std::size_t width : {kNarrow, options_.width}) {
+      for (std::size_t m = 0; m < pricers_.size() && found < kColumns; ++m) {
+        const std::int64_t price = problem_.machines[m].price.micro * Certificate::kParts;
+        const std::int64_t at_least =
+            std::max<std::int64_t>(0, price - in_parts(solution_.dual[items_.size() + m]));
+        if (width != kNarrow && leaf.worths[m] <= at_least) continue;
+        const Priced priced = pricers_[m].price(leaf.values, items_, at_least, width);
+        leaf.worths[m] = priced.worth;
+        for (const Pattern& pattern : priced.patterns) found += append(pattern, fresh) ? 1 : 0;
+      }
+      if (found > 0) return true;
     }
-    return found;
+    return false;
   }
 
   /// Leaves the branch a leaf where its counts are whole, or were not found out.
@@ -156,7 +167,7 @@ class Brancher {
     std::int64_t best = -1;
     double most = 0;
     for (std::size_t m = 0; m < counts.size(); ++m) {
-      if (problem_.machines[m].stock >= 0 || problem_.machines[m].missing) continue;
+      if (shared_[m] || problem_.machines[m].missing) continue;
       const double off =
           std::min(counts[m] - std::floor(counts[m]), std::ceil(counts[m]) - counts[m]);
       if (!(off >= kWhole) || counts[m] > kMostNodes) continue;  // NaN too
@@ -228,6 +239,7 @@ class Brancher {
   const BranchOptions& options_;
   Fleet& fleet_;
   MicroUsdPerHour bill_;
+  std::vector<bool> shared_;
   double unserved_ = 0;
   std::vector<NodePricer> pricers_;
   std::unique_ptr<LpSession> session_;

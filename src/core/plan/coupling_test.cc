@@ -204,6 +204,81 @@ TEST(Coupling, HostnameAffinityMakesOneItem) {
   EXPECT_TRUE(coupling.relaxed.empty()) << "nothing was chosen, so bounds keep it";
 }
 
+/// Sizes of the groups' items, each with how many there are.
+std::map<std::size_t, std::size_t> items_of(const Coupling& coupling) {
+  std::map<std::size_t, std::size_t> items;
+  for (const Group& group : coupling.groups)
+    items[group.shapes.size()] += group.pods.size() / group.shapes.size();
+  return items;
+}
+
+TEST(Coupling, FollowersAreSharedOutOrGathered) {
+  cluster::Demand demand;
+  cluster::PodShape follower = shape(slice("1g.10gb"));
+  follower.affinity = {{app("leader"), "kubernetes.io/hostname"}};
+  add(demand, "follower", 5, follower);
+  add(demand, "leader", 3, shape(slice("2g.20gb")));
+  const Coupling shared = couple_all(demand);
+  EXPECT_EQ(items_of(shared), (std::map<std::size_t, std::size_t>{{2, 1}, {3, 2}}));
+  EXPECT_TRUE(shared.company_chosen);
+  EXPECT_FALSE(shared.relaxed.empty());
+  std::vector<std::uint32_t> pods(demand.pods.size());
+  std::iota(pods.begin(), pods.end(), 0);
+  const auto anywhere = [](std::uint32_t) { return Zones{kZones, kZones}; };
+  EXPECT_EQ(items_of(couple(demand, pods, anywhere, false, true, true)),
+            (std::map<std::size_t, std::size_t>{{1, 2}, {6, 1}}));
+  EXPECT_EQ(items_of(couple_all(demand, true)), (std::map<std::size_t, std::size_t>{{1, 8}}))
+      << "a bound chooses nobody's company";
+}
+
+TEST(Coupling, TheOnlyLeaderIsEverybodysCompany) {
+  cluster::Demand demand;
+  add(demand, "leader", 1, shape(slice("2g.20gb")));
+  cluster::PodShape follower = shape(slice("1g.10gb"));
+  follower.affinity = {{app("leader"), "kubernetes.io/hostname"}};
+  add(demand, "a", 2, follower);
+  follower.affinity = {{app("a"), "kubernetes.io/hostname"}};
+  follower.requests.cpu_milli += 1;
+  add(demand, "late", 1, follower);
+  const Coupling coupling = couple_all(demand);
+  EXPECT_EQ(items_of(coupling), (std::map<std::size_t, std::size_t>{{4, 1}}));
+  EXPECT_TRUE(coupling.unplaced.empty());
+  EXPECT_EQ(items_of(couple_all(demand, true)),
+            (std::map<std::size_t, std::size_t>{{1, 1}, {3, 1}}))
+      << "the late one may choose between two";
+}
+
+TEST(Coupling, ItemsOnANodeAreAsManyAsTheirPodsMayBe) {
+  cluster::Demand demand;
+  cluster::PodShape follower = with_spread("follower", "kubernetes.io/hostname", 5);
+  follower.affinity = {{app("leader"), "kubernetes.io/hostname"}};
+  add(demand, "follower", 6, follower);
+  add(demand, "leader", 3, shape(slice("2g.20gb")));
+  const Coupling coupling = couple_all(demand);
+  ASSERT_EQ(coupling.groups.size(), 1u);
+  EXPECT_EQ(coupling.groups[0].per_node, 2) << "two followers in each, five on a node";
+}
+
+TEST(Coupling, WhoMayNotShareWithOneLeaderTakesAnother) {
+  cluster::Demand demand;
+  cluster::PodShape follower = shape(slice("1g.10gb"));
+  follower.affinity = {{app("leader"), "kubernetes.io/hostname"}};
+  follower.anti_affinity = {{app("follower"), "kubernetes.io/hostname"}};
+  add(demand, "follower", 3, follower);
+  add(demand, "leader", 2, shape(slice("2g.20gb")));
+  const Coupling coupling = couple_all(demand);
+  EXPECT_EQ(items_of(coupling), (std::map<std::size_t, std::size_t>{{2, 2}}));
+  ASSERT_EQ(coupling.unplaced.size(), 1u) << "and only who finds none is left out";
+  EXPECT_EQ(coupling.unplaced[0].reason.code, ReasonCode::ConflictingPods);
+  EXPECT_EQ(coupling.unplaced[0].reason.args.at(0), "its pods must share a node and must not");
+}
+
+TEST(Coupling, ASkewOfTwoLeavesTwoTogether) {
+  cluster::Demand demand;
+  add(demand, "web", 2, with_spread("web", "topology.kubernetes.io/zone", 2));
+  EXPECT_EQ(zones_of(couple_all(demand), demand, "web"), (ByZone{{"a", 2}}));
+}
+
 TEST(Coupling, SaysWhatItCannotPlan) {
   cluster::Demand demand;
   add(demand, "rack", 2, with_spread("rack", "example.com/rack", 1));

@@ -1,4 +1,5 @@
-// Zones: decided pod by pod, each in the allowed zone that has the fewest pods of its spread.
+// Zones: decided pod by pod, each in the allowed zone that has the most pods of its spread, or
+// where that leaves somebody out, the fewest.
 #include "core/plan/coupling_zones.h"
 
 #include <algorithm>
@@ -96,12 +97,16 @@ class CoupledShapes {
 /// Zones of the shapes that need a decision, each worked out once.
 using ZonesByShape = std::map<std::uint32_t, Zones>;
 
+/// What a pod prefers among the zones that it may have: of the pods that its spread counts the most
+/// or the fewest, then the cheaper; or the most, then most pods of all.
+enum class Prefers : std::uint8_t { MostPods, FewestPods, Company };
+
 /// All state of one try: shapes come in the order given.
 class ZoneChooser {
  public:
-  ZoneChooser(const cluster::Demand& demand, const ZonesByShape& zones,
+  ZoneChooser(const cluster::Demand& demand, const ZonesByShape& zones, Prefers prefers,
               std::vector<std::vector<std::uint32_t>>& pods_of)
-      : demand_(demand), zones_(zones), pods_of_(pods_of), spread_(demand) {
+      : demand_(demand), zones_(zones), prefers_(prefers), pods_of_(pods_of), spread_(demand) {
     for (const auto& [s, known] : zones) spread_.add_carrier(s, known.counted);
   }
 
@@ -164,10 +169,12 @@ class ZoneChooser {
 
   bool choose_zone(std::uint32_t s, std::uint32_t pod, const Zones& zones) {
     const std::string* best = nullptr;
-    std::int64_t best_crowd = 0;
+    std::pair<std::int64_t, std::int64_t> best_crowd;
     for (const std::string& zone : zones.possible) {
       if (!spread_.allows(s, zone) || !company_allows(s, zone)) continue;
-      std::int64_t here = spread_.crowd(s, zone);
+      std::pair<std::int64_t, std::int64_t> here{spread_.crowd(s, zone), 0};
+      if (prefers_ != Prefers::FewestPods) here.first = -here.first;
+      if (prefers_ == Prefers::Company) here.second = -total_[zone];
       if (best != nullptr && here >= best_crowd) continue;
       best = &zone;
       best_crowd = here;
@@ -175,6 +182,7 @@ class ZoneChooser {
     if (best == nullptr) return false;
     out_.zone_of[pod] = *best;
     ++placed_[s][*best];
+    ++total_[*best];
     spread_.place(s, *best);
     return true;
   }
@@ -199,9 +207,11 @@ class ZoneChooser {
 
   const cluster::Demand& demand_;
   const ZonesByShape& zones_;
+  Prefers prefers_;
   std::vector<std::vector<std::uint32_t>>& pods_of_;
   SpreadTally spread_;
   std::map<std::uint32_t, std::map<std::string, std::int64_t>> placed_;  ///< shape, zone
+  std::map<std::string, std::int64_t> total_;                            ///< pods by zone
   ZoneDecisions out_;
 };
 
@@ -242,26 +252,30 @@ ZonesByShape zones_by_shape(const cluster::Demand& demand, const std::vector<std
 
 ZoneDecisions decide_zones(const cluster::Demand& demand, const std::vector<std::uint32_t>& live,
                            std::vector<std::vector<std::uint32_t>>& pods_of,
-                           const ZonesOf& zones_of) {
+                           const ZonesOf& zones_of, bool gather) {
   std::vector<std::uint32_t> order = CoupledShapes(demand, live).all();
   if (order.empty()) return {};
   const ZonesByShape zones = zones_by_shape(demand, live, order, zones_of);
+  // Those that have the least choice first: who is spread fills up what they leave uneven.
+  std::vector<std::uint32_t> bound_first = order;
+  std::stable_sort(bound_first.begin(), bound_first.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const auto choice = [&](std::uint32_t s) {
+      return std::make_tuple(spreads_over_zones(demand.shapes[s]), zones.at(s).possible.size());
+    };
+    return choice(a) < choice(b);
+  });
   const std::vector<std::vector<std::uint32_t>> all = pods_of;
-  ZoneDecisions best = ZoneChooser(demand, zones, pods_of).run(order);
-  if (!best.unplaced.empty()) {
-    // Those that have the least choice first: who is spread fills up what they leave uneven.
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      const auto choice = [&](std::uint32_t s) {
-        return std::make_tuple(spreads_over_zones(demand.shapes[s]), zones.at(s).possible.size());
-      };
-      return choice(a) < choice(b);
-    });
+  const Prefers most = gather ? Prefers::Company : Prefers::MostPods;
+  ZoneDecisions best = ZoneChooser(demand, zones, most, pods_of).run(order);
+  for (const auto& [prefers, sequence] : {std::pair{most, &bound_first},
+                                          {Prefers::FewestPods, &order},
+                                          {Prefers::FewestPods, &bound_first}}) {
+    if (best.unplaced.empty()) break;
     std::vector<std::vector<std::uint32_t>> kept = all;
-    ZoneDecisions again = ZoneChooser(demand, zones, kept).run(order);
-    if (again.unplaced.size() < best.unplaced.size()) {
-      best = std::move(again);
-      pods_of = std::move(kept);
-    }
+    ZoneDecisions again = ZoneChooser(demand, zones, prefers, kept).run(*sequence);
+    if (again.unplaced.size() >= best.unplaced.size()) continue;
+    best = std::move(again);
+    pods_of = std::move(kept);
   }
   best.coupled = true;
   return best;

@@ -25,8 +25,9 @@ struct ZoneDecisions {
 
 /// The zones of all pods whose shape (in `live`) has a zone term, is counted by one, or must share
 /// a node with one that is. Pods that get none are taken out of `pods_of` (by shape).
+/// `gather`: as in couple().
 ZoneDecisions decide_zones(const cluster::Demand& demand, const std::vector<std::uint32_t>& live,
                            std::vector<std::vector<std::uint32_t>>& pods_of,
-                           const ZonesOf& zones_of);
+                           const ZonesOf& zones_of, bool gather);
 
 }  // namespace kerf::plan

@@ -14,7 +14,7 @@ using Vector = std::size_t;  ///< a vector of counts as a number in mixed radix
 class ExactSearch {
  public:
   ExactSearch(const Problem& problem, const std::vector<std::int64_t>& items, std::int64_t steps,
-              const Stock& stock)
+              const Stock& stock, std::int64_t gpus)
       : problem_(problem), steps_(steps) {
     std::int64_t all = 0;
     for (std::uint32_t c = 0; c < items.size(); ++c) {
@@ -23,7 +23,8 @@ class ExactSearch {
       digits_.push_back({c, items[c], vectors_});
       vectors_ *= static_cast<Vector>(items[c] + 1);
     }
-    std::map<std::int32_t, std::size_t> source_of;
+    if (gpus >= 0 && gpus < all * most_gpus(problem)) limit_gpus(gpus);
+    else add_source({-1, 0}, -1);  // what has no limit comes first
     for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
       const Machine& machine = problem.machines[m];
       if (stock.left(m) <= 0) continue;
@@ -33,18 +34,10 @@ class ExactSearch {
         host.least.push_back(least_weight(machine, digit.cls));
         any = any || host.least.back() >= 0;
       }
-      if (!any) continue;
-      std::size_t source = 0;  // as many as there are items are as many as anybody wants
-      if (stock.left(m) < all) {
-        const auto [it, fresh] = source_of.try_emplace(machine.stock, sources_.size());
-        if (fresh) {
-          sources_.push_back({{}, stock.left(m), combinations_, {}, {}});
-          combinations_ =
-              std::min(combinations_ * static_cast<std::size_t>(stock.left(m) + 1), kTooMany);
-        }
-        source = it->second;
-      }
-      sources_[source].hosts.push_back(std::move(host));
+      // As many nodes as there are items are as many as anybody wants.
+      if (any)
+        source_of(machine, stock.left(m) < all ? stock.left(m) : -1)
+            .hosts.push_back(std::move(host));
     }
     for (Source& source : sources_)
       std::stable_sort(source.hosts.begin(), source.hosts.end(),
@@ -83,7 +76,7 @@ class ExactSearch {
       hold(room, part, 0);
       fleet.push_back(room.pattern());
       v -= part;
-      if (source.nodes >= 0) k -= source.place;
+      k -= source.takes();
     }
     return fleet;
   }
@@ -101,14 +94,54 @@ class ExactSearch {
     std::vector<std::int64_t> least;  ///< by digit: GPU weight of an item at least; -1 = never
   };
 
-  /// Machines of which a fleet may have `nodes` together; -1 = any number.
+  /// Machines of which a fleet may have `nodes` together; -1 = any number. Where GPUs are limited,
+  /// all have equally many.
   struct Source {
     std::vector<Host> hosts;  ///< the cheapest first
     std::int64_t nodes = -1;
     std::size_t place = 0;            ///< of its number of nodes in a combination
+    std::size_t gpus = 0;             ///< that a node takes of the limited ones
     std::vector<std::int64_t> price;  ///< by vector: of one node that holds it; kNever = none
     std::vector<std::uint32_t> host;
+
+    /// What one node takes off a combination, where it has so much.
+    std::size_t takes() const { return gpus + (nodes >= 0 ? place : 0); }
   };
+
+  static std::int64_t most_gpus(const Problem& problem) {
+    std::int64_t most = 0;
+    for (const Machine& machine : problem.machines)
+      most = std::max<std::int64_t>(most, machine.gpus);
+    return most;
+  }
+
+  /// GPUs left are the first digit of a combination.
+  void limit_gpus(std::int64_t gpus) {
+    gpu_radix_ = static_cast<std::size_t>(gpus + 1);
+    combinations_ = std::min(gpu_radix_, kTooMany);
+  }
+
+  /// The source of the machine's nodes; -1 = any number.
+  Source& source_of(const Machine& machine, std::int64_t nodes) {
+    const std::int32_t stock = nodes < 0 ? -1 : machine.stock;
+    const std::size_t gpus = gpu_radix_ > 0 ? static_cast<std::size_t>(machine.gpus) : 0;
+    return add_source({stock, gpus}, nodes);
+  }
+
+  Source& add_source(std::pair<std::int32_t, std::size_t> key, std::int64_t nodes) {
+    const auto [at, fresh] = index_.try_emplace(key, sources_.size());
+    if (!fresh) return sources_[at->second];
+    sources_.push_back({{}, nodes, combinations_, key.second, {}, {}});
+    if (nodes >= 0)
+      combinations_ = std::min(combinations_ * static_cast<std::size_t>(nodes + 1), kTooMany);
+    return sources_.back();
+  }
+
+  /// May a node of the source be had, with what the combination has left?
+  bool has_left(const Source& source, std::size_t k) const {
+    if (gpu_radix_ > 0 && k % gpu_radix_ < source.gpus) return false;
+    return source.nodes < 0 || k / source.place % static_cast<std::size_t>(source.nodes + 1) != 0;
+  }
 
   std::int64_t count(Vector v, std::size_t digit) const {
     return static_cast<std::int64_t>(v / digits_[digit].place) % (digits_[digit].items + 1);
@@ -205,11 +238,8 @@ class ExactSearch {
       for (std::size_t s = 0; s < sources_.size(); ++s) {
         const Source& source = sources_[s];
         if (source.price[w] >= kNever) continue;
-        std::size_t rest = k;
-        if (source.nodes >= 0) {
-          if (k / source.place % static_cast<std::size_t>(source.nodes + 1) == 0) continue;
-          rest -= source.place;
-        }
+        if (!has_left(source, k)) continue;
+        const std::size_t rest = k - source.takes();
         const std::int64_t cost = source.price[w] + least_[(v - w) * combinations_ + rest];
         if (cost >= least_[v * combinations_ + k]) continue;
         least_[v * combinations_ + k] = cost;
@@ -232,10 +262,12 @@ class ExactSearch {
   std::vector<Digit> digits_;
   Vector vectors_ = 1;
   static constexpr std::size_t kTooMany = std::size_t{1} << 20;  ///< more are not counted
-  std::vector<Source> sources_ = std::vector<Source>(1);         ///< [0]: without a limit
-  /// Numbers of nodes of the limited sources, as one number in mixed radix: how many of them.
+  std::vector<Source> sources_;
+  std::map<std::pair<std::int32_t, std::size_t>, std::size_t> index_;  ///< by stock, GPUs
+  std::size_t gpu_radix_ = 0;  ///< one more than may be had; 0 = any number
+  /// GPUs and numbers of nodes of the limited sources, as one number in mixed radix: how many.
   std::size_t combinations_ = 1;
-  // By vector * combinations + combination of nodes at most:
+  // By vector * combinations + combination of what it has at most:
   std::vector<std::int64_t> least_;  ///< cost of a fleet for it
   std::vector<Vector> part_;         ///< what one node of that fleet holds
   std::vector<std::uint32_t> via_;   ///< and its source
@@ -255,11 +287,12 @@ std::int64_t vectors_of(const std::vector<std::int64_t>& items, std::int64_t mos
 }
 
 std::optional<Fleet> exact_fleet(const Problem& problem, const std::vector<std::int64_t>& items,
-                                 std::int64_t vectors_max, std::int64_t steps, const Stock* stock) {
+                                 std::int64_t vectors_max, std::int64_t steps, const Stock* stock,
+                                 std::int64_t gpus) {
   const std::int64_t vectors = vectors_of(items, vectors_max);
   if (vectors > vectors_max) return std::nullopt;
   if (vectors == 1) return Fleet{};
-  ExactSearch search(problem, items, steps, stock != nullptr ? *stock : Stock(problem));
+  ExactSearch search(problem, items, steps, stock != nullptr ? *stock : Stock(problem), gpus);
   if (search.states() > static_cast<Vector>(vectors_max)) return std::nullopt;
   return search.run();
 }

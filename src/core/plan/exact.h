@@ -19,14 +19,16 @@ std::int64_t vectors_of(const std::vector<std::int64_t>& items, std::int64_t mos
 /// vectors of item counts: the price of the cheapest machine that holds a vector, then the cheapest
 /// way to part the whole. Exact: every machine, form and company is tried. Of what is limited it
 /// uses no more than `stock` has (null: the problem's); a vector then counts once for every number
-/// of such nodes that may hold it. nullopt where there are more than `vectors_max` vectors, where
-/// some item has no machine, where the GPU search gave up somewhere, or where more than `steps`
-/// times an item would be put into a node. A node is asked about its GPUs only where CPU, memory,
-/// disk, pod slots and the weight of the least forms allow it, so that such a bound is seldom
-/// reached. Cost: vectors^2 additions, vectors * machines comparisons, `steps` node checks.
+/// of such nodes that may hold it. With `gpus` >= 0 the fleet has at most so many GPUs, and a
+/// vector counts once for every number of them, too. nullopt where there are more than
+/// `vectors_max` vectors, where there is no such fleet, where the GPU search gave up somewhere, or
+/// where more than `steps` times an item would be put into a node. A node is asked about its GPUs
+/// only where CPU, memory, disk, pod slots and the weight of the least forms allow it, so that such
+/// a bound is seldom reached. Cost: vectors^2 additions, vectors * machines comparisons, `steps`
+/// node checks.
 std::optional<Fleet> exact_fleet(const Problem& problem, const std::vector<std::int64_t>& items,
                                  std::int64_t vectors_max,
                                  std::int64_t steps = std::numeric_limits<std::int64_t>::max(),
-                                 const Stock* stock = nullptr);
+                                 const Stock* stock = nullptr, std::int64_t gpus = -1);
 
 }  // namespace kerf::plan

@@ -7,6 +7,7 @@
 #include "base/prng.h"
 #include "core/plan/columns.h"
 #include "core/plan/exact.h"
+#include "core/plan/gpu_rent.h"
 
 namespace kerf::plan {
 
@@ -23,6 +24,8 @@ class Improver {
   Improver(const Problem& problem, const std::vector<double>& values, const Fleet& fleet)
       : problem_(problem), values_(values), stock_(problem, fleet) {
     for (const Pattern& node : fleet) rooms_.emplace_back(problem, node);
+    if (problem.limit_gpus >= 0 && keeps_to_gpus(problem, fleet))
+      stock_.limit_gpus(problem.limit_gpus - gpus_of(problem, fleet));
   }
 
   Fleet fleet() const {
@@ -63,8 +66,8 @@ class Improver {
       stock_.take(node.machine, -1);
       stock_.take(host.machine, 1);
       room = Room(problem_, host);
-      const bool limited =
-          problem_.machines[node.machine].stock >= 0 || problem_.machines[host.machine].stock >= 0;
+      const bool limited = stock_.limits_gpus() || problem_.machines[node.machine].stock >= 0 ||
+                           problem_.machines[host.machine].stock >= 0;
       if (limited) known.clear();  // the next one may find other nodes
     }
   }
@@ -113,10 +116,15 @@ class Improver {
     const std::vector<std::int64_t> items = served_by(problem_, old);
     Stock stock = stock_;
     for (const Pattern& node : old) stock.take(node.machine, -1);
-    std::optional<Fleet> fresh = exact_fleet(problem_, items, kExactVectors,
-                                             std::numeric_limits<std::int64_t>::max(), &stock);
+    Stock nodes = stock;
+    nodes.limit_gpus(-1);
+    std::optional<Fleet> fresh =
+        exact_fleet(problem_, items, kExactVectors, std::numeric_limits<std::int64_t>::max(),
+                    &nodes, stock.gpus());
     if (fresh) {
       for (const Pattern& node : *fresh) stock.take(node.machine, 1);
+    } else if (stock.limits_gpus()) {
+      return false;  // filling node by node may run out of GPUs
     } else {
       fresh = greedy_fleet(problem_, items, values_, &stock);
       for (const Pattern& node : *fresh) stock.take(node.machine, 1);

@@ -14,7 +14,7 @@ namespace kerf::plan {
 /// exactly where their contents are few enough, else greedily. Nodes that waste most (price less
 /// the value of their items) come first; partners are drawn with a fixed seed. `steps` = tries
 /// without a gain that end it (and 50 times as many in all); stops early when the bill reaches
-/// `floor`.
+/// `floor`. A fleet that keeps to Problem::limit_gpus still does afterwards.
 void improve(const Problem& problem, const std::vector<double>& values, MicroUsdPerHour floor,
              std::int64_t steps, const std::function<void()>& tick, Fleet& fleet);
 

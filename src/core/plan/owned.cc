@@ -14,6 +14,16 @@ bool lacks_nodes(const Problem& problem, const Fleet& fleet) {
                      [&](const Pattern& node) { return problem.machines[node.machine].missing; });
 }
 
+bool headroom_lacks_nodes(const Problem& problem, const Fleet& fleet) {
+  for (const Pattern& node : fleet) {
+    const Machine& machine = problem.machines[node.machine];
+    if (!machine.missing) continue;
+    for (const auto& [candidate, n] : node.content)
+      if (problem.classes[machine.candidates[candidate].cls].headroom) return true;
+  }
+  return false;
+}
+
 Reason used_up(const Problem& problem, const Fleet& fleet, const market::Market& market) {
   std::set<std::string> types;
   for (const Pattern& node : fleet)

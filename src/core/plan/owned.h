@@ -18,6 +18,9 @@ namespace kerf::plan {
 /// somebody, and they are used up.
 bool lacks_nodes(const Problem& problem, const Fleet& fleet);
 
+/// True if headroom stands on such nodes.
+bool headroom_lacks_nodes(const Problem& problem, const Fleet& fleet);
+
 /// Why the pods on such nodes are not placed: OwnedUsedUp with the types of these nodes.
 Reason used_up(const Problem& problem, const Fleet& fleet, const market::Market& market);
 

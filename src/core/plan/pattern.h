@@ -1,6 +1,7 @@
 // Pattern: the content of one node, and Room, a node being filled.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -38,13 +39,20 @@ class Stock {
   /// Nodes of the machine that can still be had; kPlenty where any number can.
   std::int64_t left(std::uint32_t machine) const {
     const std::int32_t stock = problem_->machines[machine].stock;
-    return stock < 0 ? kPlenty : left_[static_cast<std::size_t>(stock)];
+    return std::min(stock < 0 ? kPlenty : left_[static_cast<std::size_t>(stock)],
+                    gpus_ / std::max(problem_->machines[machine].gpus, 1));
   }
   /// n < 0 gives back.
   void take(std::uint32_t machine, std::int64_t n) {
     const std::int32_t stock = problem_->machines[machine].stock;
     if (stock >= 0) left_[static_cast<std::size_t>(stock)] -= n;
+    if (limits_gpus()) gpus_ -= n * problem_->machines[machine].gpus;
   }
+  /// GPUs that may still be bought, -1 = any number (as at first). With a limit some items may find
+  /// no machine at all.
+  void limit_gpus(std::int64_t gpus) { gpus_ = gpus < 0 ? kPlenty : gpus; }
+  bool limits_gpus() const { return gpus_ < kPlenty; }
+  std::int64_t gpus() const { return limits_gpus() ? gpus_ : -1; }
   const std::vector<std::int64_t>& by_stock() const { return left_; }
 
   static constexpr std::int64_t kPlenty = std::int64_t{1} << 40;
@@ -52,6 +60,7 @@ class Stock {
  private:
   const Problem* problem_;
   std::vector<std::int64_t> left_;
+  std::int64_t gpus_ = kPlenty;
 };
 
 /// A node that is being filled; every add keeps it feasible. Holds a pointer to the problem.

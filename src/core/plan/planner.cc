@@ -8,12 +8,15 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "core/plan/account.h"
 #include "core/plan/baseline.h"
 #include "core/plan/certify.h"
+#include "core/plan/exact.h"
 #include "core/plan/expand.h"
+#include "core/plan/gpu_rent.h"
 #include "core/plan/jobs.h"
 #include "core/plan/levers.h"
 #include "core/plan/limits.h"
@@ -34,11 +37,29 @@ struct Solved {
 };
 
 bool lacks_nodes(const Solved& solved) { return lacks_nodes(solved.problem, solved.fleet); }
+bool headroom_lacks_nodes(const Solved& solved) {
+  return headroom_lacks_nodes(solved.problem, solved.fleet);
+}
 
 std::vector<std::int64_t> demand_of(const Problem& problem) {
   std::vector<std::int64_t> demand;
   for (const ItemClass& item : problem.classes) demand.push_back(item.demand);
   return demand;
+}
+
+/// Were the same items made, and do the same machines serve them?
+bool same_choice(const Problem& a, const Problem& b) {
+  const auto same_class = [](const ItemClass& x, const ItemClass& y) { return x.pods == y.pods; };
+  const auto same_candidate = [](const Candidate& x, const Candidate& y) { return x.cls == y.cls; };
+  const auto same_machine = [&](const Machine& x, const Machine& y) {
+    return x.zones == y.zones &&
+           std::equal(x.candidates.begin(), x.candidates.end(), y.candidates.begin(),
+                      y.candidates.end(), same_candidate);
+  };
+  return std::equal(a.classes.begin(), a.classes.end(), b.classes.begin(), b.classes.end(),
+                    same_class) &&
+         std::equal(a.machines.begin(), a.machines.end(), b.machines.begin(), b.machines.end(),
+                    same_machine);
 }
 
 class Planner {
@@ -58,6 +79,7 @@ class Planner {
     Solved solved = solve(pods, effort_);
     std::vector<Unplaced> cut_off;
     Plan plan;
+    if (lacks_nodes(solved) && !headroom_lacks_nodes(solved)) solved = within_stock(pods, cut_off);
     if (broken_limit(solved) && !policy_.headroom.empty()) {
       for (const cluster::Headroom& headroom : policy_.headroom)
         plan.notes.push_back(
@@ -150,8 +172,8 @@ class Planner {
   }
 
   /// Compiles for the search: without the owned nodes that are taken already.
-  Problem compiled(const std::vector<std::uint32_t>& pods) {
-    Problem problem = compile(demand_, pods, market_, policy_, Coupled::AsPlanned, &tables_);
+  Problem compiled(const std::vector<std::uint32_t>& pods, Coupled coupled = Coupled::AsPlanned) {
+    Problem problem = compile(demand_, pods, market_, policy_, coupled, &tables_);
     for (std::size_t s = 0; s < taken_.size(); ++s) problem.stocks[s] -= taken_[s];
     for (Machine& machine : problem.machines)
       if (machine.stock >= 0)
@@ -231,9 +253,11 @@ class Planner {
     const Told told = [this](std::string_view stage, MicroUsdPerHour bill, MicroUsdPerHour bound) {
       report(stage, bill, bound);
     };
-    Found found = search_fleet(solved.problem, demand_of(solved.problem), solver_, effort, told);
+    Found found =
+        search_within_gpus(solved.problem, demand_of(solved.problem), solver_, effort, told);
     solved.fleet = std::move(found.fleet);
     solved.bill = bill_of(solved.problem, solved.fleet);
+    if (solved.problem.company_chosen) take_gathered_if_better(pods, without_proof(effort), solved);
     if (!solved.problem.restricted && taken_.empty()) {
       solved.bound = bound_from(solved.problem, found.proof, solved.bill);
       solved.proof = std::move(found.proof);
@@ -248,6 +272,22 @@ class Planner {
     solved.bound.relaxed.insert(solved.bound.relaxed.begin(), solved.problem.relaxed.begin(),
                                 solved.problem.relaxed.end());
     return solved;
+  }
+
+  /// The other choice of company and zones, where it serves more pods or costs less.
+  void take_gathered_if_better(const std::vector<std::uint32_t>& pods, const Effort& effort,
+                               Solved& solved) {
+    Solved other;
+    other.problem = compiled(pods, Coupled::Gathered);
+    if (same_choice(other.problem, solved.problem)) return;
+    report("company", solved.bill, {});
+    other.fleet =
+        search_within_gpus(other.problem, demand_of(other.problem), solver_, effort, {}).fleet;
+    other.bill = bill_of(other.problem, other.fleet);
+    const auto rank = [this](const Solved& s) {
+      return std::make_tuple(s.problem.unplaced.size(), broken_limit(s).has_value(), s.bill);
+    };
+    if (rank(other) < rank(solved)) solved = std::move(other);
   }
 
   static std::vector<std::uint32_t> placed_in(const Solved& solved) {
@@ -279,37 +319,53 @@ class Planner {
   /// chosen, pods bundled), the proof is for the problem without it.
   void certify_plan(const Solved& solved, Plan& plan) {
     if (solved.bound.method == "none" || !solved.bound.given.empty()) return;
-    const bool bundled = std::any_of(solved.problem.classes.begin(), solved.problem.classes.end(),
-                                     [](const ItemClass& item) { return item.bundle > 1; });
-    if (!solved.problem.restricted && !bundled && !solved.proof.method.empty()) {
-      plan.certificate = make_certificate(solved.problem, solved.proof, demand_, solver_);
+    const Problem& own = solved.problem;
+    const auto any = [&](auto&& holds) {
+      return std::any_of(own.classes.begin(), own.classes.end(), holds);
+    };
+    const bool bundled = any([](const ItemClass& item) { return item.bundle > 1; });
+    const bool labelled = any([](const ItemClass& item) { return !item.labels.empty(); });
+    if (!own.restricted && !bundled && !labelled && !own.has_conflicts() &&
+        !solved.proof.method.empty()) {
+      plan.certificate = certificate_of(own, solved.proof);
     } else {
       report("certificate", solved.bill, solved.bound.per_hour);
-      const Problem open =
+      Problem open =
           compile(demand_, placed_in(solved), market_, policy_, Coupled::Unbundled, &tables_);
+      open.conflicts.clear();
+      for (ItemClass& item : open.classes) item.labels.clear();
       const Proof proof = prove(open, demand_of(open), solved.bill, solver_, effort_, {});
       if (proof.method == "none") return;
-      plan.certificate = make_certificate(open, proof, demand_, solver_);
+      plan.certificate = certificate_of(open, proof);
     }
-    plan.certificate->relaxed = plan.bound.relaxed;
-    if (bundled) plan.certificate->relaxed.push_back("pods that must share a node");
     // What is told is what can be checked.
-    if (plan.certificate->method == Certificate::Method::Duals && !plan.bound.optimal)
-      plan.bound.per_hour = std::min(plan.bound.per_hour, plan.certificate->bound);
+    Bound& bound = plan.bound;
+    if (bundled) bound.relaxed.push_back("pods that must share a node");
+    if (own.has_conflicts() && bound.method == "exact")
+      bound.relaxed.push_back("pods that may not share a node");
+    if (labelled) bound.relaxed.push_back("which labels the nodes carry");
+    std::sort(bound.relaxed.begin(), bound.relaxed.end());
+    bound.relaxed.erase(std::unique(bound.relaxed.begin(), bound.relaxed.end()),
+                        bound.relaxed.end());
+    plan.certificate->relaxed = bound.relaxed;
+    bound.per_hour = std::min(bound.per_hour, plan.certificate->bound);
+    bound.optimal = bound.per_hour == solved.bill;
+  }
+
+  /// Trying everything proves what holds with any number of GPUs: whoever checks tries the same.
+  Certificate certificate_of(const Problem& problem, Proof proof) const {
+    if (proof.method == "exact" && problem.limit_gpus >= 0)
+      if (const auto fleet = exact_fleet(problem, demand_of(problem), Certificate::kExactVectors))
+        proof.bound = std::min(proof.bound, bill_of(problem, *fleet));
+    return make_certificate(problem, proof, demand_, solver_);
   }
 
   // --- limits --------------------------------------------------------------------------------
 
-  std::int64_t gpus_of(const Solved& solved) const {
-    std::int64_t sum = 0;
-    for (const Pattern& node : solved.fleet) sum += solved.problem.machines[node.machine].gpus;
-    return sum;
-  }
-
   /// The policy limit that the fleet breaks, or what is owned and used up, if any.
   std::optional<Reason> broken_limit(const Solved& solved) const {
     if (lacks_nodes(solved)) return used_up(solved.problem, solved.fleet, market_);
-    return plan::broken_limit(policy_, solved.bill, gpus_of(solved));
+    return plan::broken_limit(policy_, solved.bill, gpus_of(solved.problem, solved.fleet));
   }
 
   /// Takes out of `pods` those that owned nodes alone could serve and that find none left: of each
@@ -344,6 +400,7 @@ class Planner {
     while (lacks_nodes(solved)) {  // the search does not always find what it found before
       const Reason reason = used_up(solved.problem, solved.fleet, market_);
       const std::set<std::uint32_t> too_many = pods_too_many(solved.problem, solved.fleet);
+      if (too_many.empty()) break;  // what lacks a node is headroom
       for (const std::uint32_t pod : too_many) cut_off.push_back({pod, reason});
       std::erase_if(pods, [&](std::uint32_t pod) { return too_many.count(pod) > 0; });
       solved = solve(pods, effort_);
@@ -388,15 +445,21 @@ class Planner {
       std::sort(chosen.begin(), chosen.end());
       return chosen;
     };
-    while (fails - fits > 1) {
-      const std::size_t middle = fits + (fails - fits) / 2;
-      if (const auto broken = broken_limit(solve(prefix(middle), quick))) {
-        fails = middle;
-        reason = *broken;  // in the end, that of the first pod which does not fit
-      } else {
-        fits = middle;
+    const auto bisect = [&](const Effort& effort) {
+      while (fails - fits > 1) {
+        const std::size_t middle = fits + (fails - fits) / 2;
+        if (const auto broken = broken_limit(solve(prefix(middle), effort))) {
+          fails = middle;
+          reason = *broken;  // in the end, that of the first pod which does not fit
+        } else {
+          fits = middle;
+        }
       }
-    }
+    };
+    // Coarsely first: a better fleet holds a little more than one found at once.
+    bisect(effort_of(1));
+    fails = std::min(pods.size() + 1, fits + 2 + pods.size() / 16);
+    bisect(quick);
     Solved solved = solve(prefix(fits), effort_);
     while (fits > 0 && broken_limit(solved)) solved = solve(prefix(--fits), effort_);
     for (std::size_t i = fits; i < pods.size(); ++i) cut_off.push_back({pods[i], reason});

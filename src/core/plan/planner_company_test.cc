@@ -86,6 +86,37 @@ TEST(Company, ThatCouldBeFoundElsewhereIsNoReasonToCallAPlanOptimal) {
   EXPECT_FALSE(plan.bound.relaxed.empty());
 }
 
+TEST(Company, OfOneLeaderIsForAllWhoNeedIt) {
+  World world({"p5.4xlarge"});
+  add(world.demand, "leader", 1, shape(slice("1g.10gb")));
+  for (const char* name : {"a", "b"}) {
+    cluster::PodShape follower = shape(slice("1g.10gb"));
+    follower.affinity = {{with_label("app", "leader"), kHost}};
+    add(world.demand, name, 1, follower);
+  }
+  const Plan plan = world.plan();
+  EXPECT_EQ(plan.placements.size(), 3U);
+  EXPECT_EQ(plan.nodes.size(), 1U);
+  EXPECT_TRUE(plan.bound.optimal) << "there is no other leader: nothing was chosen";
+}
+
+void price(World& world, const std::string& type, std::int64_t micro) {
+  for (market::Offering& offering : world.market.offerings)
+    if (world.market.types[offering.type].name == type) offering.price = {micro};
+}
+
+TEST(Company, OfSeveralLeadersIsSharedOut) {
+  // Two nodes with a leader and a follower each: 2 x $1. All four on one node: $10.
+  World world({"g6.12xlarge", "g7e.12xlarge"});
+  price(world, "g7e.12xlarge", 1'000'000);
+  price(world, "g6.12xlarge", 10'000'000);
+  add(world.demand, "leader", 2, shape(whole()));
+  cluster::PodShape follower = shape(whole());
+  follower.affinity = {{with_label("app", "leader"), kHost}};
+  add(world.demand, "follower", 2, follower);
+  EXPECT_EQ(world.plan().bill.micro, 2'000'000);
+}
+
 TEST(Limits, AreNotUsedUpByAPodThatNeedsADearNode) {
   World world({"p4d.24xlarge", "g6.xlarge"});
   add(world.demand, "mig", 1, shape(slice("1g.5gb")));  // cheap by its part, but of a $21.96 node
@@ -124,6 +155,21 @@ TEST(Bound, DoesNotKnowTheZonesThatThePlanChose) {
   }
   const Plan plan = world.plan();
   EXPECT_LE(plan.bound.per_hour.micro, 180'000'000) << "one dollar for each pod serves them";
+}
+
+TEST(Company, OfAZoneIsAsFullAsTheSkewAllows) {
+  World world({"p5.4xlarge"});
+  const market::Offering model = world.market.offerings.at(0);
+  world.market.offerings.clear();
+  for (const char* zone : {"us-east-1a", "us-east-1b", "us-east-1c"}) {
+    market::Offering offering = model;
+    offering.zone = zone;
+    world.market.offerings.push_back(offering);
+  }
+  cluster::PodShape pod = shape(slice("1g.10gb"));
+  pod.spread = {spread_over("topology.kubernetes.io/zone", 2, with_label("app", "w"))};
+  add(world.demand, "w", 2, pod);
+  EXPECT_EQ(world.plan().nodes.size(), 1U) << "a skew of two permits both on one node";
 }
 
 TEST(Bound, LeavesOutSpreadOverHostNames) {

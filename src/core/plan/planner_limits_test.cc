@@ -50,6 +50,33 @@ TEST(PlannerLimits, CountGpus) {
   for (const Unplaced& entry : plan.unplaced) EXPECT_EQ(entry.reason.code, ReasonCode::LimitGpus);
 }
 
+TEST(PlannerLimits, OnGpusAreMetByDearerNodesThatHoldMore) {
+  World world({"g4dn.xlarge", "p5.4xlarge"});
+  add(world.demand, "w", 2, shape(portable(10)));
+  world.policy.limit_gpus = 1;  // one p5.4xlarge holds both; two g4dn.xlarge are cheaper
+  const Plan plan = world.plan();
+  EXPECT_EQ(plan.placements.size(), 2U);
+  EXPECT_EQ(gpus_of(plan), 1);
+  EXPECT_TRUE(plan.bound.optimal) << "of the fleets within the limit, all were tried";
+}
+
+TEST(PlannerLimits, OnGpusAreMetByFleetsTooLargeToTryEverything) {
+  // Slices of an H100 fit ten to a GPU by their memory and no GPU of a g4dn.xlarge holds two.
+  World world({"g4dn.xlarge", "p5.4xlarge"});
+  for (int i = 0; i < 14; ++i)
+    add(world.demand, "w" + std::to_string(i), 2, shape(portable(10), 100 + i, 512 + 7 * i));
+  const Plan free = world.plan();
+  ASSERT_EQ(gpus_of(free), 28);
+  world.policy.limit_gpus = 12;
+  const Plan plan = world.plan();
+  EXPECT_EQ(plan.placements.size(), 28U);
+  EXPECT_LE(gpus_of(plan), 12);
+  EXPECT_GT(plan.bill, free.bill);
+  EXPECT_LE(plan.bound.per_hour, plan.bill);
+  // One GPU of a p5.4xlarge takes seven; what it saves is bought back as g4dn.xlarge.
+  EXPECT_EQ(plan.bill.micro, 3 * 6'880'000 + 7 * 526'000);
+}
+
 TEST(PlannerLimits, ThatAreWideChangeNothing) {
   World world;
   world.market = testing::market({"g6.xlarge"});

@@ -65,17 +65,16 @@ TEST(ManyOracle, WorkloadsApart) {
 }
 
 TEST(ManyOracle, FollowersOfALeader) {
-  judge(kInstances, {.optimal = 15, .cheapest = 28, .left_out = 3, .exact_at_most = 15},
-        [](CoupledInstance& it) {
-          a_dozen(it, [&] {
-            cluster::PodShape pod = it.shape(it.small_request());
-            const std::uint64_t leader = 2 * it.below(6);
-            if (it.workloads() > leader && it.workloads() % 2 == 1 && it.below(2) == 0)
-              pod.affinity = {
-                  {testing::labelled("app", "w" + std::to_string(leader)), testing::kHost}};
-            return pod;
-          });
-        });
+  // Followers and their leader are one item, which leaves few.
+  judge(kInstances, {.optimal = 28, .cheapest = 28, .exact_at_most = 30}, [](CoupledInstance& it) {
+    a_dozen(it, [&] {
+      cluster::PodShape pod = it.shape(it.small_request());
+      const std::uint64_t leader = 2 * it.below(6);
+      if (it.workloads() > leader && it.workloads() % 2 == 1 && it.below(2) == 0)
+        pod.affinity = {{testing::labelled("app", "w" + std::to_string(leader)), testing::kHost}};
+      return pod;
+    });
+  });
 }
 
 TEST(ManyOracle, RoomKeptFree) {
@@ -87,7 +86,9 @@ TEST(ManyOracle, RoomKeptFree) {
 }
 
 TEST(ManyOracle, ZonesToSpreadOver) {
-  judge(kInstances, {.cheapest = 1, .exact_at_most = 1}, [](CoupledInstance& it) {
+  // Zones are chosen before packing: with sets that are counted by many of different kinds no plan
+  // is the cheapest, only legal and with a true bound.
+  judge(kInstances, {.exact_at_most = 1}, [](CoupledInstance& it) {
     a_dozen(it, [&] {
       cluster::PodShape pod = it.shape(it.small_request());
       pod.labels["set"] = std::to_string(it.below(3));

@@ -21,6 +21,10 @@ using market::CapacityType;
 /// Of a node that is missing: above all prices, and far below what sums can hold.
 constexpr MicroUsdPerHour kMissingPrice{100'000'000'000};
 
+bool for_bound(Coupled coupled) {
+  return coupled == Coupled::ForBound || coupled == Coupled::Unbundled;
+}
+
 class Compiler {
  public:
   Compiler(Offers& offers, Geometries& tables) : offers_(offers), tables_(tables) {}
@@ -32,10 +36,11 @@ class Compiler {
         [this](std::uint32_t shape) {
           return Zones{offers_.zones(shape), offers_.selected_zones(shape)};
         },
-        coupled != Coupled::AsPlanned, coupled != Coupled::Unbundled);
-    open_labels_ = coupled != Coupled::AsPlanned;
+        for_bound(coupled), coupled != Coupled::Unbundled, coupled == Coupled::Gathered);
+    open_labels_ = for_bound(coupled);
     problem_.unplaced = std::move(coupling.unplaced);
     problem_.relaxed = std::move(coupling.relaxed);
+    problem_.company_chosen = coupling.company_chosen;
     problem_.notes = offers_.notes();
     make_classes(coupling);
     if (chose_labels_) problem_.relaxed.push_back("which labels the nodes carry");
@@ -342,7 +347,7 @@ Problem compile(const cluster::Demand& demand, const std::vector<std::uint32_t>&
                 const market::Market& market, const cluster::Policy& policy, Coupled coupled,
                 Geometries* tables) {
   Offers offers(demand, market, policy,
-                coupled != Coupled::AsPlanned ? GivenLabels::Open : GivenLabels::AsChosen);
+                for_bound(coupled) ? GivenLabels::Open : GivenLabels::AsChosen);
   Geometries own;
   return Compiler(offers, tables != nullptr ? *tables : own).run(demand, pods, coupled);
 }

@@ -76,6 +76,7 @@ struct Problem {
   std::vector<Unplaced> unplaced;    ///< found impossible while compiling
   bool truncated = false;   ///< ways to serve somebody were left out: nothing can be proven
   bool restricted = false;  ///< zones or company were chosen here: a bound needs Coupled::ForBound
+  bool company_chosen = false;       ///< Coupled::Gathered may be another problem
   std::vector<std::string> relaxed;  ///< in words: what a bound then leaves out
   std::vector<std::string> notes;
 
@@ -89,9 +90,10 @@ struct Problem {
 
 /// Which constraints between pods count. AsPlanned: zones are chosen and company is bundled, which
 /// is sufficient but may be stricter than Kubernetes. ForBound: only what every fleet must obey.
-/// Unbundled: of that, what a certificate tells; pods that must share a node are items of their
+/// Gathered: as planned, with all followers beside one leader and zones where the most pods are.
+/// Unbundled: of ForBound, what a certificate tells; pods that must share a node are items of their
 /// own.
-enum class Coupled : std::uint8_t { AsPlanned, ForBound, Unbundled };
+enum class Coupled : std::uint8_t { AsPlanned, Gathered, ForBound, Unbundled };
 
 /// Compiles. `pods` are the indices in Demand::pods to plan; headroom of the policy is added as
 /// items without pods. Cost: linear in pods plus (distinct constraints x offerings), and for each

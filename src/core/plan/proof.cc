@@ -30,6 +30,16 @@ std::vector<NodeBox> open_boxes(const Problem& problem) {
   return boxes;
 }
 
+std::vector<bool> shares_stock(const Problem& problem) {
+  std::vector<int> machines(problem.stocks.size(), 0);
+  for (const Machine& machine : problem.machines)
+    if (machine.stock >= 0) ++machines[static_cast<std::size_t>(machine.stock)];
+  std::vector<bool> shared;
+  for (const Machine& machine : problem.machines)
+    shared.push_back(machine.stock >= 0 && machines[static_cast<std::size_t>(machine.stock)] > 1);
+  return shared;
+}
+
 MicroUsdPerHour bound_of(const Problem& problem, const std::vector<std::int64_t>& items,
                          Proof::Leaf& leaf) {
   std::int64_t numerator = 1, denominator = 1;
@@ -44,13 +54,14 @@ MicroUsdPerHour bound_of(const Problem& problem, const std::vector<std::int64_t>
   if (numerator < denominator) scale(numerator, denominator, leaf);
   Int128 bound = -Int128{leaf.gpu} * std::max<std::int64_t>(problem.limit_gpus, 0);
   for (std::size_t c = 0; c < items.size(); ++c) bound += Int128{leaf.values[c]} * items[c];
+  const std::vector<bool> shared = shares_stock(problem);
   std::vector<Int128> rent(problem.stocks.size(), 0);  // beyond its price, by stock
   for (std::size_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
     const NodeBox& box = leaf.boxes[m];
     const Int128 left = Int128{full_price(machine, leaf.gpu)} - leaf.worths[m];
     if (left >= 0) bound += left * box.lower;
-    else if (machine.stock >= 0)
+    else if (shared[m])
       rent[static_cast<std::size_t>(machine.stock)] =
           std::max(rent[static_cast<std::size_t>(machine.stock)], -left);
     else if (box.upper >= 0) bound += left * box.upper;

@@ -46,6 +46,9 @@ std::int64_t full_price(const Machine& machine, std::int64_t gpu);
 /// Boxes that hold for every fleet: what can be had of each machine.
 std::vector<NodeBox> open_boxes(const Problem& problem);
 
+/// By machine: others draw on the same stock, so that its node count alone has no upper end.
+std::vector<bool> shares_stock(const Problem& problem);
+
 /// What a leaf proves: worths of all items, and for each machine the least that price less worth
 /// can come to within its box. Where a machine without an upper end is worth more than its price,
 /// all values are scaled down first (both lists are changed). 0 where a worth is kUncountable

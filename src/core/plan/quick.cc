@@ -48,6 +48,7 @@ class Starter {
 
   Start run(bool fleet) {
     if (lp_.solve(demand_, left_)) {
+      start_.solved = true;
       start_.bound = lp_.certified(demand_, start_.proven);
       start_.values = lp_.values();
     }

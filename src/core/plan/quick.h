@@ -19,6 +19,7 @@ struct StartOptions {
 struct Start {
   /// Serves exactly the demand, but for `unserved`.
   Fleet fleet;
+  bool solved = false;  ///< false: the solver failed, and nothing is proven
   /// No fleet for this demand costs less; 0 where the solver failed.
   MicroUsdPerHour bound;
   std::vector<double> values;          ///< by class: what an item is worth, $/h

@@ -2,10 +2,13 @@
 #include "core/plan/search.h"
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 #include "core/plan/branch.h"
 #include "core/plan/columns.h"
 #include "core/plan/exact.h"
+#include "core/plan/gpu_rent.h"
 #include "core/plan/improve.h"
 #include "core/plan/quick.h"
 
@@ -39,13 +42,13 @@ class Search {
       : problem_(problem), items_(items), solver_(solver), effort_(effort), told_(told) {}
 
   Found find() {
-    if (auto fleet = exact_fleet(problem_, items_, kExactVectors))
-      return {*fleet, exact_proof(bill_of(problem_, *fleet))};
+    if (auto fleet = try_everything()) return {*fleet, exact_proof(bill_of(problem_, *fleet))};
     start(true);
     keep_to_stock();
     fleet_ = std::move(start_.fleet);
     bill_ = bill_of(problem_, fleet_);
-    if (effort_.generates) {
+    // With what is owned a first fleet is too dear to leave it at that.
+    if (effort_.generates || !problem_.stocks.empty()) {
       generate_columns();
       if (has_company(problem_)) search_with_company();
       else dive();
@@ -57,7 +60,7 @@ class Search {
   }
 
   Proof prove(MicroUsdPerHour bill) {
-    if (auto fleet = exact_fleet(problem_, items_, kExactVectors)) {
+    if (auto fleet = try_everything()) {
       Proof proof = exact_proof(bill_of(problem_, *fleet));
       proof.optimal = proof.bound == bill;
       return proof;
@@ -79,6 +82,16 @@ class Search {
     if (told_) told_(stage, bill_, proof_.bound);
   }
 
+  /// The cheapest fleet within the limit on GPUs, or of all, where none is found within it.
+  std::optional<Fleet> try_everything() const {
+    std::optional<Fleet> fleet = exact_fleet(problem_, items_, kExactVectors);
+    if (!fleet || keeps_to_gpus(problem_, *fleet)) return fleet;
+    constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max();
+    std::optional<Fleet> within =
+        exact_fleet(problem_, items_, kExactVectors, kNoEnd, nullptr, problem_.limit_gpus);
+    return within ? within : fleet;
+  }
+
   void start(bool fleet) {
     tell("start");
     StartOptions options;
@@ -86,7 +99,7 @@ class Search {
     options.tick = [this] { tell("start"); };
     start_ = start_fleet(problem_, items_, solver_, options);
     proof_.bound = start_.bound;
-    proof_.method = start_.bound.micro > 0 ? "aggregated-lp" : "none";
+    proof_.method = start_.solved ? "aggregated-lp" : "none";
     proof_.steps = start_.lps;
     proof_.leaves = {{open_boxes(problem_), start_.proven, {}, 0}};
   }
@@ -199,7 +212,7 @@ class Search {
 Effort effort_of(int level) {
   Effort effort;
   switch (std::clamp(level, 1, 5)) {
-    case 1: effort.generates = false; break;
+    case 1: effort.generates = false; [[fallthrough]];
     case 2:
       effort.generation.rounds = 60;
       effort.generation.proof_width = 480;
