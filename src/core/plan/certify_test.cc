@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "core/check/certificate.h"
 #include "core/plan/bound_testing.h"
 #include "core/plan/pricing.h"
 #include "core/plan/search.h"
@@ -28,8 +29,9 @@ void varied(std::uint64_t seed, Compiled& c) {
   if (seed % 2 == 0) c.policy.headroom = {{testing::portable(10), 2, {1000, 2048, 0, 1}}};
   if (seed % 3 == 0) {
     market::Offering owned;
-    owned.type =
-        static_cast<std::uint32_t>(c.market.type_named("g6.12xlarge") - c.market.types.data());
+    owned.type = static_cast<std::uint32_t>(
+        c.market.type_named(seed % 2 == 0 ? "g6.12xlarge" : "p4d.24xlarge") -
+        c.market.types.data());
     owned.capacity_type = market::CapacityType::Reserved;
     owned.count = 1;
     c.market.offerings.push_back(owned);
@@ -142,12 +144,13 @@ TEST(Certify, SaysWhatProblemAndProofSay) {
     const Certificate certificate = make_certificate(c.problem, found.proof, c.demand, *solver);
     EXPECT_EQ(certificate.method, Certificate::Method::Duals);
     EXPECT_LE(certificate.bound, found.proof.bound);
-    EXPECT_GT(certificate.bound.micro, 0);
+    EXPECT_EQ(certificate.bound.micro > 0, found.proof.bound.micro > 0);
     EXPECT_GE(certificate.bound.micro, found.proof.bound.micro / 100 * 99);
     expect_groups(c, certificate);
     const std::vector<std::uint32_t> pools = pools_of(c, certificate);
     expect_leaves(c, certificate, found.proof, pools, *solver);
     expect_tree(certificate, found.proof, pools);
+    EXPECT_TRUE(check::verify_certificate(certificate, c.demand, c.market, c.policy).holds());
     (found.proof.leaves.size() > 1 ? trees : single) += 1;
   }
   EXPECT_GT(trees, 2);

@@ -187,6 +187,32 @@ TEST(NodePricer, CountsAllWaysOfAClassTogether) {
     EXPECT_GE(pricer.price(values, items, 0, width).worth, best) << width;
 }
 
+/// Two contents with the same devices are not alike where one has used up its class and the other
+/// has not: one may still take its next way.
+TEST(NodePricer, TellsApartContentsThatMayTakeMoreOfAClass) {
+  Compiled c;
+  c.market = testing::market({"p5.4xlarge"});
+  testing::add(c.demand, "a", 1, testing::shape(testing::slice("4g.40gb"), 100, 100));
+  testing::add(c.demand, "b", 1, testing::shape(testing::slice("3g.40gb"), 100, 100));
+  c.run();
+  ASSERT_EQ(c.problem.machines.size(), 1U);
+  std::vector<Candidate>& candidates = c.problem.machines[0].candidates;
+  ASSERT_EQ(candidates.size(), 2U);
+  // The second may be served as the first is; of such slices a GPU holds one.
+  candidates.insert(candidates.begin() + 1, {candidates[1].cls, candidates[0].units});
+  const auto honest = solver::make_clp();
+  testing::WrongSolver zero(testing::Wrong::Zero);
+  for (LpSolver* solver : {honest.get(), static_cast<LpSolver*>(&zero)})
+    for (const std::int64_t a : {9, 10, 11}) {
+      const std::vector<std::int64_t> values = {a * kDollar, 10 * kDollar};
+      ASSERT_EQ(best_by_trying(c, 0, values), (a + 10) * kDollar);
+      NodePricer pricer(c.problem, 0, *solver);
+      const Priced priced = pricer.price(values, c.items, 0, kAmple);
+      EXPECT_EQ(priced.worth, (a + 10) * kDollar) << a;
+      EXPECT_EQ(priced.best, (a + 10) * kDollar) << a;
+    }
+}
+
 TEST(NodePricer, HoldsWhateverTheSolverSays) {
   for (const testing::Wrong wrong : testing::kAllWrong) {
     int found = 0;
