@@ -26,4 +26,11 @@ Baseline whole_gpu_baseline(const cluster::Demand& demand, const market::Market&
 Baseline static_mig_baseline(const cluster::Demand& demand, const market::Market& market,
                              const cluster::Policy& policy);
 
+/// The demand with a whole GPU in the place of every device asked for; like requests of a pod are
+/// one.
+cluster::Demand as_whole_gpus(cluster::Demand demand, const gpu::Catalogue& gpus);
+
+/// A plan as a baseline of this name: what it costs, buys and leaves out.
+Baseline baseline_of(const Plan& plan, const market::Market& market, std::string name);
+
 }  // namespace kerf::plan

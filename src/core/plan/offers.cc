@@ -154,6 +154,14 @@ void Offers::admit() {
       if (!admission.ok) refusal_[g].try_emplace(offer.type, std::move(admission.why_not));
     }
   }
+  std::map<std::vector<bool>, std::uint32_t> alike;
+  for (std::uint32_t g = 0; g < examples_.size(); ++g) {
+    const bool any =
+        std::find(admitted_[g].begin(), admitted_[g].end(), true) != admitted_[g].end();
+    const bool labels = chooses_labels(market_, policy_, examples_[g]) ||
+                        !label_needs(market_, policy_, examples_[g]).empty();
+    admission_.push_back(any && !labels ? alike.try_emplace(admitted_[g], g).first->second : g);
+  }
 }
 
 /// All ways to serve these requests on one node of this type and mode.

@@ -47,6 +47,9 @@ class Offers {
   }
   /// Shapes of one signature are admitted by the same offers.
   std::uint32_t signature(std::uint32_t s) const { return signature_[s]; }
+  /// Shapes of one number are admitted by the same offers and want no labels, or have one
+  /// signature: what they say of nodes makes no difference between them.
+  std::uint32_t admission(std::uint32_t s) const { return admission_[signature_[s]]; }
   bool admitted(std::uint32_t s, std::size_t offer) const {
     return admitted_[signature_[s]][offer];
   }
@@ -87,6 +90,7 @@ class Offers {
   std::vector<Offer> offers_;
   std::vector<std::int64_t> stocks_;
   std::vector<std::vector<bool>> admitted_;               ///< signature, offer
+  std::vector<std::uint32_t> admission_;                  ///< by signature
   std::vector<std::map<std::uint32_t, Reason>> refusal_;  ///< signature, type
   std::map<std::tuple<std::vector<cluster::GpuRequest>, std::uint32_t, GpuMode>,
            std::vector<FormCounts>>

@@ -205,7 +205,7 @@ class Planner {
   /// the types well saves without any slicing. Searched with the same effort as the plan, so that
   /// the two can be compared.
   Baseline best_whole_gpus() {
-    const cluster::Demand whole = as_whole_gpus(demand_);
+    const cluster::Demand whole = as_whole_gpus(demand_, market_.gpus);
     cluster::Policy policy = policy_;
     policy.limit_per_hour.reset();
     policy.limit_gpus.reset();
@@ -215,35 +215,7 @@ class Planner {
     options.certificate = false;
     options.progress = {};  // its figures are those of another problem
     const Plan plan = Planner(whole, market_, policy, solver_, options).run();
-    Baseline baseline;
-    baseline.name = "whole-gpu-best-types";
-    baseline.per_hour = plan.bill;
-    baseline.nodes = static_cast<std::int64_t>(plan.nodes.size());
-    for (const Unplaced& entry : plan.unplaced) baseline.unplaced.push_back(entry.pod);
-    baseline.transient_part = plan.transient_part;
-    baseline.month_micro_usd = plan.month_micro_usd;
-    for (const WorkloadCost& cost : plan.workloads) {
-      baseline.per_workload.push_back(cost.per_hour);
-      baseline.months.push_back(cost.month_micro_usd);
-    }
-    std::map<std::string, std::int64_t> fleet;
-    for (const NodePlan& node : plan.nodes) ++fleet[market_.types[node.type].name];
-    baseline.fleet.assign(fleet.begin(), fleet.end());
-    return baseline;
-  }
-
-  cluster::Demand as_whole_gpus(cluster::Demand demand) const {
-    for (cluster::PodShape& shape : demand.shapes) {
-      std::map<std::int32_t, cluster::GpuRequest> by_size;  // like requests are one
-      for (const cluster::GpuRequest& request : shape.gpu) {
-        const cluster::GpuRequest whole = as_whole_gpu(request, market_.gpus);
-        auto [it, fresh] = by_size.try_emplace(whole.gib, whole);
-        if (!fresh) it->second.count += whole.count;
-      }
-      shape.gpu.clear();
-      for (const auto& [gib, request] : by_size) shape.gpu.push_back(request);
-    }
-    return demand;
+    return baseline_of(plan, market_, "whole-gpu-best-types");
   }
 
   Solved solve_together(const std::vector<std::uint32_t>& pods, const Effort& effort) {

@@ -48,7 +48,7 @@ class Compiler {
     add_headroom(static_cast<std::uint32_t>(demand.shapes.size()));
     problem_.stocks = offers_.stocks();
     make_machines();
-    drop_unservable();
+    drop_unservable(demand);
     drop_dominated();
     add_missing();
     index_conflicts();
@@ -70,16 +70,16 @@ class Compiler {
       const Group& group = coupling.groups[g];
       ItemClass item;
       std::vector<std::vector<GpuRequest>> gpu;
-      std::vector<std::uint32_t> signatures;
+      std::vector<std::uint32_t> admissions;
       for (std::uint32_t s : group.shapes) {
         item.need = item.need + offers_.shape(s).requests;
         gpu.push_back(offers_.shape(s).gpu);
-        signatures.push_back(offers_.signature(s));
+        admissions.push_back(offers_.admission(s));
       }
       // A limit of items on a node counts one group only, so such groups stay classes of their own.
       bool limited = group.per_node != std::numeric_limits<std::int32_t>::max();
       Key key{
-          item.need, gpu, signatures, group.zone, group.per_node, alone[g] || limited ? g + 1 : 0};
+          item.need, gpu, admissions, group.zone, group.per_node, alone[g] || limited ? g + 1 : 0};
       auto [it, fresh] =
           index.try_emplace(key, static_cast<std::uint32_t>(problem_.classes.size()));
       if (fresh) {
@@ -224,8 +224,24 @@ class Compiler {
       std::sort(machine.zones.begin(), machine.zones.end());
   }
 
+  /// Each pod of the class gets its reason: what alike pods say of nodes may differ in words.
+  void refuse(const cluster::Demand& demand, std::uint32_t c) {
+    ItemClass one = problem_.classes[c];
+    std::map<std::uint32_t, Reason> reasons;  // by shape
+    for (const std::uint32_t pod : problem_.classes[c].pods) {
+      if (pod == kNoPod) continue;
+      const std::uint32_t shape = one.bundle == 1 ? demand.pods[pod].shape : one.shapes[0];
+      auto it = reasons.find(shape);
+      if (it == reasons.end()) {
+        if (one.bundle == 1) one.shapes = {shape};
+        it = reasons.emplace(shape, why_unservable(offers_, one, zone_[c])).first;
+      }
+      problem_.unplaced.push_back({pod, it->second});
+    }
+  }
+
   /// Gives every class that no machine serves its reason and takes it out.
-  void drop_unservable() {
+  void drop_unservable(const cluster::Demand& demand) {
     std::vector<bool> served(problem_.classes.size());
     for (const Machine& machine : problem_.machines)
       for (const Candidate& candidate : machine.candidates) served[candidate.cls] = true;
@@ -237,9 +253,7 @@ class Compiler {
         kept.push_back(std::move(problem_.classes[c]));
         continue;
       }
-      const Reason reason = why_unservable(offers_, problem_.classes[c], zone_[c]);
-      for (std::uint32_t pod : problem_.classes[c].pods)
-        if (pod != kNoPod) problem_.unplaced.push_back({pod, reason});
+      refuse(demand, c);
       if (problem_.classes[c].headroom)
         problem_.notes.push_back(
             fmt::format("No node can serve the headroom {}.",

@@ -31,6 +31,7 @@
 // default pods as whole GPUs is Karpenter's to the cent.
 // Cost: pods x open claims look-ups, and kinds of pods x open claims checks against the types left.
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -249,6 +250,38 @@ Baseline whole_gpu_baseline(const cluster::Demand& demand, const market::Market&
   std::vector<std::int64_t> owned = offers.stocks();
   buy_as_karpenter(offers, items.classes, all, owned, bill);
   return bill.finish();
+}
+
+cluster::Demand as_whole_gpus(cluster::Demand demand, const gpu::Catalogue& gpus) {
+  for (cluster::PodShape& shape : demand.shapes) {
+    std::map<std::int32_t, cluster::GpuRequest> by_size;
+    for (const cluster::GpuRequest& request : shape.gpu) {
+      const cluster::GpuRequest whole = as_whole_gpu(request, gpus);
+      auto [it, fresh] = by_size.try_emplace(whole.gib, whole);
+      if (!fresh) it->second.count += whole.count;
+    }
+    shape.gpu.clear();
+    for (const auto& [gib, request] : by_size) shape.gpu.push_back(request);
+  }
+  return demand;
+}
+
+Baseline baseline_of(const Plan& plan, const market::Market& market, std::string name) {
+  Baseline baseline;
+  baseline.name = std::move(name);
+  baseline.per_hour = plan.bill;
+  baseline.nodes = static_cast<std::int64_t>(plan.nodes.size());
+  for (const Unplaced& entry : plan.unplaced) baseline.unplaced.push_back(entry.pod);
+  baseline.transient_part = plan.transient_part;
+  baseline.month_micro_usd = plan.month_micro_usd;
+  for (const WorkloadCost& cost : plan.workloads) {
+    baseline.per_workload.push_back(cost.per_hour);
+    baseline.months.push_back(cost.month_micro_usd);
+  }
+  std::map<std::string, std::int64_t> fleet;
+  for (const NodePlan& node : plan.nodes) ++fleet[market.types[node.type].name];
+  baseline.fleet.assign(fleet.begin(), fleet.end());
+  return baseline;
 }
 
 }  // namespace kerf::plan
