@@ -27,7 +27,7 @@ struct Coupling {
   /// expressed by per_node instead.
   std::vector<std::pair<std::uint32_t, std::uint32_t>> conflicts;
   std::vector<Unplaced> unplaced;
-  bool company_chosen = false;       ///< `gather` may have made other items
+  bool company_chosen = false;       ///< company or zones were: `gather` may choose otherwise
   std::vector<std::string> relaxed;  ///< what was decided here and a bound has to leave open
 };
 
@@ -57,10 +57,9 @@ using ZonesOf = std::function<Zones(std::uint32_t shape)>;
 ///    had (as Karpenter reads it). Pods of two groups that one such spread counts do not share a
 ///    node at all.
 ///  - hostname affinity: pods that need themselves are one item. Whoever needs others joins the
-///  item
-///    of one pod that matches all his terms, each follower the leader that has the fewest pods so
-///    far, or with `gather` the most, as far as ports, anti-affinity and spread let them be
-///    together. Whoever finds nobody is unplaced; leaders stay.
+///    item of one pod that matches all his terms: each follower that of the leader with the fewest
+///    pods so far, or with `gather` the most, as far as ports, anti-affinity and spread let them
+///    be together. Whoever finds nobody is unplaced; who was only sought is not.
 ///  - other topology keys: unplaced, Unsupported.
 /// `for_bound`: only the rules that every legal fleet obeys (no zones chosen, no pod tied to one
 /// particular other, unless there is one only); `relaxed` then says nothing. `bundles`: false
