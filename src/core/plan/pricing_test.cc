@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/plan/bound_testing.h"
 #include "core/plan/certificate.h"
@@ -192,24 +193,28 @@ TEST(NodePricer, CountsAllWaysOfAClassTogether) {
 TEST(NodePricer, TellsApartContentsThatMayTakeMoreOfAClass) {
   Compiled c;
   c.market = testing::market({"p5.4xlarge"});
-  testing::add(c.demand, "a", 1, testing::shape(testing::slice("4g.40gb"), 100, 100));
-  testing::add(c.demand, "b", 1, testing::shape(testing::slice("3g.40gb"), 100, 100));
+  for (const char* profile : {"4g.40gb", "2g.20gb", "1g.10gb"})
+    testing::add(c.demand, profile, 1, testing::shape(testing::slice(profile), 100, 100));
   c.run();
   ASSERT_EQ(c.problem.machines.size(), 1U);
   std::vector<Candidate>& candidates = c.problem.machines[0].candidates;
-  ASSERT_EQ(candidates.size(), 2U);
-  // The second may be served as the first is; of such slices a GPU holds one.
-  candidates.insert(candidates.begin() + 1, {candidates[1].cls, candidates[0].units});
+  ASSERT_EQ(candidates.size(), 3U);
+  const Room empty(c.problem, 0);
+  std::map<std::int64_t, UnitCounts> by_most;  // of 4g.40gb a GPU holds 1, 3 and 7 of the others
+  for (std::uint32_t i = 0; i < 3; ++i) by_most[empty.most(i, 255)] = candidates[i].units;
+  ASSERT_EQ(by_most.size(), 3U);
+  candidates = {{0, by_most.at(1)}, {1, by_most.at(1)}, {1, by_most.at(3)}, {2, by_most.at(7)}};
   const auto honest = solver::make_clp();
   testing::WrongSolver zero(testing::Wrong::Zero);
   for (LpSolver* solver : {honest.get(), static_cast<LpSolver*>(&zero)})
     for (const std::int64_t a : {9, 10, 11}) {
-      const std::vector<std::int64_t> values = {a * kDollar, 10 * kDollar};
-      ASSERT_EQ(best_by_trying(c, 0, values), (a + 10) * kDollar);
+      const std::vector<std::int64_t> values = {a * kDollar, 10 * kDollar, 5 * kDollar};
+      const std::int64_t best = (a + 15) * kDollar;
+      ASSERT_EQ(best_by_trying(c, 0, values), best);
       NodePricer pricer(c.problem, 0, *solver);
       const Priced priced = pricer.price(values, c.items, 0, kAmple);
-      EXPECT_EQ(priced.worth, (a + 10) * kDollar) << a;
-      EXPECT_EQ(priced.best, (a + 10) * kDollar) << a;
+      EXPECT_EQ(priced.worth, best) << a;
+      EXPECT_EQ(priced.best, best) << a;
     }
 }
 
