@@ -14,8 +14,8 @@
 #include "codec/json.h"
 #include "consolidate_world.h"
 #include "core/online/consolidate.h"
-#include "core/plan/bound.h"
 #include "core/plan/problem.h"
+#include "core/plan/search.h"
 #include "measure.h"
 #include "solver/clp.h"
 
@@ -35,7 +35,7 @@ MicroUsdPerHour bound_of(const bench::World& world, gpu::GpuMode mode = gpu::Gpu
   std::vector<std::int64_t> items;
   for (const plan::ItemClass& item : problem.classes) items.push_back(item.demand);
   const auto solver = solver::make_clp();
-  return plan::lower_bound(problem, items, world.standing.bill(), *solver, 200).per_hour;
+  return plan::prove(problem, items, world.standing.bill(), *solver, plan::effort_of(2), {}).bound;
 }
 
 /// Pods by node, ascending, and sums of the first.

@@ -183,7 +183,7 @@ TEST(Commands, AreSuggestedForMistakes) {
   EXPECT_THAT(unknown_command("deployment.yaml"), HasSubstr("kerf plan deployment.yaml"));
   EXPECT_THAT(unknown_command("--trace"), HasSubstr("kerf plan --trace"));
   EXPECT_THAT(unknown_command("xyzzy"),
-              HasSubstr("Commands are plan, simulate, completion, version, help"));
+              HasSubstr("Commands are plan, verify, simulate, completion, version, help"));
 }
 
 TEST(Commands, HaveDistinctOptionsAndDefaultsAmongTheirChoices) {

@@ -187,12 +187,14 @@ class Search {
     };
     Proof root = proof_;
     root.bound = generated_.bound;
+    const MicroUsdPerHour before = proof_.bound;
     Fleet fleet = fleet_;
     Proof proof =
         branch_on_nodes(problem_, items_, generated_.columns, root, solver_, options, fleet);
     if (!company) fleet_ = std::move(fleet);
     bill_ = bill_of(problem_, fleet_);
-    if (proof.bound > root.bound) proof_ = std::move(proof);
+    proof_.bound = before;
+    if (proof.bound > before) proof_ = std::move(proof);
   }
 
   const Problem& problem_;
