@@ -60,7 +60,7 @@ struct Certificate {
   ///   + sum over groups of items * max(0, worth - the least that any way consumes).
   struct Multipliers {
     std::int64_t cpu_milli = 0, memory_mib = 0, disk_mib = 0, pods = 0;  ///< per unit, >= 0
-    std::vector<std::pair<gpu::Form, std::int64_t>> forms;  ///< per device; a form not named: 0
+    std::vector<std::pair<gpu::Form, std::int64_t>> forms;  ///< per device; others raise no GPU
   };
   struct Claim {
     std::uint32_t pool = 0;

@@ -15,6 +15,9 @@ namespace {
 /// how many multipliers there may be.
 constexpr std::size_t kCrowd = 48;
 constexpr std::size_t kCuts = 48;
+/// Partial contents looked at, after which a search is given up; the second for each of the width.
+constexpr std::size_t kLabels = 20'000;
+constexpr std::size_t kLabelsPerWidth = 128;
 
 /// Fits into 64 bits, because multipliers are capped (NodeLp).
 std::int64_t needs_worth(const Resources& each, const Resources& need) {
@@ -288,6 +291,10 @@ class NodePricer::Impl {
     std::int64_t least = at_least;
     for (std::size_t w = 0; w < ways_.size() && !active_.empty(); ++w) {
       if (!extend(w, least, out) && w + 1 < ways_.size()) continue;
+      if (labels_.size() > std::max(kLabels, kLabelsPerWidth * width)) {
+        dropped = bound_;  // it would go on for long: what the multipliers say has to do
+        break;
+      }
       dropped = std::max(dropped, prune(w + 1, least, width));
     }
     out.worth = std::min(out.worth, std::max({dropped, least}));

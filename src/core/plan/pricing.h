@@ -43,8 +43,9 @@ struct Priced {
 /// contents are enumerated class by class; a partial content is dropped where its worth and the
 /// multipliers' bound on the rest do not pass `at_least`, or where another one of the same devices
 /// has no less of anything left and is worth no less. More than `width` partial contents: the least
-/// promising are dropped, and the bound of the best of them becomes part of the proven worth. Cost:
-/// classes * width * devices of a node; most machines end at the multipliers.
+/// promising are dropped, and the bound of the best of them becomes part of the proven worth. A
+/// search that goes on for long (width * 128 of them) ends with what the multipliers say. Most
+/// machines end there anyway.
 class NodePricer {
  public:
   NodePricer(const Problem& problem, std::uint32_t machine, LpSolver& solver);

@@ -19,8 +19,8 @@ struct Effort {
   GenerationOptions generation;
   std::int64_t dive_rounds = 2;             ///< pricing rounds after each step of the dive
   std::int64_t improve_steps = 400;         ///< tries without a gain that end the local search
-  std::int64_t branch_steps = 400;          ///< linear programs of the search on node counts
-  std::int64_t branch_labels = 10'000'000;  ///< and partial contents looked at there
+  std::int64_t branch_steps = 600;          ///< linear programs of the search on node counts
+  std::int64_t branch_labels = 16'000'000;  ///< and partial contents looked at there
 };
 
 /// The effort of PlanOptions::effort; anything out of 1..5 is taken to the nearer end.
