@@ -15,7 +15,7 @@ namespace kerf::plan {
 
 struct GenerationOptions {
   std::int64_t rounds = 400;         ///< master problems solved at most
-  std::int64_t labels = 40'000'000;  ///< partial contents looked at by all pricing together
+  std::int64_t labels = 16'000'000;  ///< partial contents looked at by all pricing together
   std::size_t width = 60;            ///< NodePricer's, while columns are looked for
   std::size_t proof_width = 4'000;   ///< and where nothing but the width holds the bound back
   /// A node may be worth 1 + epsilon / 1e6 of its price: what the bound gives away so that its
