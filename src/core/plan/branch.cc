@@ -26,6 +26,9 @@ constexpr std::int64_t kDiveEvery = 16;
 constexpr std::size_t kNarrow = 24;
 /// Columns that end a round of pricing.
 constexpr std::int64_t kColumns = 12;
+/// Tries without a gain that end the local search of a dive.
+constexpr std::int64_t kShallow = 30;
+constexpr std::int64_t kDeep = 400;
 
 double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
 
@@ -57,11 +60,13 @@ class Brancher {
     open_.insert({root.bound, 0});
     while (!open_.empty() && proof_.steps < last && labels() < options_.labels) {
       const auto [bound, n] = *open_.begin();
-      if (bound >= bill_) break;
+      if (bound >= bill_ || bound > closed_) break;  // the least leaf stays where it is
       if (options_.tick) options_.tick(bill_, bound);
       open_.erase(open_.begin());
       solve(n);
-      if (nodes_[n].bound < bill_) split(n);
+      if (nodes_[n].bound >= bill_) continue;
+      split(n);
+      if (nodes_[n].machine < 0) closed_ = std::min(closed_, nodes_[n].bound);
     }
     return finish();
   }
@@ -163,7 +168,7 @@ class Brancher {
     for (std::size_t j = 0; j < columns_.size(); ++j)
       if (items_.size() + j < solution_.primal.size())
         counts[columns_[j].machine] += solution_.primal[items_.size() + j];
-    if (dives_++ % kDiveEvery == 0) dive();
+    if (dives_++ % kDiveEvery == 0) dive(kShallow);
     std::int64_t best = -1;
     double most = 0;
     for (std::size_t m = 0; m < counts.size(); ++m) {
@@ -176,7 +181,7 @@ class Brancher {
       most = stake;
       best = static_cast<std::int64_t>(m);
     }
-    if (best < 0) return dive();
+    if (best < 0) return dive(kDeep);  // if its pods can be packed just so, that is the cheapest
     const auto machine = static_cast<std::size_t>(best);
     const auto below = static_cast<std::int64_t>(std::floor(counts[machine]));
     nodes_[n].machine = best;
@@ -196,8 +201,8 @@ class Brancher {
     return index;
   }
 
-  /// A fleet from the solution at hand.
-  void dive() {
+  /// A fleet from the solution at hand; `steps` of local search.
+  void dive(std::int64_t steps) {
     std::vector<double> values, x(columns_.size(), 0);
     for (std::size_t c = 0; c < items_.size(); ++c)
       values.push_back(std::max(0.0, solution_.dual[c]));
@@ -206,7 +211,7 @@ class Brancher {
     ColumnOptions options;
     options.dive_rounds = 1;
     Fleet fleet = dive_columns(problem_, items_, columns_, x, values, solver_, options);
-    improve(problem_, values, {}, 30, {}, fleet);
+    improve(problem_, values, {}, steps, {}, fleet);
     if (bill_of(problem_, fleet) >= bill_) return;
     bill_ = bill_of(problem_, fleet);
     fleet_ = std::move(fleet);
@@ -239,6 +244,7 @@ class Brancher {
   const BranchOptions& options_;
   Fleet& fleet_;
   MicroUsdPerHour bill_;
+  MicroUsdPerHour closed_{std::int64_t{1} << 62};  ///< least bound of leaves that are not split
   std::vector<bool> shared_;
   double unserved_ = 0;
   std::vector<NodePricer> pricers_;
