@@ -75,6 +75,8 @@ void check_coupling(Audit& audit);
 void check_ports(Audit& audit);
 /// Every node costs what the market asks, and no more are owned than there are.
 void check_prices(Audit& audit);
+/// All of these from check_coverage on: what nodes hold and who is where, money aside.
+void check_fleet(Audit& audit);
 /// Prices, sums, limits, bound.
 void check_money(Audit& audit);
 

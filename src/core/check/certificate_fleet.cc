@@ -68,14 +68,7 @@ FleetVerdict verify_fleet(const std::vector<plan::NodePlan>& nodes,
   Audit audit{plan, demand, market, counted_policy, {}, {}};
   FleetVerdict verdict;
   if (amounts_hold(audit) && indices_hold(audit)) {
-    check_coverage(audit);
-    check_geometry(audit);
-    check_devices(audit);
-    check_capacity(audit);
-    check_headroom(audit);
-    check_admission(audit);
-    check_coupling(audit);
-    check_ports(audit);
+    check_fleet(audit);
     check_prices(audit);
     std::vector<bool> counted(demand.pods.size(), false);
     for (const plan::Certificate::Group& group : certificate.groups) {

@@ -17,7 +17,6 @@ namespace {
 
 constexpr double kInf = LinearProgram::kInfinity;
 constexpr std::int64_t kSimplexSteps = 200'000;
-constexpr double kParts = 1e12;  ///< of a dollar
 constexpr double kWhole = 1e-6;
 constexpr double kMostNodes = 1e9;  ///< in one branch; a solver that says more is wrong
 /// Rounds of pricing in one branch at most, and how many branches pass between dives for a fleet.
@@ -31,11 +30,6 @@ constexpr std::int64_t kShallow = 30;
 constexpr std::int64_t kDeep = 400;
 
 double dollars(MicroUsdPerHour price) { return static_cast<double>(price.micro) / 1e6; }
-
-std::int64_t in_parts(double value) {
-  if (std::isnan(value)) return 0;
-  return static_cast<std::int64_t>(std::clamp(value * kParts, -4e17, 4e17));
-}
 
 class Brancher {
  public:
@@ -161,13 +155,20 @@ class Brancher {
     return false;
   }
 
+  /// Nodes of each column in the solution at hand; columns that came after it have none.
+  std::vector<double> nodes() const {
+    std::vector<double> x(columns_.size(), 0);
+    for (std::size_t j = 0; j < x.size() && items_.size() + j < solution_.primal.size(); ++j)
+      x[j] = solution_.primal[items_.size() + j];
+    return x;
+  }
+
   /// Leaves the branch a leaf where its counts are whole, or were not found out.
   void split(std::uint32_t n) {
     if (solution_.status != LpStatus::Optimal) return;
     std::vector<double> counts(problem_.machines.size(), 0);
-    for (std::size_t j = 0; j < columns_.size(); ++j)
-      if (items_.size() + j < solution_.primal.size())
-        counts[columns_[j].machine] += solution_.primal[items_.size() + j];
+    const std::vector<double> x = nodes();
+    for (std::size_t j = 0; j < columns_.size(); ++j) counts[columns_[j].machine] += x[j];
     if (dives_++ % kDiveEvery == 0) dive(kShallow);
     std::int64_t best = -1;
     double most = 0;
@@ -203,14 +204,12 @@ class Brancher {
 
   /// A fleet from the solution at hand; `steps` of local search.
   void dive(std::int64_t steps) {
-    std::vector<double> values, x(columns_.size(), 0);
+    std::vector<double> values;
     for (std::size_t c = 0; c < items_.size(); ++c)
       values.push_back(std::max(0.0, solution_.dual[c]));
-    for (std::size_t j = 0; j < columns_.size(); ++j)
-      if (items_.size() + j < solution_.primal.size()) x[j] = solution_.primal[items_.size() + j];
     ColumnOptions options;
     options.dive_rounds = 1;
-    Fleet fleet = dive_columns(problem_, items_, columns_, x, values, solver_, options);
+    Fleet fleet = dive_columns(problem_, items_, columns_, nodes(), values, solver_, options);
     improve(problem_, values, {}, steps, {}, fleet);
     if (bill_of(problem_, fleet) >= bill_) return;
     bill_ = bill_of(problem_, fleet);

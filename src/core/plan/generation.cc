@@ -11,14 +11,9 @@ namespace kerf::plan {
 
 namespace {
 
-constexpr double kParts = 1e12;  ///< of a dollar
 constexpr double kStay = 0.8;
 /// Columns that one round may bring; after that the other machines wait for the next.
 constexpr std::int64_t kColumns = 40;
-
-std::int64_t in_parts(double dollars) {
-  return dollars > 0 ? static_cast<std::int64_t>(std::min(dollars * kParts, 4e17)) : 0;  // NaN: 0
-}
 
 std::int64_t between(double stay, std::int64_t from, std::int64_t to) {
   return static_cast<std::int64_t>(stay * static_cast<double>(from) +

@@ -2,6 +2,7 @@
 #include "core/plan/proof.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/plan/certificate.h"
 #include "core/plan/pricing.h"
@@ -9,6 +10,9 @@
 namespace kerf::plan {
 
 namespace {
+
+constexpr double kPartsOfDollar = 1e6 * Certificate::kParts;
+constexpr double kMost = 4e17;
 
 /// values * numerator / denominator, rounded down; worths rounded up. numerator < denominator.
 void scale(std::int64_t numerator, std::int64_t denominator, Proof::Leaf& leaf) {
@@ -19,6 +23,11 @@ void scale(std::int64_t numerator, std::int64_t denominator, Proof::Leaf& leaf) 
 }
 
 }  // namespace
+
+std::int64_t in_parts(double dollars) {
+  if (std::isnan(dollars)) return 0;
+  return static_cast<std::int64_t>(std::clamp(dollars * kPartsOfDollar, -kMost, kMost));
+}
 
 std::int64_t full_price(const Machine& machine, std::int64_t gpu) {
   return machine.price.micro * Certificate::kParts + gpu * machine.gpus;

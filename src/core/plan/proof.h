@@ -41,6 +41,8 @@ struct Proof {
   std::int64_t steps = 0;        ///< linear programs solved on the way
 };
 
+/// Dollars an hour in Certificate parts, within what sums can hold; 0 for NaN.
+std::int64_t in_parts(double dollars);
 /// Price of a machine in Certificate parts, with what its GPUs are worth under the limit.
 std::int64_t full_price(const Machine& machine, std::int64_t gpu);
 /// Boxes that hold for every fleet: what can be had of each machine.

@@ -20,6 +20,7 @@ namespace {
 constexpr std::int64_t kExactVectors = Certificate::kExactVectors;
 /// Above so many nodes, fractions of a node are no more than the tolerance of column generation.
 constexpr std::size_t kSmallFleet = 120;
+
 /// True if fleets have to obey what pricing does not look at.
 bool has_company(const Problem& problem) {
   return problem.has_conflicts() ||
