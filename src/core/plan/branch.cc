@@ -22,7 +22,7 @@ constexpr double kMostNodes = 1e9;  ///< in one branch; a solver that says more 
 /// Rounds of pricing in one branch at most, and how many branches pass between dives for a fleet.
 constexpr int kRounds = 40;
 constexpr std::int64_t kDiveEvery = 16;
-constexpr std::size_t kNarrow = 24;
+constexpr std::size_t kNarrow = 20, kWiden = 16;
 /// Columns that end a round of pricing.
 constexpr std::int64_t kColumns = 12;
 /// Tries without a gain that end the local search of a dive.
@@ -139,20 +139,20 @@ class Brancher {
     for (std::size_t c = 0; c < items_.size(); ++c)
       leaf.values.push_back(std::max<std::int64_t>(0, in_parts(solution_.dual[c])));
     std::int64_t found = 0;
-    // The narrow search most often finds what there is; the wide one proves that there is no more.
-    for (const std::size_t width : {kNarrow, options_.width}) {
+    // The narrow search most often finds what there is; the wide ones prove that there is no more.
+    const std::size_t narrow = std::min(kNarrow, options_.width);
+    for (std::size_t width = narrow;; width = std::min(width * kWiden, options_.width)) {
       for (std::size_t m = 0; m < pricers_.size() && found < kColumns; ++m) {
         const std::int64_t price = problem_.machines[m].price.micro * Certificate::kParts;
         const std::int64_t at_least =
             std::max<std::int64_t>(0, price - in_parts(solution_.dual[items_.size() + m]));
-        if (width != kNarrow && leaf.worths[m] <= at_least) continue;
+        if (width != narrow && leaf.worths[m] <= at_least) continue;
         const Priced priced = pricers_[m].price(leaf.values, items_, at_least, width);
         leaf.worths[m] = priced.worth;
         for (const Pattern& pattern : priced.patterns) found += append(pattern, fresh) ? 1 : 0;
       }
-      if (found > 0) return true;
+      if (found > 0 || width == options_.width) return found > 0;
     }
-    return false;
   }
 
   /// Nodes of each column in the solution at hand; columns that came after it have none.

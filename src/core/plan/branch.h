@@ -15,7 +15,7 @@ namespace kerf::plan {
 struct BranchOptions {
   std::int64_t steps = 2000;         ///< linear programs solved at most
   std::int64_t labels = 20'000'000;  ///< partial contents looked at by all pricing together
-  std::size_t width = 400;           ///< NodePricer's
+  std::size_t width = 5120;          ///< NodePricer's at most; a narrower one is tried first
   std::function<void(MicroUsdPerHour bill, MicroUsdPerHour bound)> tick;  ///< may be empty
 };
 
