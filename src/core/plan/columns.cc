@@ -22,26 +22,6 @@ bool any_left(const std::vector<std::int64_t>& residual) {
   return std::any_of(residual.begin(), residual.end(), [](std::int64_t n) { return n > 0; });
 }
 
-void take(const Problem& problem, const Pattern& pattern, std::int64_t times,
-          std::vector<std::int64_t>& residual) {
-  for (const auto& [candidate, n] : pattern.content)
-    residual[problem.machines[pattern.machine].candidates[candidate].cls] -= n * times;
-}
-
-/// How often the pattern can be bought without serving more than is asked.
-std::int64_t times_within(const Problem& problem, const Pattern& pattern,
-                          const std::vector<std::int64_t>& residual) {
-  std::vector<std::pair<std::uint32_t, std::int64_t>> by_class;
-  for (const auto& [candidate, n] : pattern.content) {
-    const std::uint32_t cls = problem.machines[pattern.machine].candidates[candidate].cls;
-    if (!by_class.empty() && by_class.back().first == cls) by_class.back().second += n;
-    else by_class.emplace_back(cls, n);
-  }
-  std::int64_t times = std::int64_t{1} << 40;
-  for (const auto& [cls, n] : by_class) times = std::min(times, residual[cls] / n);
-  return times;
-}
-
 double value_of(const Problem& problem, const Pattern& pattern, const std::vector<double>& values) {
   double sum = 0;
   for (const auto& [candidate, n] : pattern.content)
@@ -133,7 +113,7 @@ std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
                                      std::max<std::int64_t>(0, stock.left(columns[j].machine))});
     stock.take(columns[j].machine, n);
     for (std::int64_t i = 0; i < n; ++i) fleet.push_back(columns[j]);
-    take(problem, columns[j], n, residual);
+    take_items(problem, columns[j], n, residual);
     bought += n;
     const double fraction = x[j] - static_cast<double>(n);
     if (!(fraction > 1e-6)) continue;  // NaN too
@@ -151,7 +131,7 @@ std::int64_t fix(const Problem& problem, const std::vector<Pattern>& columns,
     if (times_within(problem, node, residual) < 1) node = refill(problem, node, duals, residual);
     if (node.content.empty()) continue;
     fleet.push_back(node);
-    take(problem, node, 1, residual);
+    take_items(problem, node, 1, residual);
     stock.take(node.machine, 1);
     ++bought;
   }
@@ -183,7 +163,7 @@ Fleet greedy_fleet(const Problem& problem, std::vector<std::int64_t> demand,
         std::min(times_within(problem, best.pattern, demand), left.left(best.pattern.machine));
     left.take(best.pattern.machine, times);
     for (std::int64_t i = 0; i < times; ++i) fleet.push_back(best.pattern);
-    take(problem, best.pattern, times, demand);
+    take_items(problem, best.pattern, times, demand);
   }
   return fleet;
 }

@@ -1,4 +1,4 @@
-// The master problem, pricing between proven and wanted worths, and Farley's bound in integers.
+// The master problem, narrow pricing for columns, wide pricing for Farley's bound in integers.
 #include "core/plan/generation.h"
 
 #include <algorithm>
@@ -11,14 +11,10 @@ namespace kerf::plan {
 
 namespace {
 
-constexpr double kStay = 0.8;
-/// Columns that one round may bring; after that the other machines wait for the next.
-constexpr std::int64_t kColumns = 40;
-
-std::int64_t between(double stay, std::int64_t from, std::int64_t to) {
-  return static_cast<std::int64_t>(stay * static_cast<double>(from) +
-                                   (1 - stay) * static_cast<double>(to));
-}
+/// NodePricer's widths: the first finds most columns; each next one is so many times wider.
+constexpr std::size_t kNarrow = 16, kWiden = 8;
+/// Columns of one machine that a column brings along, each of what those before it leave.
+constexpr int kCompany = 3;
 
 class Generator {
  public:
@@ -28,10 +24,8 @@ class Generator {
         items_(items),
         options_(options),
         master_(problem, items, Stock(problem), solver) {
-    for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
+    for (std::uint32_t m = 0; m < problem.machines.size(); ++m)
       pricers_.emplace_back(problem, m, solver);
-      order_.push_back(m);
-    }
   }
 
   Generated run(const std::vector<std::int64_t>& proven, const Fleet& start) {
@@ -44,7 +38,7 @@ class Generator {
       if (options_.tick) options_.tick(out_.bound);
       const double bound = static_cast<double>(out_.bound.micro) / 1e6;
       const double gap = 1 - bound / std::max(1e-9, out_.master);
-      if (gap < 1e-6 * static_cast<double>(options_.tolerance) || !step(gap)) break;
+      if (gap < 1e-6 * static_cast<double>(options_.tolerance) || !step()) break;
       if (labels() > options_.labels) break;
     }
     return std::move(out_);
@@ -79,56 +73,60 @@ class Generator {
     return sum;
   }
 
-  /// One round of pricing; false if nothing came of it and nothing more will.
-  bool step(double gap) {
-    const double stay = std::min(stay_, gap * 400);
+  /// One round of pricing; false if nothing came of it.
+  bool step() {
     Proof::Leaf leaf;
     leaf.boxes = out_.leaf.boxes;
-    for (std::size_t c = 0; c < items_.size(); ++c)
-      leaf.values.push_back(between(stay, out_.leaf.values[c], in_parts(out_.duals[c])));
-    leaf.gpu = between(stay, out_.leaf.gpu, in_parts(master_.gpu_rent()));
-    leaf.worths.assign(pricers_.size(), 0);
-
+    for (const double dual : out_.duals) leaf.values.push_back(in_parts(dual));
+    leaf.gpu = in_parts(master_.gpu_rent());
+    leaf.worths.assign(pricers_.size(), kUncountable);
     std::int64_t found = 0;
-    bool all = true;
-    std::vector<std::uint32_t> lucky, rest;
-    for (const std::uint32_t m : order_) {
-      all = all && found < kColumns;
-      const std::int64_t n = all ? look(m, stay, options_.width, leaf) : 0;
-      found += n;
-      (n > 0 ? lucky : rest).push_back(m);
+    // Machines that are not shown to hold no more get a wider search where nothing was found.
+    for (std::size_t width = std::min(kNarrow, options_.width);; width *= kWiden) {
+      width = std::min(width, options_.width);
+      for (std::uint32_t m = 0; m < pricers_.size(); ++m)
+        if (leaf.worths[m] > enough(m, leaf)) found += look(m, width, leaf);
+      if (found > 0 || width == options_.width) break;
     }
-    // Nothing found: machines that are not shown to hold no more get a wider search.
-    for (std::size_t width = 8 * options_.width; found == 0 && width <= options_.proof_width;
-         width *= 8)
-      for (const std::uint32_t m : order_)
-        if (leaf.worths[m] > enough(m, stay, leaf)) found += look(m, stay, width, leaf);
-    order_ = std::move(lucky);
-    order_.insert(order_.end(), rest.begin(), rest.end());
-
-    const bool raised = all && raise(std::move(leaf));
-    // Where the way to the master's duals teaches nothing, go the whole way.
-    stay_ = found > 0 || raised ? std::min(kStay, stay_ * 1.2) : stay_ / 2;
-    return found > 0 || raised || stay_ > 0.05;
+    return raise(std::move(leaf)) || found > 0;
   }
 
   /// What a node of the machine may be worth. Machines of which some number can be had may be worth
   /// more than their price: their bound counts it.
-  std::int64_t enough(std::uint32_t m, double stay, const Proof::Leaf& leaf) const {
+  std::int64_t enough(std::uint32_t m, const Proof::Leaf& leaf) const {
     const std::int64_t price = full_price(m, leaf.gpu);
     std::int64_t most = price + price / 1'000'000 * options_.epsilon;
     if (problem_.machines[m].at_most >= 0)
-      most = std::max(
-          most, between(stay, out_.leaf.worths[m], full_price(m, 0) + in_parts(master_.rent(m))));
+      most = std::max(most, full_price(m, 0) + in_parts(master_.rent(m)));
     return most;
   }
 
-  std::int64_t look(std::uint32_t m, double stay, std::size_t width, Proof::Leaf& leaf) {
-    const Priced priced = pricers_[m].price(leaf.values, items_, enough(m, stay, leaf), width);
-    leaf.worths[m] = priced.worth;
-    std::int64_t n = 0;
-    for (const Pattern& pattern : priced.patterns) n += master_.add(pattern) ? 1 : 0;
+  /// Prices a machine; returns how many columns the master got.
+  std::int64_t look(std::uint32_t m, std::size_t width, Proof::Leaf& leaf) {
+    const std::int64_t most = enough(m, leaf);
+    Priced priced = pricers_[m].price(leaf.values, items_, most, width);
+    leaf.worths[m] = std::min(leaf.worths[m], priced.worth);
+    std::int64_t n = add(priced.patterns);
+    // The master needs columns for all items: others like it, of what it leaves.
+    std::vector<std::int64_t> left = items_;
+    for (int i = 0; n > 0 && i < kCompany; ++i) {
+      use_up(priced.patterns.back(), left);
+      priced = pricers_[m].price(leaf.values, left, most, width);
+      if (priced.patterns.empty()) break;
+      n += add(priced.patterns);
+    }
     return n;
+  }
+
+  std::int64_t add(const std::vector<Pattern>& patterns) {
+    std::int64_t n = 0;
+    for (const Pattern& pattern : patterns) n += master_.add(pattern) ? 1 : 0;
+    return n;
+  }
+
+  /// Takes a content away as often as items allow.
+  void use_up(const Pattern& pattern, std::vector<std::int64_t>& items) const {
+    take_items(problem_, pattern, times_within(problem_, pattern, items), items);
   }
 
   bool raise(Proof::Leaf leaf) {
@@ -145,8 +143,6 @@ class Generator {
   const GenerationOptions& options_;
   Master master_;
   std::vector<NodePricer> pricers_;
-  std::vector<std::uint32_t> order_;  ///< machines, those that gave columns last first
-  double stay_ = kStay;
   Generated out_;
 };
 

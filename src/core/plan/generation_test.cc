@@ -80,8 +80,7 @@ TEST(Generation, HoldsForEveryToleranceAndEffort) {
     for (const std::int64_t rounds : {0, 1, 3, 10, 400}) {
       GenerationOptions options;
       options.rounds = rounds;
-      options.width = 1;
-      options.proof_width = 8;
+      options.width = 8;
       const Generated generated = run(c, *solver, options);
       EXPECT_LE(generated.rounds, rounds);
       EXPECT_LE(generated.bound, *optimum) << seed;

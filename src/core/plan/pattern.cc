@@ -270,4 +270,23 @@ Pattern cheapest_host(const Problem& problem, const Pattern& pattern, const Stoc
   return best;
 }
 
+void take_items(const Problem& problem, const Pattern& pattern, std::int64_t times,
+                std::vector<std::int64_t>& residual) {
+  for (const auto& [candidate, n] : pattern.content)
+    residual[problem.machines[pattern.machine].candidates[candidate].cls] -= n * times;
+}
+
+std::int64_t times_within(const Problem& problem, const Pattern& pattern,
+                          const std::vector<std::int64_t>& residual) {
+  std::vector<std::pair<std::uint32_t, std::int64_t>> by_class;
+  for (const auto& [candidate, n] : pattern.content) {
+    const std::uint32_t cls = problem.machines[pattern.machine].candidates[candidate].cls;
+    if (!by_class.empty() && by_class.back().first == cls) by_class.back().second += n;
+    else by_class.emplace_back(cls, n);
+  }
+  std::int64_t times = std::int64_t{1} << 40;
+  for (const auto& [cls, n] : by_class) times = std::min(times, residual[cls] / n);
+  return times;
+}
+
 }  // namespace kerf::plan

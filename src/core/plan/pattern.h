@@ -110,6 +110,13 @@ Filled fill_node(const Problem& problem, std::uint32_t machine, const std::vecto
 Filled top_up(const Problem& problem, const Pattern& pattern, const std::vector<double>& values,
               const std::vector<std::int64_t>& residual);
 
+/// How often the pattern can be bought without serving more than is asked.
+std::int64_t times_within(const Problem& problem, const Pattern& pattern,
+                          const std::vector<std::int64_t>& residual);
+/// Takes away what so many nodes like it serve.
+void take_items(const Problem& problem, const Pattern& pattern, std::int64_t times,
+                std::vector<std::int64_t>& residual);
+
 /// The cheapest machine that can hold what `pattern` holds and of which `stock` has a node (null:
 /// the problem's), as a pattern there; ties to the one it is on, then to the lower index.
 Pattern cheapest_host(const Problem& problem, const Pattern& pattern, const Stock* stock = nullptr);

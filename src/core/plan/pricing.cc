@@ -5,19 +5,24 @@
 #include <limits>
 #include <unordered_map>
 
+#include "core/plan/label_front.h"
 #include "core/plan/node_lp.h"
+#include "core/plan/rest_table.h"
 
 namespace kerf::plan {
 
 namespace {
 
 /// Partial contents that may stand side by side before multipliers are made for one of them, and
-/// how many multipliers there may be.
-constexpr std::size_t kCrowd = 48;
-constexpr std::size_t kCuts = 48;
+/// how many multipliers there may be: the first, one more for each kWidthPerCut of the width, and
+/// never more than kCuts.
+constexpr std::size_t kCrowd = 96;
+constexpr std::size_t kFewCuts = 8, kWidthPerCut = 100, kCuts = 48;
 /// Partial contents looked at, after which a search is given up; the second for each of the width.
 constexpr std::size_t kLabels = 20'000;
 constexpr std::size_t kLabelsPerWidth = 128;
+/// Searches from this width on are to prove something: a table costs less than what it spares.
+constexpr std::size_t kTableWidth = 60;
 
 /// Fits into 64 bits, because multipliers are capped (NodeLp).
 std::int64_t needs_worth(const Resources& each, const Resources& need) {
@@ -33,6 +38,7 @@ std::int64_t narrow(Int128 value) {
 struct Label {
   Resources left;
   UnitCounts units;
+  std::int64_t weight = 0;  ///< of the units
   std::int64_t value = 0;
   std::int64_t bound = 0;  ///< no content that begins so is worth more
   std::int32_t parent = -1;
@@ -72,7 +78,6 @@ class NodePricer::Impl {
     out.worth = bound_;
     if (out.worth <= at_least || width == 0 || !countable()) return out;
     search(at_least, width, out);
-    seen_ += static_cast<std::int64_t>(labels_.size());
     return out;
   }
 
@@ -83,19 +88,22 @@ class NodePricer::Impl {
     std::uint32_t candidate = 0;
     std::uint32_t cls = 0;
     Resources need;
+    std::int64_t weight = 0;  ///< of GPU
     std::int64_t value = 0;
     std::int64_t most = 0;  ///< items by this way alone
     std::int64_t used = 0;  ///< worth of what one item takes, by the multipliers
-    double cpu_part = 0;    ///< CPU for one part of GPU weight; memory alike
+    double cpu_part = 0;    ///< CPU for one part of GPU weight; the others alike
     double memory_part = 0;
+    double disk_part = 0;
+    double pods_part = 0;
   };
 
   /// Multipliers and what follows from them: a bound on what any partial content can become.
   struct Cut {
     NodeMultipliers multipliers;
     std::int64_t gpus_worth = 0;
-    std::vector<Int128> surplus;       ///< by way: still to be had from it and all later ones
-    std::vector<std::int64_t> relief;  ///< by way: less of it for each item taken of its class
+    std::vector<std::int64_t> surplus;  ///< by way: still to be had from it and all later ones
+    std::vector<std::int64_t> relief;   ///< by way: less of it for each item taken of its class
   };
 
   void list_ways(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& items) {
@@ -109,6 +117,7 @@ class NodePricer::Impl {
       way.candidate = i;
       way.cls = cls;
       way.need = problem_.classes[cls].need;
+      way.weight = kind_.weight(machine_.candidates[i].units);
       way.value = values[cls];
       way.most = most;
       ways_.push_back(way);
@@ -193,18 +202,18 @@ class NodePricer::Impl {
     const std::int64_t slack = bound_ - at_least;
     std::erase_if(ways_, [&](const Way& way) { return way.used - way.value > slack; });
     for (Way& way : ways_) {
-      const double weight =
-          static_cast<double>(kind_.weight(machine_.candidates[way.candidate].units));
-      way.cpu_part = static_cast<double>(way.need.cpu_milli) / std::max(weight, 1e-3);
-      way.memory_part = static_cast<double>(way.need.memory_mib) / std::max(weight, 1e-3);
+      const double weight = std::max(static_cast<double>(way.weight), 1e-3);
+      way.cpu_part = static_cast<double>(way.need.cpu_milli) / weight;
+      way.memory_part = static_cast<double>(way.need.memory_mib) / weight;
+      way.disk_part = static_cast<double>(way.need.disk_mib) / weight;
+      way.pods_part = static_cast<double>(way.need.pods) / weight;
     }
     // What takes more than one GPU comes first: a part of it in the linear program misleads most.
     // The ways of a class stay together, at the place of its first.
     const auto key = [&](const Way& way) {
-      const std::int64_t weight = kind_.weight(machine_.candidates[way.candidate].units);
       const double share = static_cast<double>(needs_worth(multipliers_.each, way.need)) /
                            std::max(1.0, static_cast<double>(way.used));
-      return std::pair<std::int64_t, double>(weight > kind_.heaviest() ? weight : 0, share);
+      return std::pair<std::int64_t, double>(way.weight > kind_.heaviest() ? way.weight : 0, share);
     };
     std::vector<std::pair<std::int64_t, double>> first(problem_.classes.size(), {-1, 0});
     for (const Way& way : ways_) first[way.cls] = std::max(first[way.cls], key(way));
@@ -212,11 +221,13 @@ class NodePricer::Impl {
       if (a.cls == b.cls) return key(a) > key(b);
       return first[a.cls] != first[b.cls] ? first[a.cls] > first[b.cls] : a.cls < b.cls;
     });
-    // Of this way and all later ones: the most CPU and memory that a part of a GPU comes with.
+    // Of this way and all later ones: the most of everything that a part of a GPU comes with.
     tails_.assign(ways_.size() + 1, {});
     for (std::size_t w = ways_.size(); w-- > 0;) {
       tails_[w].cpu_part = std::max(tails_[w + 1].cpu_part, ways_[w].cpu_part);
       tails_[w].memory_part = std::max(tails_[w + 1].memory_part, ways_[w].memory_part);
+      tails_[w].disk_part = std::max(tails_[w + 1].disk_part, ways_[w].disk_part);
+      tails_[w].pods_part = std::max(tails_[w + 1].pods_part, ways_[w].pods_part);
     }
     cuts_.clear();
     add_cut(multipliers_);
@@ -233,7 +244,7 @@ class NodePricer::Impl {
       const bool more = w + 1 < ways_.size() && ways_[w + 1].cls == way.cls;
       const std::int64_t before = more ? cut.relief[w + 1] : 0;
       cut.relief[w] = std::max(before, way.value - used_by(multipliers, way));
-      cut.surplus[w] = cut.surplus[w + 1] + Int128{cut.relief[w] - before} * class_most_[way.cls];
+      cut.surplus[w] = cut.surplus[w + 1] + (cut.relief[w] - before) * class_most_[way.cls];
     }
     cuts_.push_back(std::move(cut));
   }
@@ -244,31 +255,38 @@ class NodePricer::Impl {
                                                                                     : 0;
   }
 
-  /// No content that begins with the label and goes on with ways from w is worth more.
+  /// No content that begins with the label and goes on with ways from w is worth more. In 64 bits:
+  /// what countable() says holds for the label's worth and the surplus together.
   std::int64_t bound_of(const Label& label, std::size_t w, const Cut& cut,
                         const Resources& usable) const {
     const std::int64_t n = taken(label, w);
-    const Int128 relief = n > 0 ? Int128{cut.relief[w]} * n : Int128{0};
-    return narrow(Int128{label.value} + needs_worth(cut.multipliers.each, usable) + cut.gpus_worth -
-                  units_worth(cut.multipliers, label.units) + cut.surplus[w] - relief);
+    return label.value + needs_worth(cut.multipliers.each, usable) + cut.gpus_worth -
+           units_worth(cut.multipliers, label.units) + cut.surplus[w] -
+           (n > 0 ? cut.relief[w] * n : 0);
   }
 
-  std::int64_t bound_of(const Label& label, std::size_t w, std::int64_t enough) const {
-    const Resources usable = usable_by(label, w);
-    std::int64_t least = std::numeric_limits<std::int64_t>::max();
-    for (const Cut& cut : cuts_) {
-      least = std::min(least, bound_of(label, w, cut, usable));
-      if (least <= enough) break;
+  /// By that many cuts at most.
+  std::int64_t bound_of(const Label& label, std::size_t w, std::int64_t enough,
+                        std::size_t cuts) const {
+    std::int64_t least = kUncountable;
+    if (!rest_.empty()) {
+      least = label.value + rest_.worth(w, label.left, capacity_ - label.weight);
+      if (least <= enough) return least;
     }
+    const Resources usable = usable_by(label, w);
+    for (std::size_t c = 0; c < std::min(cuts, cuts_.size()) && least > enough; ++c)
+      least = std::min(least, bound_of(label, w, cuts_[c], usable));
     return least;
   }
 
   /// What of the room left the GPUs left can bring to use.
   Resources usable_by(const Label& label, std::size_t w) const {
-    const auto weight = static_cast<double>(capacity_ - kind_.weight(label.units));
+    const auto weight = static_cast<double>(capacity_ - label.weight);
     Resources usable = label.left;
     usable.cpu_milli = std::min(usable.cpu_milli, most_of(tails_[w].cpu_part, weight));
     usable.memory_mib = std::min(usable.memory_mib, most_of(tails_[w].memory_part, weight));
+    usable.disk_mib = std::min(usable.disk_mib, most_of(tails_[w].disk_part, weight));
+    usable.pods = std::min(usable.pods, most_of(tails_[w].pods_part, weight));
     return usable;
   }
 
@@ -280,6 +298,8 @@ class NodePricer::Impl {
     order_ways(at_least);
     out.by_multipliers = false;
     capacity_ = kind_.heaviest() * machine_.gpus;
+    tabulate(width);
+    cuts_most_ = std::min(kCuts, kFewCuts + width / kWidthPerCut);
     labels_.clear();
     active_.clear();
     rest_from_ = 0;
@@ -292,13 +312,24 @@ class NodePricer::Impl {
     for (std::size_t w = 0; w < ways_.size() && !active_.empty(); ++w) {
       if (!extend(w, least, out) && w + 1 < ways_.size()) continue;
       if (labels_.size() > std::max(kLabels, kLabelsPerWidth * width)) {
-        dropped = bound_;  // it would go on for long: what the multipliers say has to do
+        dropped = bound_;  // it would go on for long: what is known of all contents has to do
         break;
       }
       dropped = std::max(dropped, prune(w + 1, least, width));
     }
-    out.worth = std::min(out.worth, std::max({dropped, least}));
+    out.worth = std::min(out.worth, std::max(dropped, least));
+    seen_ += static_cast<std::int64_t>(labels_.size());
     lp_.clear();
+  }
+
+  /// Bounds for what ways can still add; may show more of the whole node than the multipliers do.
+  void tabulate(std::size_t width) {
+    rest_.clear();
+    if (width < kTableWidth) return;
+    std::vector<RestTable::Way> ways;
+    for (const Way& way : ways_) ways.push_back({way.need, way.weight, way.value, way.most});
+    rest_.build(ways, machine_.allocatable, capacity_, multipliers_.each);
+    bound_ = std::min(bound_, rest_.worth(0, machine_.allocatable, capacity_));
   }
 
   /// Every active label with 1, 2, ... items of way w added; true if there are new ones.
@@ -319,7 +350,8 @@ class NodePricer::Impl {
         next.value = from.value + way.value;
         next.cls = static_cast<std::int32_t>(way.cls);
         next.taken = static_cast<std::int32_t>(before_here + n);
-        next.bound = bound_of(next, w, least);
+        next.weight = from.weight + way.weight;
+        next.bound = bound_of(next, w, least, 1);
         if (next.bound <= least || !kind_.covers(next.units, machine_.gpus)) break;
         next.parent = active_[a];
         next.candidate = way.candidate;
@@ -342,7 +374,7 @@ class NodePricer::Impl {
     kept_.clear();
     for (const std::int32_t index : active_) {
       Label& label = labels_[static_cast<std::size_t>(index)];
-      label.bound = bound_of(label, w, least);
+      label.bound = bound_of(label, w, least, kCuts);
       if (label.bound > least) kept_.push_back(index);
     }
     sharpen(w, least);
@@ -356,14 +388,8 @@ class NodePricer::Impl {
     active_.clear();
     for (const std::int32_t index : kept_) {
       const Label& label = labels_[static_cast<std::size_t>(index)];
-      std::vector<Beater>& alike = front_[label.units];
-      const std::int64_t here = taken(label, w);
-      if (std::any_of(alike.begin(), alike.end(), [&](const Beater& other) {
-            return label.left.fits(other.left) && other.taken <= here;
-          }))
-        continue;
-      alike.push_back({label.left, here});
-      active_.push_back(index);
+      if (front_[label.units].accepts(usable_by(label, w), taken(label, w)))
+        active_.push_back(index);
     }
     if (active_.size() <= width) return 0;
     const auto promising = [this](std::int32_t a, std::int32_t b) {
@@ -383,7 +409,7 @@ class NodePricer::Impl {
   /// refuse others like it.
   void sharpen(std::size_t w, std::int64_t least) {
     if (w >= ways_.size() || !lp_.ready()) return;
-    while (kept_.size() > kCrowd && cuts_.size() < kCuts) {
+    while (kept_.size() > kCrowd && cuts_.size() < cuts_most_) {
       const std::int32_t top =
           *std::max_element(kept_.begin(), kept_.end(), [this](std::int32_t a, std::int32_t b) {
             return labels_[static_cast<std::size_t>(a)].bound <
@@ -420,14 +446,11 @@ class NodePricer::Impl {
     return pattern;
   }
 
-  /// What a partial content leaves, and how many of the class it is at it has.
-  struct Beater {
-    Resources left;
-    std::int64_t taken = 0;
-  };
   struct Tail {
     double cpu_part = 0;
     double memory_part = 0;
+    double disk_part = 0;
+    double pods_part = 0;
   };
 
   const Problem& problem_;
@@ -442,13 +465,15 @@ class NodePricer::Impl {
   NodeMultipliers multipliers_;
   std::int64_t bound_ = 0;
   std::vector<Cut> cuts_;
+  std::size_t cuts_most_ = 0;
   std::size_t rest_from_ = 0;  ///< ways before this one are closed in the linear program
+  RestTable rest_;
   std::vector<Tail> tails_;
   std::int64_t capacity_ = 0;
   std::vector<Label> labels_;
   std::int64_t seen_ = 0;
   std::vector<std::int32_t> active_, kept_;
-  std::unordered_map<UnitCounts, std::vector<Beater>, UnitCountsHash> front_;
+  std::unordered_map<UnitCounts, LabelFront, UnitCountsHash> front_;
 };
 
 NodePricer::NodePricer(const Problem& problem, std::uint32_t machine, LpSolver& solver)

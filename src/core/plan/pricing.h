@@ -40,12 +40,13 @@ struct Priced {
 /// between classes and labels are not looked at (a bound may leave constraints out), so a pattern
 /// may break them. A linear program for one node gives multipliers, which are rounded to integers;
 /// what a node is worth by them is a bound for any multipliers. Where it is above `at_least`,
-/// contents are enumerated class by class; a partial content is dropped where its worth and the
-/// multipliers' bound on the rest do not pass `at_least`, or where another one of the same devices
-/// has no less of anything left and is worth no less. More than `width` partial contents: the least
-/// promising are dropped, and the bound of the best of them becomes part of the proven worth. A
-/// search that goes on for long (width * 128 of them) ends with what the multipliers say. Most
-/// machines end there anyway.
+/// contents are enumerated class by class; a partial content is dropped where its worth and a bound
+/// on the rest do not pass `at_least`, or where another one of the same devices leaves no less of
+/// anything that could be used and is worth no less. The bound on the rest is by multipliers, made
+/// for promising partial contents on the way, and in wide searches by a RestTable, too. More than
+/// `width` partial contents: the least promising are dropped, and the bound of the best of them
+/// becomes part of the proven worth. A search that goes on for long (width * 128 of them) ends with
+/// what is known of all contents. Most machines end with the first multipliers.
 class NodePricer {
  public:
   NodePricer(const Problem& problem, std::uint32_t machine, LpSolver& solver);

@@ -20,6 +20,8 @@ namespace {
 constexpr std::int64_t kExactVectors = Certificate::kExactVectors;
 /// Above so many nodes, fractions of a node are no more than the tolerance of column generation.
 constexpr std::size_t kSmallFleet = 120;
+/// Classes times pricing rounds after one step of a dive, and the fewest rounds.
+constexpr std::int64_t kDiveWork = 6000, kFewestRounds = 2;
 
 /// True if fleets have to obey what pricing does not look at.
 bool has_company(const Problem& problem) {
@@ -149,7 +151,7 @@ class Search {
   void dive() {
     tell("dive");
     ColumnOptions options;
-    options.dive_rounds = effort_.dive_rounds;
+    options.dive_rounds = dive_rounds();
     options.tick = [this] { tell("dive"); };
     if (generated_.columns.empty()) return;
     take_if_cheaper(dive_columns(problem_, items_, generated_.columns, generated_.nodes,
@@ -161,14 +163,24 @@ class Search {
     tell("search");
     ColumnOptions options;
     options.root_rounds = effort_.generation.rounds;
-    options.dive_rounds = effort_.dive_rounds;
+    options.dive_rounds = dive_rounds();
     options.tick = [this] { tell("search"); };
     take_if_cheaper(generate_fleet(problem_, items_, start_.values, fleet_, solver_, options));
   }
 
+  /// Many kinds of items make a round dear; their fleets are large, so it matters less.
+  std::int64_t dive_rounds() const {
+    const auto classes = static_cast<std::int64_t>(std::max<std::size_t>(1, items_.size()));
+    return std::min(effort_.dive_rounds, std::max(kFewestRounds, kDiveWork / classes));
+  }
+
   void local_search() {
+    // Of many nodes nobody can tell a fleet within the tolerance from the cheapest.
+    MicroUsdPerHour floor = proof_.bound;
+    if (fleet_.size() > kSmallFleet)
+      floor.micro += floor.micro / 1'000'000 * 2 * effort_.generation.tolerance;
     improve(
-        problem_, generated_.duals.empty() ? start_.values : generated_.duals, proof_.bound,
+        problem_, generated_.duals.empty() ? start_.values : generated_.duals, floor,
         effort_.improve_steps, [this] { tell("improve"); }, fleet_);
     bill_ = bill_of(problem_, fleet_);
   }
@@ -218,10 +230,10 @@ Effort effort_of(int level) {
     case 1: effort.generates = false; [[fallthrough]];
     case 2:
       effort.generation.rounds = 60;
-      effort.generation.proof_width = 480;
+      effort.generation.width = 480;
       effort.generation.labels = 4'000'000;
       effort.generation.tolerance = 1'000;
-      effort.dive_rounds = 1;
+      effort.dive_rounds = 4;
       effort.improve_steps = 100;
       effort.branch_steps = 60;
       effort.branch_labels = 1'000'000;
@@ -230,7 +242,7 @@ Effort effort_of(int level) {
     case 4:
       effort.generation.rounds = 1'000;
       effort.generation.labels *= 8;
-      effort.generation.proof_width = 32'000;
+      effort.generation.width = 32'000;
       effort.generation.epsilon = 50;
       effort.generation.tolerance = 80;
       effort.improve_steps *= 4;
@@ -240,7 +252,7 @@ Effort effort_of(int level) {
     case 5:
       effort.generation.rounds = 4'000;
       effort.generation.labels *= 64;
-      effort.generation.proof_width = 256'000;
+      effort.generation.width = 256'000;
       effort.generation.epsilon = 10;
       effort.generation.tolerance = 15;
       effort.improve_steps *= 16;

@@ -17,7 +17,7 @@ namespace kerf::plan {
 struct Effort {
   bool generates = true;  ///< column generation
   GenerationOptions generation;
-  std::int64_t dive_rounds = 2;             ///< pricing rounds after each step of the dive
+  std::int64_t dive_rounds = 30;            ///< pricing rounds after each step of the dive
   std::int64_t improve_steps = 400;         ///< tries without a gain that end the local search
   std::int64_t branch_steps = 600;          ///< linear programs of the search on node counts
   std::int64_t branch_labels = 16'000'000;  ///< and partial contents looked at there
