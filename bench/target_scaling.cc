@@ -14,9 +14,6 @@ using codec::Node;
 
 namespace {
 
-/// Sizes of the default effort end where a point would cost minutes.
-constexpr std::int64_t kPodsAtDefault = 20'000, kClassesAtDefault = 500;
-
 class Series {
  public:
   Series(const Setting& setting, const cluster::Demand& base) : setting_(setting), base_(base) {}
@@ -25,7 +22,7 @@ class Series {
   bool point(const char* series, std::int64_t pods, std::int64_t classes, int effort) {
     Ask ask = setting_.ask;
     ask.effort = effort;
-    if (pods > 20'000) ask.runs = 1;
+    if (effort > 1 || pods > 20'000) ask.runs = 1;  // seconds, not milliseconds
     const auto out = measure(repeated(base_, pods, classes, {}), market(), cluster::Policy{}, ask);
     if (!out) {
       fmt::print("  {} pods, {} kinds, effort {}: stopped after {} s of CPU\n", pods, classes,
@@ -61,12 +58,10 @@ void scaling(const Setting& setting, Report& report) {
   Series series(setting, base);
   for (const int effort : {1, 3})
     for (const std::int64_t pods : {1000, 2000, 5000, 10'000, 20'000, 50'000, 100'000})
-      if ((effort == 3 && pods > kPodsAtDefault) || !series.point("pods", pods, 200, effort)) break;
+      if (!series.point("pods", pods, 200, effort)) break;
   for (const int effort : {1, 3})
     for (const std::int64_t classes : {100, 200, 500, 1000, 2000})
-      if ((effort == 3 && classes > kClassesAtDefault) ||
-          !series.point("classes", 10'000, classes, effort))
-        break;
+      if (!series.point("classes", 10'000, classes, effort)) break;
   Node out = Node::mapping();
   out.set("calibration_seconds", Node::of(report.loop()))
       .set("described", Node::of(trace ? "pods of openb" : "synthetic pods"))
