@@ -329,6 +329,7 @@ class NodePricer::Impl {
     std::vector<RestTable::Way> ways;
     for (const Way& way : ways_) ways.push_back({way.need, way.weight, way.value, way.most});
     rest_.build(ways, machine_.allocatable, capacity_, multipliers_.each);
+    if (rest_.empty()) return;
     bound_ = std::min(bound_, rest_.worth(0, machine_.allocatable, capacity_));
   }
 

@@ -5,16 +5,20 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/money.h"
+
 namespace kerf::plan {
 
 namespace {
 
-/// Entries of the whole table, as far as the fewest cells allow.
-constexpr std::size_t kEntries = 500'000;
+/// Entries of the whole table, as far as the fewest cells allow, and where there is no table.
+constexpr std::size_t kEntries = 500'000, kTooMany = 4'000'000;
 constexpr std::size_t kFewestCells = 64, kMostCells = 1024;
 constexpr std::int64_t kMostWeights = 128;
 /// Units that a row may come to; far from 2^31, as every item is rounded up.
 constexpr std::int64_t kUnits = 1'000'000'000;
+/// What a row may be worth, so that sums with what resources are worth fit into 64 bits.
+constexpr std::int64_t kMost = std::int64_t{1} << 61;
 
 std::int64_t price_of(const Resources& prices, const Resources& need) {
   return prices.cpu_milli * need.cpu_milli + prices.memory_mib * need.memory_mib +
@@ -31,11 +35,11 @@ void RestTable::build(const std::vector<Way>& ways, const Resources& room, std::
   choose_steps(ways, room, weight);
   std::vector<Cells> cells;
   for (const Way& way : ways) cells.push_back(cells_of(way));
-  choose_scale(cells);
   const std::size_t entries = weights_ * grid_;
+  built_ = (ways.size() + 1) * entries <= kTooMany && choose_scale(cells);
+  if (!built_) return;
   table_.resize(std::max(table_.size(), (ways.size() + 1) * entries));
   std::fill_n(table_.data() + ways.size() * entries, entries, 0);
-  built_ = true;
   for (std::size_t w = ways.size(); w-- > 0;) {
     std::int32_t* row = table_.data() + w * entries;
     std::copy(row + entries, row + 2 * entries, row);
@@ -68,18 +72,21 @@ RestTable::Cells RestTable::cells_of(const Way& way) const {
   return cells;
 }
 
-void RestTable::choose_scale(const std::vector<Cells>& ways) {
-  std::int64_t all = 0, dearest = 0;
+bool RestTable::choose_scale(const std::vector<Cells>& ways) {
+  Int128 all = 0;
+  std::int64_t dearest = 0;
   std::size_t lightest = weights_;
   for (const Cells& way : ways) {
     if (way.most <= 0 || way.worth <= 0) continue;
-    all += way.worth * way.most;
+    all += Int128{way.worth} * way.most;
     dearest = std::max(dearest, way.worth);
     lightest = std::min(lightest, way.weight);
   }
   if (lightest > 0)
-    all = std::min(all, dearest * static_cast<std::int64_t>((weights_ - 1) / lightest));
-  scale_ = all / kUnits + 1;
+    all = std::min(all, Int128{dearest} * static_cast<std::int64_t>((weights_ - 1) / lightest));
+  if (all > kMost) return false;
+  scale_ = static_cast<std::int64_t>(all) / kUnits + 1;
+  return true;
 }
 
 void RestTable::add(const Cells& way, std::int32_t* row) const {

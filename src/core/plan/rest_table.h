@@ -23,7 +23,8 @@ class RestTable {
   };
 
   /// `prices` of one milli-CPU, MiB, MiB and pod slot are >= 0, and what they come to for `room`
-  /// fits into 62 bits, as does the worth of all items that the ways have.
+  /// fits into 62 bits. Stays empty where items are worth more than can be counted (2^61), and for
+  /// thousands of ways on GPUs of many slices.
   void build(const std::vector<Way>& ways, const Resources& room, std::int64_t weight,
              const Resources& prices);
   void clear() { built_ = false; }
@@ -42,7 +43,7 @@ class RestTable {
   std::int64_t gridded(const Resources& r) const { return by_cpu_ ? r.cpu_milli : r.memory_mib; }
   void choose_steps(const std::vector<Way>& ways, const Resources& room, std::int64_t weight);
   Cells cells_of(const Way& way) const;
-  void choose_scale(const std::vector<Cells>& ways);
+  bool choose_scale(const std::vector<Cells>& ways);
   void add(const Cells& way, std::int32_t* row) const;
   void add_once(std::size_t weight, std::size_t grid, std::int32_t worth, bool again,
                 std::int32_t* row) const;

@@ -111,6 +111,16 @@ TEST(RestTable, CountsNoMoreOfAWayThanThereAre) {
   EXPECT_EQ(table.worth(0, {48'000, 1000, 0, 50}, 2 * 840), 1000);
 }
 
+TEST(RestTable, StaysEmptyWhereWorthsAreTooLargeToAdd) {
+  RestTable table;
+  constexpr std::int64_t kHuge = std::int64_t{1} << 60;
+  table.build({{{1000, 0, 0, 1}, 840, kHuge, 5}}, {48'000, 1000, 0, 50}, 8 * 840, {1, 0, 0, 0});
+  EXPECT_TRUE(table.empty());
+  table.build({{{1000, 0, 0, 1}, 840, kHuge, 1}}, {48'000, 1000, 0, 50}, 8 * 840, {1, 0, 0, 0});
+  ASSERT_FALSE(table.empty());
+  EXPECT_GE(table.worth(0, {48'000, 1000, 0, 50}, 8 * 840), kHuge);
+}
+
 TEST(LabelFront, SaysWhatComparingWithEverybodySays) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     Prng prng(seed);
