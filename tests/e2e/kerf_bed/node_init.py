@@ -40,6 +40,8 @@ state = "/run/containerd"
   conf_dir = "/etc/cni/net.d"
 [plugins.'io.containerd.nri.v1.nri']
   disable = true
+[plugins.'io.containerd.internal.v1.opt']
+  path = "/var/lib/containerd/opt"  # else it makes /opt/containerd, on the machine's own disk
 """
 
 
