@@ -121,7 +121,8 @@ class Brancher {
       ++proof_.steps;
       if (solution_.status != LpStatus::Optimal) return;
       LinearProgram fresh;
-      Proof::Leaf leaf{nodes_[n].leaf.boxes, {}, std::vector<std::int64_t>(pricers_.size(), 0)};
+      Proof::Leaf leaf{
+          nodes_[n].leaf.boxes, {}, std::vector<std::int64_t>(pricers_.size(), kUncountable)};
       const bool found = price(leaf, fresh);
       session_->add_columns(fresh);
       if (found) continue;  // not every machine was looked at
@@ -140,13 +141,13 @@ class Brancher {
       leaf.values.push_back(std::max<std::int64_t>(0, in_parts(solution_.dual[c])));
     std::int64_t found = 0;
     // The narrow search most often finds what there is; the wide ones prove that there is no more.
-    const std::size_t narrow = std::min(kNarrow, options_.width);
-    for (std::size_t width = narrow;; width = std::min(width * kWiden, options_.width)) {
+    for (std::size_t width = std::min(kNarrow, options_.width);;
+         width = std::min(width * kWiden, options_.width)) {
       for (std::size_t m = 0; m < pricers_.size() && found < kColumns; ++m) {
         const std::int64_t price = problem_.machines[m].price.micro * Certificate::kParts;
         const std::int64_t at_least =
             std::max<std::int64_t>(0, price - in_parts(solution_.dual[items_.size() + m]));
-        if (width != narrow && leaf.worths[m] <= at_least) continue;
+        if (leaf.worths[m] <= at_least) continue;
         const Priced priced = pricers_[m].price(leaf.values, items_, at_least, width);
         leaf.worths[m] = priced.worth;
         for (const Pattern& pattern : priced.patterns) found += append(pattern, fresh) ? 1 : 0;

@@ -82,8 +82,8 @@ class Generator {
     leaf.worths.assign(pricers_.size(), kUncountable);
     std::int64_t found = 0;
     // Machines that are not shown to hold no more get a wider search where nothing was found.
-    for (std::size_t width = std::min(kNarrow, options_.width);; width *= kWiden) {
-      width = std::min(width, options_.width);
+    for (std::size_t width = std::min(kNarrow, options_.width);;
+         width = std::min(width * kWiden, options_.width)) {
       for (std::uint32_t m = 0; m < pricers_.size(); ++m)
         if (leaf.worths[m] > enough(m, leaf)) found += look(m, width, leaf);
       if (found > 0 || width == options_.width) break;
@@ -107,10 +107,12 @@ class Generator {
     Priced priced = pricers_[m].price(leaf.values, items_, most, width);
     leaf.worths[m] = std::min(leaf.worths[m], priced.worth);
     std::int64_t n = add(priced.patterns);
+    if (n == 0) return 0;
     // The master needs columns for all items: others like it, of what it leaves.
     std::vector<std::int64_t> left = items_;
-    for (int i = 0; n > 0 && i < kCompany; ++i) {
-      use_up(priced.patterns.back(), left);
+    for (int i = 0; i < kCompany; ++i) {
+      const Pattern& before = priced.patterns.back();
+      take_items(problem_, before, times_within(problem_, before, left), left);
       priced = pricers_[m].price(leaf.values, left, most, width);
       if (priced.patterns.empty()) break;
       n += add(priced.patterns);
@@ -122,11 +124,6 @@ class Generator {
     std::int64_t n = 0;
     for (const Pattern& pattern : patterns) n += master_.add(pattern) ? 1 : 0;
     return n;
-  }
-
-  /// Takes a content away as often as items allow.
-  void use_up(const Pattern& pattern, std::vector<std::int64_t>& items) const {
-    take_items(problem_, pattern, times_within(problem_, pattern, items), items);
   }
 
   bool raise(Proof::Leaf leaf) {

@@ -2,7 +2,6 @@
 #include "core/plan/pricing.h"
 
 #include <algorithm>
-#include <limits>
 #include <unordered_map>
 
 #include "core/plan/label_front.h"
@@ -23,12 +22,6 @@ constexpr std::size_t kLabels = 20'000;
 constexpr std::size_t kLabelsPerWidth = 128;
 /// Searches from this width on are to prove something: a table costs less than what it spares.
 constexpr std::size_t kTableWidth = 60;
-
-/// Fits into 64 bits, because multipliers are capped (NodeLp).
-std::int64_t needs_worth(const Resources& each, const Resources& need) {
-  return each.cpu_milli * need.cpu_milli + each.memory_mib * need.memory_mib +
-         each.disk_mib * need.disk_mib + each.pods * need.pods;
-}
 
 std::int64_t narrow(Int128 value) {
   return static_cast<std::int64_t>(std::min(value, Int128{kUncountable}));
@@ -59,8 +52,10 @@ class NodePricer::Impl {
         index_(index),
         lp_(problem, index, solver) {
     const Room empty(problem, index);
-    for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i)
+    for (std::uint32_t i = 0; i < machine_.candidates.size(); ++i) {
       alone_.push_back(empty.most(i, 255));
+      weights_.push_back(kind_.weight(machine_.candidates[i].units));
+    }
   }
 
   Priced price(const std::vector<std::int64_t>& values, const std::vector<std::int64_t>& items,
@@ -84,6 +79,10 @@ class NodePricer::Impl {
   std::int64_t labels() const { return seen_; }
 
  private:
+  /// What comes with one part of GPU weight.
+  struct Shares {
+    double cpu = 0, memory = 0, disk = 0, pods = 0;
+  };
   struct Way {
     std::uint32_t candidate = 0;
     std::uint32_t cls = 0;
@@ -92,10 +91,6 @@ class NodePricer::Impl {
     std::int64_t value = 0;
     std::int64_t most = 0;  ///< items by this way alone
     std::int64_t used = 0;  ///< worth of what one item takes, by the multipliers
-    double cpu_part = 0;    ///< CPU for one part of GPU weight; the others alike
-    double memory_part = 0;
-    double disk_part = 0;
-    double pods_part = 0;
   };
 
   /// Multipliers and what follows from them: a bound on what any partial content can become.
@@ -117,7 +112,7 @@ class NodePricer::Impl {
       way.candidate = i;
       way.cls = cls;
       way.need = problem_.classes[cls].need;
-      way.weight = kind_.weight(machine_.candidates[i].units);
+      way.weight = weights_[i];
       way.value = values[cls];
       way.most = most;
       ways_.push_back(way);
@@ -164,7 +159,7 @@ class NodePricer::Impl {
   /// What the multipliers say of ways and the whole node; in integers, so it holds whatever the
   /// solver did.
   void apply_multipliers() {
-    Int128 bound = needs_worth(multipliers_.each, machine_.allocatable);
+    Int128 bound = worth_of(machine_.allocatable, multipliers_.each);
     bound += gpus_worth(multipliers_);
     std::vector<std::int64_t> surplus(problem_.classes.size(), 0);
     for (Way& way : ways_) {
@@ -183,7 +178,7 @@ class NodePricer::Impl {
   }
 
   std::int64_t used_by(const NodeMultipliers& multipliers, const Way& way) const {
-    return needs_worth(multipliers.each, way.need) +
+    return worth_of(way.need, multipliers.each) +
            units_worth(multipliers, machine_.candidates[way.candidate].units);
   }
 
@@ -201,17 +196,10 @@ class NodePricer::Impl {
   void order_ways(std::int64_t at_least) {
     const std::int64_t slack = bound_ - at_least;
     std::erase_if(ways_, [&](const Way& way) { return way.used - way.value > slack; });
-    for (Way& way : ways_) {
-      const double weight = std::max(static_cast<double>(way.weight), 1e-3);
-      way.cpu_part = static_cast<double>(way.need.cpu_milli) / weight;
-      way.memory_part = static_cast<double>(way.need.memory_mib) / weight;
-      way.disk_part = static_cast<double>(way.need.disk_mib) / weight;
-      way.pods_part = static_cast<double>(way.need.pods) / weight;
-    }
     // What takes more than one GPU comes first: a part of it in the linear program misleads most.
     // The ways of a class stay together, at the place of its first.
     const auto key = [&](const Way& way) {
-      const double share = static_cast<double>(needs_worth(multipliers_.each, way.need)) /
+      const double share = static_cast<double>(worth_of(way.need, multipliers_.each)) /
                            std::max(1.0, static_cast<double>(way.used));
       return std::pair<std::int64_t, double>(way.weight > kind_.heaviest() ? way.weight : 0, share);
     };
@@ -224,10 +212,13 @@ class NodePricer::Impl {
     // Of this way and all later ones: the most of everything that a part of a GPU comes with.
     tails_.assign(ways_.size() + 1, {});
     for (std::size_t w = ways_.size(); w-- > 0;) {
-      tails_[w].cpu_part = std::max(tails_[w + 1].cpu_part, ways_[w].cpu_part);
-      tails_[w].memory_part = std::max(tails_[w + 1].memory_part, ways_[w].memory_part);
-      tails_[w].disk_part = std::max(tails_[w + 1].disk_part, ways_[w].disk_part);
-      tails_[w].pods_part = std::max(tails_[w + 1].pods_part, ways_[w].pods_part);
+      const Shares& later = tails_[w + 1];
+      const Resources& need = ways_[w].need;
+      const double weight = std::max(static_cast<double>(ways_[w].weight), 1e-3);
+      tails_[w] = {std::max(later.cpu, static_cast<double>(need.cpu_milli) / weight),
+                   std::max(later.memory, static_cast<double>(need.memory_mib) / weight),
+                   std::max(later.disk, static_cast<double>(need.disk_mib) / weight),
+                   std::max(later.pods, static_cast<double>(need.pods) / weight)};
     }
     cuts_.clear();
     add_cut(multipliers_);
@@ -256,11 +247,12 @@ class NodePricer::Impl {
   }
 
   /// No content that begins with the label and goes on with ways from w is worth more. In 64 bits:
-  /// what countable() says holds for the label's worth and the surplus together.
+  /// what countable() says holds for the label's worth and the surplus together, and multipliers
+  /// are capped (NodeLp).
   std::int64_t bound_of(const Label& label, std::size_t w, const Cut& cut,
                         const Resources& usable) const {
     const std::int64_t n = taken(label, w);
-    return label.value + needs_worth(cut.multipliers.each, usable) + cut.gpus_worth -
+    return label.value + worth_of(usable, cut.multipliers.each) + cut.gpus_worth -
            units_worth(cut.multipliers, label.units) + cut.surplus[w] -
            (n > 0 ? cut.relief[w] * n : 0);
   }
@@ -282,11 +274,12 @@ class NodePricer::Impl {
   /// What of the room left the GPUs left can bring to use.
   Resources usable_by(const Label& label, std::size_t w) const {
     const auto weight = static_cast<double>(capacity_ - label.weight);
+    const Shares& shares = tails_[w];
     Resources usable = label.left;
-    usable.cpu_milli = std::min(usable.cpu_milli, most_of(tails_[w].cpu_part, weight));
-    usable.memory_mib = std::min(usable.memory_mib, most_of(tails_[w].memory_part, weight));
-    usable.disk_mib = std::min(usable.disk_mib, most_of(tails_[w].disk_part, weight));
-    usable.pods = std::min(usable.pods, most_of(tails_[w].pods_part, weight));
+    usable.cpu_milli = std::min(usable.cpu_milli, most_of(shares.cpu, weight));
+    usable.memory_mib = std::min(usable.memory_mib, most_of(shares.memory, weight));
+    usable.disk_mib = std::min(usable.disk_mib, most_of(shares.disk, weight));
+    usable.pods = std::min(usable.pods, most_of(shares.pods, weight));
     return usable;
   }
 
@@ -447,19 +440,13 @@ class NodePricer::Impl {
     return pattern;
   }
 
-  struct Tail {
-    double cpu_part = 0;
-    double memory_part = 0;
-    double disk_part = 0;
-    double pods_part = 0;
-  };
-
   const Problem& problem_;
   const Machine& machine_;
   const GpuKind& kind_;
   std::uint32_t index_;
   NodeLp lp_;
   std::vector<std::int64_t> alone_;       ///< by candidate: items of it that an empty node holds
+  std::vector<std::int64_t> weights_;     ///< by candidate: of GPU
   std::vector<std::int64_t> class_most_;  ///< by class: items of it on a node at most
 
   std::vector<Way> ways_;
@@ -469,7 +456,7 @@ class NodePricer::Impl {
   std::size_t cuts_most_ = 0;
   std::size_t rest_from_ = 0;  ///< ways before this one are closed in the linear program
   RestTable rest_;
-  std::vector<Tail> tails_;
+  std::vector<Shares> tails_;  ///< by way: the most of it and all later ones
   std::int64_t capacity_ = 0;
   std::vector<Label> labels_;
   std::int64_t seen_ = 0;

@@ -3,6 +3,7 @@
 #include "core/plan/rest_table.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "base/money.h"
@@ -19,11 +20,6 @@ constexpr std::int64_t kMostWeights = 128;
 constexpr std::int64_t kUnits = 1'000'000'000;
 /// What a row may be worth, so that sums with what resources are worth fit into 64 bits.
 constexpr std::int64_t kMost = std::int64_t{1} << 61;
-
-std::int64_t price_of(const Resources& prices, const Resources& need) {
-  return prices.cpu_milli * need.cpu_milli + prices.memory_mib * need.memory_mib +
-         prices.disk_mib * need.disk_mib + prices.pods * need.pods;
-}
 
 }  // namespace
 
@@ -63,12 +59,12 @@ RestTable::Cells RestTable::cells_of(const Way& way) const {
   Cells cells;
   cells.weight = static_cast<std::size_t>(way.weight / weight_step_);
   cells.grid = static_cast<std::size_t>(gridded(way.need) / step_);
-  cells.worth = std::max<std::int64_t>(0, way.worth - price_of(prices_, way.need));
-  cells.most = way.most;
-  if (cells.weight > 0)
-    cells.most = std::min(cells.most, static_cast<std::int64_t>((weights_ - 1) / cells.weight));
-  if (cells.grid > 0)
-    cells.most = std::min(cells.most, static_cast<std::int64_t>((grid_ - 1) / cells.grid));
+  cells.worth = std::max<std::int64_t>(0, way.worth - worth_of(way.need, prices_));
+  std::int64_t fits = std::numeric_limits<std::int64_t>::max();
+  if (cells.weight > 0) fits = static_cast<std::int64_t>((weights_ - 1) / cells.weight);
+  if (cells.grid > 0) fits = std::min(fits, static_cast<std::int64_t>((grid_ - 1) / cells.grid));
+  cells.most = std::min(way.most, fits);
+  cells.plenty = way.most >= fits;
   return cells;
 }
 
@@ -92,10 +88,7 @@ bool RestTable::choose_scale(const std::vector<Cells>& ways) {
 void RestTable::add(const Cells& way, std::int32_t* row) const {
   if (way.most <= 0 || way.worth <= 0) return;
   const std::int64_t worth = (way.worth + scale_ - 1) / scale_;
-  const auto fits = static_cast<std::int64_t>(
-      std::min(way.weight > 0 ? (weights_ - 1) / way.weight : std::size_t{255},
-               way.grid > 0 ? (grid_ - 1) / way.grid : std::size_t{255}));
-  if (way.most >= fits && way.weight + way.grid > 0)
+  if (way.plenty)
     return add_once(way.weight, way.grid, static_cast<std::int32_t>(worth), true, row);
   // In parcels of 1, 2, 4, ... items and the rest: any number up to the most can be made of them.
   std::int64_t left = way.most;
@@ -129,7 +122,7 @@ std::int64_t RestTable::worth(std::size_t w, const Resources& left, std::int64_t
   const auto c = static_cast<std::size_t>(std::max<std::int64_t>(0, gridded(left)) / step_);
   const std::size_t entry =
       (w * weights_ + std::min(g, weights_ - 1)) * grid_ + std::min(c, grid_ - 1);
-  return table_[entry] * scale_ + price_of(prices_, left);
+  return table_[entry] * scale_ + worth_of(left, prices_);
 }
 
 }  // namespace kerf::plan

@@ -8,6 +8,12 @@
 
 namespace kerf::plan {
 
+/// What amounts come to, where one of each costs what `prices` says.
+constexpr std::int64_t worth_of(const Resources& amounts, const Resources& prices) {
+  return amounts.cpu_milli * prices.cpu_milli + amounts.memory_mib * prices.memory_mib +
+         amounts.disk_mib * prices.disk_mib + amounts.pods * prices.pods;
+}
+
 /// An upper bound on the worth of items that can still be added to a node, by dynamic programming
 /// over two resources: GPU weight, and the scarcer one of CPU and memory. Both are counted in
 /// steps, rounded in favour of the node. For the other resources items pay a price, which the node
@@ -37,7 +43,8 @@ class RestTable {
   struct Cells {  ///< of one way
     std::size_t weight = 0, grid = 0;
     std::int64_t worth = 0;  ///< beyond what it pays for
-    std::int64_t most = 0;
+    std::int64_t most = 0;   ///< items of it that there are and that fit
+    bool plenty = false;     ///< what fits, not what there is
   };
 
   std::int64_t gridded(const Resources& r) const { return by_cpu_ ? r.cpu_milli : r.memory_mib; }
