@@ -74,6 +74,8 @@ bench: build
 	@build/release/bench/kerf_consolidate_bench build/bench </dev/null
 	$(call say,bench: cost of a decision as the cluster grows)
 	@build/release/bench/kerf_scale_bench build/bench </dev/null
+	$(call say,bench: a cluster of up to 30000 pods from kubectl's output to the screen)
+	@build/release/bench/kerf_live_bench build/bench </dev/null
 	$(call say,bench: cost of a call on the simulated driver)
 	@build/release/bench/kerf_fake_driver_bench build/bench </dev/null
 	$(call say,bench: the node agent (5 minutes))

@@ -282,7 +282,7 @@ class Input(Kerf):
         self.write("in/README.md", "# no manifest")
         plans = [self.expect(0, "plan", *words, "-o", "json", stdin=stdin)[0]
                  for words, stdin in [((manifest,), ""), ((str(self.folder / "in"),), ""),
-                                      (("-",), pod()), ((), pod()),
+                                      (("-",), pod()),
                                       ((manifest, manifest), "")]]
         costs = {json.loads(plan)["cost"]["usd_per_hour"] for plan in plans}
         self.assertEqual(len(costs), 1)
@@ -295,15 +295,73 @@ class Input(Kerf):
         os.close(reader)
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_nothing_given_on_a_terminal_says_what_to_give(self):
-        master, slave = pty.openpty()
-        done = subprocess.run([KERF, "plan"], stdin=slave, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=60, check=False)
-        os.close(slave)
-        os.close(master)
-        self.assertEqual(done.returncode, 2)
-        self.assertIn(b"kerf plan deploy/", done.stderr)
-        self.assertIn(b"--trace PODS.csv", done.stderr)
+    def test_nothing_given_reads_a_cluster_and_says_what_else_to_give(self):
+        for command in ["plan", "status", "cost", "doctor", "snapshot"]:
+            self.expect(2, command, says=["cannot run \"kubectl\"", "--snapshot"],
+                        env={"PATH": str(self.folder)}, stdin=pod())
+
+    def test_what_describes_a_cluster_is_no_manifest(self):
+        cluster = str(ROOT / "examples/clusters/whole-gpus.json")
+        self.expect(2, "plan", cluster, says=f"describes a cluster, with the nodes that stand: give it as --snapshot {cluster}")
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}}
+        listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": [node]})
+        self.expect(2, "plan", "-", says=["--snapshot -", "kubectl get pods -A -o json"], stdin=listed)
+        plan = self.write("plan.json", self.expect(0, "plan", "-", "-o", "json", stdin=pod())[0])
+        self.expect(2, "plan", plan, says="is a plan, not what to plan; kerf diff compares two")
+        for command in ["plan", "status", "cost", "doctor"]:
+            self.expect(2, command, "--snapshot", plan, says=[plan, "is a plan", "kerf snapshot"])
+
+    def test_mistakes_in_a_snapshot_name_the_file_and_what_was_expected(self):
+        for name, text in [("empty.json", ""), ("blank.json", "\n \n"), ("object.json", "{}"),
+                           ("list.json", "[]")]:
+            file = self.write(name, text)
+            for command in ["plan", "status", "cost", "doctor"]:
+                self.expect(2, command, "--snapshot", file, says=[file, "expected a snapshot (kerf snapshot)"])
+
+    def test_pods_that_could_not_be_read_are_not_taken_for_idle_gpus(self):
+        snapshot = json.loads((ROOT / "examples/clusters/multi-tenant.json").read_text(encoding="utf-8"))
+        kinds = {kind["kind"]: kind for kind in snapshot["kinds"]}
+        nodes = json.dumps({"apiVersion": "v1", "kind": "List", "items": kinds["Node"]["items"]})
+        pods = kinds["Pod"].pop("items")
+        kinds["Pod"].update(state="Forbidden", why="User dev cannot list resource pods")
+        blind = self.write("blind.json", json.dumps(snapshot))
+        for command in ["plan", "status", "cost"]:
+            self.expect(2, command, "--snapshot", blind, says=["cannot list resource pods", "not known"])
+            self.expect(2, command, "--snapshot", "-", stdin=nodes, says="nodes are in it and no pods")
+        kinds["Pod"].update(state="Read", items=pods)
+        del kinds["Pod"]["why"], kinds["Node"]["items"]
+        kinds["Node"].update(state="Failed", why="the server is gone")
+        out, _ = self.expect(1, "plan", "--snapshot", self.write("floating.json", json.dumps(snapshot)))
+        self.assertIn("Nodes could not be read (the server is gone)", " ".join(out.split("\n\n")[1].split()))
+
+    def test_a_selection_of_no_pod_is_a_mistake(self):
+        cluster = ["--snapshot", str(ROOT / "examples/clusters/multi-tenant.json")]
+        for command in ["plan", "status", "cost"]:
+            self.expect(2, command, *cluster, "-n", "caht", says="did you mean chat?")
+            self.expect(2, command, *cluster, "-n", "xyzzy", says="pods that do are in chat, research, search")
+            self.expect(2, command, *cluster, "-l", "app=none", says="--selector: no pod that asks for a GPU")
+            self.expect(2, command, *cluster, "-n", "chat", "-l", "app=embed", says="in namespace chat has such labels")
+
+    def test_a_certificate_of_a_cluster_can_be_verified(self):
+        cluster = str(ROOT / "examples/clusters/multi-tenant.json")
+        for words in [(), ("-n", "chat"), ("--discount", "10")]:
+            proof = str(self.folder / "proof.json")
+            self.expect(0, "plan", "--snapshot", cluster, *words, "--certificate", proof, "-q")
+            self.expect(0, "verify", proof, "--snapshot", cluster, *words, prints="The certificate holds.")
+        self.expect(1, "verify", proof, "--snapshot", cluster, prints="does not hold")
+        nothing = {"PATH": str(self.folder)}
+        self.expect(2, "verify", proof, says=["against what?", "--snapshot FILE"], env=nothing)
+        self.expect(2, "verify", proof, "-n", "chat", says=["against what?", "kerf snapshot"], env=nothing)
+
+    def test_kubectl_runs_it_as_a_plugin(self):
+        plugin = Path(KERF).resolve().parent / "kubectl-kerf"
+        self.assertTrue(plugin.is_symlink(), f"{plugin}: the build makes it")
+        self.assertEqual(plugin.resolve(), Path(KERF).resolve())
+        for words in [("version",), ("help", "plan"), ("cost", "--snapshot", "examples/clusters/reserved.json")]:
+            done = subprocess.run([plugin, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+                                  env={"LC_ALL": "C.UTF-8"}, timeout=60, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertEqual(done.stdout, self.run_kerf(*words, cwd=ROOT).stdout)
 
     def test_mistakes_in_what_is_given(self):
         good = self.write("good.yaml", pod())

@@ -10,7 +10,8 @@ Each page has a simulated machine of its own. `kerf-fake-driver enter` runs only
 --update writes today's output into the blocks that have no "..." line.
 
 It also compares the tables of reasons in docs/reference/events.md and conditions.md with the closed lists of
-src/report/decision_reasons.cc.
+src/report/decision_reasons.cc, and those of docs/reference/snapshot.md with src/codec/cluster_kinds.cc, and
+those of docs/reference/doctor.md with src/doctor/codes.cc.
 """
 import difflib
 import os
@@ -122,9 +123,9 @@ def check(programs, path, update, machine):
     return wrong
 
 
-def listed(name):
+def listed(name, file="src/report/decision_reasons.cc"):
     """Rows of an array of the source, each its strings and words, adjacent strings joined."""
-    source = (ROOT / "src/report/decision_reasons.cc").read_text(encoding="utf-8")
+    source = (ROOT / file).read_text(encoding="utf-8")
     body = re.search(rf"\b{name} = {{{{(.*?)}}}};", source, re.DOTALL).group(1)
     body = re.sub(r'"\s+"', "", body)
     rows = re.findall(r'{((?:[^{}"]|"(?:[^"\\]|\\.)*")*)}', body)
@@ -162,11 +163,53 @@ def check_reasons():
     return wrong
 
 
+KEPT_LISTS = {
+    "annotations of these domains and their subdomains": "kAnnotationDomains",
+    "single annotations": "kAnnotations",
+    "variables of any container": "kAnyVariables",
+    "variables of Karpenter's Deployment": "kKarpenterVariables",
+    "variables of NVIDIA's DaemonSets and of the ClusterPolicy": "kNvidiaVariables",
+}
+
+
+def check_snapshot():
+    """Is what the page says is kept of a cluster what the program keeps?"""
+    source = (ROOT / "src/codec/cluster_kinds.cc").read_text(encoding="utf-8")
+    strings = lambda text: re.findall(r'"([^"]*)"', re.sub(r'"\s+"', "", text))
+    kept = re.search(r"\bkKept = .*?\(\{(.*?)\n\}\);", source, re.DOTALL).group(1)
+    expected = [strings(row) for row in re.findall(r"{([^{}]*)}", kept)]
+    for title, name in KEPT_LISTS.items():
+        words = re.search(rf"\b{name} =\s*std::to_array<std::string_view>\((.*?)\);", source, re.DOTALL)
+        expected.append([title, " ".join(re.findall(r'"([^"]*)"', words.group(1)))])
+    actual = [cells for cells in table_rows("snapshot.md", 3) if cells[0] != "of"]
+    actual += [cells for cells in table_rows("snapshot.md", 2) if cells[0] in KEPT_LISTS]
+    if len(expected) > 100 and expected == actual:
+        return 0
+    print("docs/reference/snapshot.md and src/codec/cluster_kinds.cc differ:")
+    print("\n".join(difflib.unified_diff([" | ".join(row) for row in expected],
+                                         [" | ".join(row) for row in actual], "the program's", "shown",
+                                         lineterm="")))
+    return 1
+
+
+def check_doctor():
+    """Does the page show every code that kerf doctor has, in its order and words?"""
+    expected = [(row[0], row[1].removeprefix("Severity::").lower(), *row[2:])
+                for row in listed("kCodes", "src/doctor/codes.cc")]
+    shown = [tuple(row) for row in table_rows("doctor.md", 5) if row[0] != "code"]
+    if len(expected) > 50 and expected == shown:
+        return 0
+    print("docs/reference/doctor.md and src/doctor/codes.cc differ:")
+    print("\n".join(difflib.unified_diff([str(one) for one in expected], [str(one) for one in shown],
+                                         "the program's", "shown", lineterm="")))
+    return 1
+
+
 def main():
     programs = Programs()
     update = "--update" in sys.argv[1:]
     pages = [ROOT / "README.md"] + sorted((ROOT / "docs").rglob("*.md"))
-    wrong = check_reasons()
+    wrong = check_reasons() + check_snapshot() + check_doctor()
     for page in pages:
         with tempfile.TemporaryDirectory(prefix="kerf-docs-") as folder:
             wrong += check(programs, page, update, folder + "/machine")

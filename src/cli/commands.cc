@@ -3,6 +3,10 @@
 
 #include <algorithm>
 
+#include "cli/cluster_commands.h"
+#include "cli/doctor_spec.h"
+#include "cli/insight_commands.h"
+
 namespace kerf::cli {
 namespace {
 
@@ -65,6 +69,18 @@ std::vector<OptionSpec> input_options() {
   };
 }
 
+std::vector<OptionSpec> gpu_options() {
+  return {{.name = "--gpu",
+           .value = "MODEL",
+           .group = "Cluster",
+           .help = "the GPU of pods that ask for a whole one where nothing says which",
+           .details =
+               "A request for nvidia.com/gpu that says nothing else keeps the model that its "
+               "pod, the other pods of its workload or its node pool have today. Where there "
+               "is none the pod is not planned unless this is given.",
+           .completes = Completes::GpuModels}};
+}
+
 std::vector<OptionSpec> market_options() {
   return {
       {.name = "--region",
@@ -72,7 +88,7 @@ std::vector<OptionSpec> market_options() {
        .group = kMarket,
        .help = "the region to plan for",
        .details = "With a price file that is for one region only, that region.",
-       .unless_given = "us-east-1",
+       .unless_given = "the cluster's, else us-east-1",
        .completes = Completes::Regions},
       {.name = "--price-region",
        .value = "REGION",
@@ -125,6 +141,9 @@ std::vector<OptionSpec> market_options() {
            "allows, and carry the label karpenter.sh/capacity-type=reserved. The bill is "
            "what is paid anew.",
        .repeats = true},
+      {.name = "--owned-only",
+       .group = kMarket,
+       .help = "buy nothing: how many of the pods fit on what is owned, and what is left over"},
       {.name = "--policy",
        .value = "FILE",
        .group = kMarket,
@@ -194,7 +213,8 @@ std::vector<OptionSpec> output_options() {
        .help = "say what types, slicing, spot and owned nodes save, each by itself",
        .details =
            "Plans again for each of them, so it takes longer. The parts add up to the saving "
-           "against whole GPUs on demand as Karpenter packs them."},
+           "against whole GPUs on demand as Karpenter packs them. The plan of a cluster has them "
+           "always, against what the cluster costs today."},
       {.name = "--all",
        .group = kOutput,
        .help = "list every workload and node, not only the first screen"},
@@ -223,7 +243,7 @@ std::vector<OptionSpec> effort_options() {
                   "0.3 % on large inputs, and most often optimal on small ones. 4 and 5 close "
                   "what is left. Counted in steps, so the same input gives the same plan.",
        .choices = "1|2|3|4|5",
-       .unless_given = "3",
+       .unless_given = "3; 1 for clusters of more than 3,000 pods",
        .completes = Completes::Choices},
   };
 }
@@ -231,27 +251,35 @@ std::vector<OptionSpec> effort_options() {
 CommandSpec plan_command() {
   CommandSpec plan{
       .name = "plan",
-      .usage = {"plan [OPTION...] PATH...", "plan [OPTION...] --trace PODS.csv"},
-      .summary = "plan the cheapest fleet of GPU nodes for the pods you run",
+      .usage = {"plan [OPTION...]", "plan [OPTION...] --snapshot FILE", "plan [OPTION...] PATH...",
+                "plan [OPTION...] --trace PODS.csv"},
+      .summary = "what your cluster's GPUs cost, what they could cost, and by which lever",
       .about =
-          "Says which EC2 GPU nodes to buy, how to cut each GPU, what it costs, and how far "
-          "that is from the cheapest possible. It only reads; nothing is bought or changed.",
+          "Without input it reads the cluster of the current context through kubectl, and says "
+          "what "
+          "its GPU nodes cost, what the same pods would cost on nodes that are bought and cut "
+          "well, "
+          "and what makes the difference. With manifests it says which EC2 GPU nodes to buy for "
+          "them and how to cut each GPU. Either way it says how far that is from the cheapest "
+          "possible. It only reads; nothing is bought or changed.",
       .argument = "PATH",
       .argument_help =
           "a manifest, a folder (with its subfolders: *.yaml, *.yml, *.json), or - for "
           "standard input",
       .completes = Completes::Files,
       .many_arguments = true,
-      .examples = {{"kerf plan deploy/", "every manifest in a folder"},
+      .examples = {{"kerf plan", "the cluster of the current context"},
+                   {"kerf plan --context prod -n ml", "one namespace of another"},
+                   {"kerf plan --snapshot prod.json --owned p5.48xlarge=4", "what if"},
+                   {"kerf plan deploy/", "every manifest in a folder"},
                    {"helm template ./chart | kerf plan -", "a Helm chart"},
-                   {"kubectl get deploy,sts,job -A -o json | kerf plan -", "what runs now"},
                    {"kerf plan deploy/ --types 'g6.*,p4d.*' --replicas web=12", "what if"},
                    {"kerf plan deploy/ --region eu-west-1 --price-region us-east-1",
                     "a region without shipped prices"},
                    {"kerf plan deploy/ -o json --output-file plan.json", "for programs"}},
   };
-  for (const auto& options :
-       {input_options(), market_options(), node_options(), output_options(), effort_options()}) {
+  for (const auto& options : {cluster_options(), gpu_options(), input_options(), market_options(),
+                              node_options(), output_options(), effort_options()}) {
     plan.options.insert(plan.options.end(), options.begin(), options.end());
   }
   return plan;
@@ -260,7 +288,8 @@ CommandSpec plan_command() {
 CommandSpec verify_command() {
   CommandSpec verify{
       .name = "verify",
-      .usage = {"verify [OPTION...] FILE PATH...", "verify [OPTION...] FILE --trace PODS.csv"},
+      .usage = {"verify [OPTION...] FILE PATH...", "verify [OPTION...] FILE --snapshot FILE",
+                "verify [OPTION...] FILE --trace PODS.csv"},
       .summary = "check a plan's certificate: that no fleet for these pods costs less",
       .about =
           "Checks a certificate that kerf plan --certificate wrote against the input that the plan "
@@ -273,9 +302,11 @@ CommandSpec verify_command() {
       .many_arguments = true,
       .examples = {{"kerf plan deploy/ --certificate proof.json", "make one"},
                    {"kerf verify proof.json deploy/", "check it"},
+                   {"kerf verify proof.json --snapshot prod.json", "of a cluster's plan"},
                    {"kerf verify proof.json deploy/ -o json", "for programs"}},
   };
-  for (const auto& options : {input_options(), market_options(), node_options()}) {
+  for (const auto& options :
+       {cluster_options(), gpu_options(), input_options(), market_options(), node_options()}) {
     verify.options.insert(verify.options.end(), options.begin(), options.end());
   }
   verify.options.push_back(output_format());
@@ -364,13 +395,24 @@ CommandSpec completion_command() {
   };
 }
 
+/// Those that say what stands come before the completion of shells.
+std::vector<CommandSpec> with_insight(std::vector<CommandSpec> all) {
+  const std::vector<CommandSpec> more = insight_commands(market_options());
+  const auto at = std::find_if(all.begin(), all.end(),
+                               [](const CommandSpec& one) { return one.name == "completion"; });
+  all.insert(at, more.begin(), more.end());
+  return all;
+}
+
 }  // namespace
 
 const std::vector<CommandSpec>& commands() {
-  static const std::vector<CommandSpec> all = {
+  static const std::vector<CommandSpec> all = with_insight({
       plan_command(),
       verify_command(),
       simulate_command(),
+      snapshot_command(),
+      doctor_command(),
       completion_command(),
       {.name = "version",
        .usage = {"version"},
@@ -382,15 +424,16 @@ const std::vector<CommandSpec>& commands() {
        .summary = "explain a command",
        .about = "Explains a command; the same as kerf COMMAND --help.",
        .argument = "COMMAND",
-       .argument_help = "plan, verify, simulate, completion or version",
-       .argument_choices = "plan|verify|simulate|completion|version|help",
+       .argument_help = "the command's name",
+       .argument_choices = "plan|status|cost|why|doctor|diff|snapshot|verify|simulate|completion|"
+                           "version|help",
        .completes = Completes::Choices},
       {.name = "reference",
        .usage = {"reference"},
        .summary = "print the reference of the command line in Markdown",
        .about = "Prints the reference of the command line in Markdown: docs/reference/cli.md.",
        .hidden = true},
-  };
+  });
   return all;
 }
 
@@ -427,12 +470,16 @@ std::vector<std::string_view> split_choices(std::string_view choices) {
 std::span<const ExitSpec> exit_codes() {
   static constexpr ExitSpec kCodes[] = {
       {kPlaced,
-       "all pods are placed; verify: the certificate holds; simulate: no promise was broken"},
+       "plan: all pods are placed; verify: the certificate holds; simulate: no promise was broken; "
+       "doctor: no problem was found; diff: the plans are compared, whether they differ or not; "
+       "snapshot, status, cost, why, completion, version, help: what was asked is printed"},
       {kUnplaced,
-       "some pods cannot be placed, and the plan says why; verify: the certificate does not hold; "
-       "simulate: a promise was broken"},
-      {kBadInput, "bad input or usage, or the output cannot be written"},
-      {kInternal, "internal error, or --check found the plan wrong"},
+       "plan: some pods cannot be placed, and the plan says why; verify: the certificate does not "
+       "hold; simulate: a promise was broken; doctor: a problem was found"},
+      {kBadInput,
+       "bad input or usage, a cluster that cannot be read, or output that cannot be "
+       "written"},
+      {kInternal, "internal error; plan: --check found the plan wrong"},
   };
   return kCodes;
 }

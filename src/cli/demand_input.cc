@@ -9,6 +9,7 @@
 
 #include "cli/files.h"
 #include "cli/paths.h"
+#include "codec/cluster_reading.h"
 #include "codec/document.h"
 #include "codec/json.h"
 #include "codec/manifest.h"
@@ -32,21 +33,6 @@ bool looks_like_json(std::string_view text) {
   return next != kBlank && text[next] == '"';
 }
 
-/// JSON by its own, faster reader. Several JSON texts in a row are a stream that YAML reads.
-Result<std::vector<codec::Document>> parse(std::string_view text, const std::string& file) {
-  const std::string name = display_name(file);
-  if (file.ends_with(".json") || looks_like_json(text)) {
-    auto json = codec::parse_json(text, name);
-    if (json) {
-      std::vector<codec::Document> documents;
-      documents.push_back(*std::move(json));
-      return documents;
-    }
-    if (file.ends_with(".json")) return tl::unexpected(std::move(json).error());
-  }
-  return codec::parse_yaml(text, name);
-}
-
 Result<std::vector<codec::Document>> parse_all(const std::vector<std::string>& files,
                                                const std::function<void(std::string_view)>& tell) {
   const codec::Limits limits;
@@ -62,7 +48,7 @@ Result<std::vector<codec::Document>> parse_all(const std::vector<std::string>& f
                   fmt::format("{}: with it the input is larger than {} MiB, the most that is read",
                               display_name(file), total_max >> 20));
     }
-    KERF_TRY(auto more, parse(text, file));
+    KERF_TRY(auto more, parse_documents(text, file));
     std::move(more.begin(), more.end(), std::back_inserter(documents));
   }
   return documents;
@@ -84,6 +70,17 @@ Result<cluster::Demand> from_manifests(const PlanArguments& arguments, const gpu
                                    ? "; give manifests: kerf plan FILE, a folder, or - after a |"
                                    : ""));
   }
+  if (is_plan_document(documents))
+    return invalid(fmt::format("{}: is a plan, not what to plan; kerf diff compares two of them",
+                               describe(files)));
+  if (codec::describes_cluster(documents))
+    return invalid(
+        fmt::format("{0}: describes a cluster, with the nodes that stand: give it as --snapshot "
+                    "{1}. To buy all nodes anew, give its pods alone (kubectl get pods -A -o json)",
+                    describe(files),
+                    files.size() != 1      ? "FILE"
+                    : files.front() == "-" ? "-"
+                                           : describe(files)));
   cluster::Demand demand;
   codec::ManifestOptions options;
   options.replicas = arguments.replicas;
@@ -108,6 +105,30 @@ Result<cluster::Demand> from_trace(const PlanArguments& arguments, const gpu::Ca
 }
 
 }  // namespace
+
+Result<std::vector<codec::Document>> parse_documents(std::string_view text, const std::string& file,
+                                                     const codec::Limits& limits) {
+  const std::string name = display_name(file);
+  if (file.ends_with(".json") || looks_like_json(text)) {
+    auto json = codec::parse_json(text, name, limits);
+    if (json) {
+      std::vector<codec::Document> documents;
+      documents.push_back(*std::move(json));
+      return documents;
+    }
+    if (file.ends_with(".json")) return tl::unexpected(std::move(json).error());
+  }
+  return codec::parse_yaml(text, name, limits);  // several JSON texts in a row are YAML's
+}
+
+bool is_plan_document(const std::vector<codec::Document>& documents) {
+  return std::any_of(documents.begin(), documents.end(), [](const codec::Document& document) {
+    const codec::Node* version = document.root.find("apiVersion");
+    const codec::Node* kind = document.root.find("kind");
+    return version != nullptr && kind != nullptr && kind->text == "Plan" &&
+           version->text.starts_with("kerf.dev/");
+  });
+}
 
 Result<cluster::Demand> read_demand(const PlanArguments& arguments, const gpu::Catalogue& gpus,
                                     const std::function<void(std::string_view)>& tell) {

@@ -133,7 +133,9 @@ std::string program_help() {
   for (std::size_t i = 0; plan != nullptr && i < plan->examples.size() && i < 3; ++i) {
     out += fmt::format("  {:<53}{}\n", plan->examples[i].line, plan->examples[i].says);
   }
-  return out + "\nkerf COMMAND --help explains a command.\n";
+  return out +
+         "\nkerf COMMAND --help explains a command. kubectl kerf COMMAND is the same where\n"
+         "kubectl-kerf, a link to kerf, is in PATH.\n";
 }
 
 std::string command_help(const CommandSpec& command) {
@@ -157,16 +159,15 @@ std::string command_help(const CommandSpec& command) {
   for (const ExampleSpec& example : command.examples) {
     out += fmt::format("  {:<62}  {}\n", example.line, example.says);
   }
-  if (command.name == "plan" || command.name == "verify" || command.name == "simulate")
-    out += exit_codes_help();
+  if (!command.options.empty()) out += exit_codes_help();
   return out;
 }
 
 std::string reference_markdown() {
   std::string out = "# Command line\n\n<!-- Printed by `kerf reference`; change it there. -->\n\n";
   out += fmt::format(
-      "{} It reads files and prints; it changes nothing in a cluster and needs no "
-      "credentials.\n\n| command | |\n|---|---|\n",
+      "{} It reads files, or a cluster through your kubectl, and prints; it changes nothing in a "
+      "cluster and keeps no credentials.\n\n| command | |\n|---|---|\n",
       kTagline);
   for (const CommandSpec& command : commands()) {
     if (!command.hidden) {
@@ -176,7 +177,9 @@ std::string reference_markdown() {
   out +=
       "\n`kerf --version` and `kerf --help` are `kerf version` and `kerf help`. Options follow "
       "the command, before, between or after its arguments; `--` ends them. `--output json` and "
-      "`--output=json` are the same.\n\n## Exit codes\n\n| code | meaning |\n|---|---|\n";
+      "`--output=json` are the same.\n\nWith `kubectl-kerf`, a link to `kerf` that the build puts "
+      "beside it, in `PATH`, `kubectl kerf plan` is `kerf plan`, and so for each "
+      "command.\n\n## Exit codes\n\n| code | meaning |\n|---|---|\n";
   for (const ExitSpec& exit : exit_codes()) {
     out += fmt::format("| {} | {} |\n", static_cast<int>(exit.code), exit.says);
   }

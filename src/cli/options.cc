@@ -74,8 +74,12 @@ Result<void> check_values_present(const CommandSpec& command,
 Result<void> check_arguments(const CommandSpec& command,
                              const std::vector<std::string>& arguments) {
   if (command.argument.empty() && !arguments.empty()) {
-    return invalid(
-        fmt::format("takes no arguments, {} is one too many", kerf::quoted(arguments[0])));
+    const bool reads_files =
+        std::any_of(command.options.begin(), command.options.end(),
+                    [](const OptionSpec& option) { return option.name == "--snapshot"; });
+    return invalid(fmt::format("takes no arguments, {} is one too many{}",
+                               kerf::quoted(arguments[0]),
+                               reads_files ? "; a file to read is given with --snapshot" : ""));
   }
   if (!command.many_arguments && arguments.size() > 1) {
     return invalid(fmt::format("takes one {}, {} is one too many", command.argument,

@@ -33,7 +33,9 @@ TEST(Options, AreAllAbsentByDefault) {
   EXPECT_FALSE(arguments->region || arguments->price_region || arguments->prices ||
                arguments->policy || arguments->trace || arguments->daemonsets ||
                arguments->root_volume_gib || arguments->output_file);
-  EXPECT_EQ(arguments->effort, 3);
+  EXPECT_FALSE(arguments->effort || arguments->snapshot || arguments->context || arguments->ns ||
+               arguments->selector);
+  EXPECT_FALSE(arguments->reads_cluster());
   EXPECT_FALSE(arguments->check || arguments->all || arguments->ascii || arguments->quiet);
   EXPECT_EQ(arguments->output, OutputFormat::Table);
   EXPECT_EQ(arguments->colour, ColourWhen::Auto);
@@ -160,7 +162,12 @@ TEST(Options, AnswerMistakesWithWhatWasExpected) {
       {{"--trace", "b.csv", "--reference-gpu", "T4"}, "used by --map share only"},
       {{"--trace", "b.csv", "--replicas", "web=2"}, "about workloads in manifests"},
       {{"-", "--prices", "-"}, "can be given once"},
-      {{"--policy", "-"}, "--policy - takes standard input"},
+      {{"-", "--policy", "-"}, "can be given once"},
+      {{"--snapshot", "-", "--policy", "-"}, "can be given once"},
+      {{"a", "--snapshot", "b.json"}, "--snapshot is planned alone"},
+      {{"--snapshot", "b.json", "--context", "prod"}, "--context names a live cluster"},
+      {{"a", "--namespace", "ml"}, "--namespace is about a cluster: leave \"a\" out"},
+      {{"--hours", "job=7"}, "the pods of a cluster are planned as they run"},
   };
   for (const auto& test : kCases) EXPECT_THAT(refused(test.words), HasSubstr(test.says));
 }
@@ -171,8 +178,16 @@ TEST(Options, ForgiveEverythingBesideHelp) {
   EXPECT_TRUE(parsed->given("--help"));
 }
 
+TEST(Options, WithoutInputReadACluster) {
+  const auto arguments = parse({});
+  ASSERT_TRUE(arguments) << arguments.error().message();
+  EXPECT_TRUE(arguments->reads_cluster());
+}
+
 TEST(Options, OfOtherCommandsTakeNoMoreThanTheyMean) {
   EXPECT_FALSE(parse_options(*find_command("version"), {"x"}));
+  EXPECT_THAT(parse_options(*find_command("status"), {"eks.json"}).error().message(),
+              HasSubstr("a file to read is given with --snapshot"));
   EXPECT_FALSE(parse_options(*find_command("completion"), {"bash", "zsh"}));
   EXPECT_THAT(parse_options(*find_command("completion"), {"bsh"}).error().message(),
               HasSubstr("did you mean bash"));
@@ -183,7 +198,17 @@ TEST(Commands, AreSuggestedForMistakes) {
   EXPECT_THAT(unknown_command("deployment.yaml"), HasSubstr("kerf plan deployment.yaml"));
   EXPECT_THAT(unknown_command("--trace"), HasSubstr("kerf plan --trace"));
   EXPECT_THAT(unknown_command("xyzzy"),
-              HasSubstr("Commands are plan, verify, simulate, completion, version, help"));
+              HasSubstr("Commands are plan, verify, simulate, snapshot, doctor, status, cost, why, "
+                        "diff, completion, version, help"));
+}
+
+TEST(Commands, HaveTheirExitCodesExplained) {
+  std::string all;
+  for (const ExitSpec& code : exit_codes()) all += std::string(code.says) + ' ';
+  for (const CommandSpec& command : commands()) {
+    if (command.hidden) continue;
+    EXPECT_THAT(all, HasSubstr(std::string(command.name)));
+  }
 }
 
 TEST(Commands, HaveDistinctOptionsAndDefaultsAmongTheirChoices) {
@@ -195,7 +220,9 @@ TEST(Commands, HaveDistinctOptionsAndDefaultsAmongTheirChoices) {
         EXPECT_TRUE(names.insert(option.short_name).second) << option.short_name;
       }
       if (option.choices.empty()) continue;
-      EXPECT_THAT(split_choices(option.choices), ::testing::Contains(option.unless_given));
+      // "3; 1 for large clusters": the usual one comes first.
+      const std::string_view usual = option.unless_given.substr(0, option.unless_given.find(';'));
+      EXPECT_THAT(split_choices(option.choices), ::testing::Contains(usual));
     }
   }
 }

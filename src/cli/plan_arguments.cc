@@ -133,6 +133,11 @@ Result<void> read_owned(const ParsedOptions& parsed, PlanArguments& out) {
     if (!out.owned.emplace(pair.first, count).second)
       return invalid(fmt::format("--owned: {} is given twice", quoted(pair.first)));
   }
+  out.owned_only = parsed.given("--owned-only");
+  for (const char* name : {"--check", "--certificate", "--levers"})
+    if (out.owned_only && parsed.given(name))
+      return invalid(
+          fmt::format("{} is about what a plan buys; with --owned-only it buys nothing", name));
   return {};
 }
 
@@ -204,9 +209,40 @@ Result<void> read_output(const ParsedOptions& parsed, PlanArguments& out) {
   return {};
 }
 
+/// What is about a cluster, and what excludes one.
+Result<void> read_cluster_options(const ParsedOptions& parsed, PlanArguments& out) {
+  out.snapshot = text_of(parsed, "--snapshot");
+  out.kubeconfig = text_of(parsed, "--kubeconfig");
+  out.context = text_of(parsed, "--context");
+  out.ns = text_of(parsed, "--namespace");
+  out.selector = text_of(parsed, "--selector");
+  out.gpu = text_of(parsed, "--gpu").value_or("");
+  if (out.snapshot) {
+    for (const char* name : {"--kubeconfig", "--context"})
+      if (parsed.given(name))
+        return invalid(fmt::format("{} names a live cluster: leave it or --snapshot out", name));
+    if (!out.paths.empty() || out.trace)
+      return invalid("--snapshot is planned alone: leave the other input out");
+  }
+  if (out.reads_cluster()) {
+    for (const char* name : {"--hours", "--jobs"})
+      if (parsed.given(name))
+        return invalid(fmt::format(
+            "{} is about workloads in manifests; the pods of a cluster are planned as they run",
+            name));
+    return {};
+  }
+  for (const char* name : {"--kubeconfig", "--context", "--namespace", "--selector", "--gpu"})
+    if (parsed.given(name))
+      return invalid(fmt::format("{} is about a cluster: leave {} out to read one", name,
+                                 out.trace ? "--trace" : quoted(out.paths.front())));
+  return {};
+}
+
 Result<void> read_input(const ParsedOptions& parsed, PlanArguments& out) {
   out.paths = parsed.arguments;
   out.trace = text_of(parsed, "--trace");
+  KERF_CHECK_OK(read_cluster_options(parsed, out));
   if (const std::string* text = parsed.value("--map")) {
     out.map = *text == "nearest" ? codec::TraceMap::Nearest
               : *text == "share" ? codec::TraceMap::Share
@@ -256,12 +292,9 @@ Result<PlanArguments> read_plan_arguments(const ParsedOptions& parsed) {
   KERF_CHECK_OK(read_output(parsed, out));
   const bool from_stdin = std::find(out.paths.begin(), out.paths.end(), "-") != out.paths.end();
   const int readers = (from_stdin ? 1 : 0) + (out.trace == "-" ? 1 : 0) +
-                      (out.prices == "-" ? 1 : 0) + (out.policy == "-" ? 1 : 0);
+                      (out.prices == "-" ? 1 : 0) + (out.policy == "-" ? 1 : 0) +
+                      (out.snapshot == "-" ? 1 : 0);
   if (readers > 1) return invalid("- (standard input) can be given once");
-  if (readers == 1 && !from_stdin && out.paths.empty() && !out.trace) {
-    return invalid(fmt::format("{} - takes standard input: give the manifests as files",
-                               out.prices == "-" ? "--prices" : "--policy"));
-  }
   return out;
 }
 

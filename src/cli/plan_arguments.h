@@ -27,6 +27,14 @@ struct Discount {
 
 /// Absent = not given: the policy's or the default holds.
 struct PlanArguments {
+  // A cluster: live, through kubectl, unless a snapshot is given.
+  std::optional<std::string> snapshot;
+  std::optional<std::string> kubeconfig;
+  std::optional<std::string> context;
+  std::optional<std::string> ns;        ///< pods of this namespace only
+  std::optional<std::string> selector;  ///< pods with these labels only, as kubectl -l takes it
+  std::string gpu;                      ///< model of whole-GPU requests that say nothing; "" = none
+
   std::vector<std::string> paths;
   std::optional<std::string> trace;
   codec::TraceMap map = codec::TraceMap::Memory;
@@ -40,6 +48,7 @@ struct PlanArguments {
   std::optional<std::string> prices;
   std::vector<Discount> discounts;
   std::map<std::string, std::int64_t> owned;  ///< nodes by instance type, at least 1
+  bool owned_only = false;                    ///< buy nothing
   std::vector<std::string> types;
   std::vector<market::CapacityType> capacity_types;
   std::vector<std::string> zones;
@@ -58,7 +67,10 @@ struct PlanArguments {
   bool ascii = false;
   bool quiet = false;
 
-  int effort = 3;  ///< plan::PlanOptions::effort
+  std::optional<int> effort;  ///< plan::PlanOptions::effort
+
+  /// Is the input a cluster? Else manifests or a trace.
+  bool reads_cluster() const { return snapshot || (paths.empty() && !trace); }
 };
 
 /// Errors name the option, what was read and what was expected, and say which options exclude or

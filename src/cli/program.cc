@@ -7,11 +7,14 @@
 
 #include "base/quote.h"
 #include "cli/completion.h"
+#include "cli/doctor_command.h"
 #include "cli/files.h"
 #include "cli/help.h"
+#include "cli/insight.h"
 #include "cli/options.h"
 #include "cli/plan_command.h"
 #include "cli/simulate_command.h"
+#include "cli/snapshot_command.h"
 #include "cli/suggest.h"
 #include "cli/terminal.h"
 #include "cli/verify_command.h"
@@ -84,6 +87,12 @@ ExitCode run_command(const CommandSpec& command, std::vector<std::string> words)
   if (command.name == "plan") return run_plan(*parsed);
   if (command.name == "verify") return run_verify(*parsed);
   if (command.name == "simulate") return run_simulate(*parsed);
+  if (command.name == "snapshot") return run_snapshot(*parsed);
+  if (command.name == "status") return run_status(*parsed);
+  if (command.name == "cost") return run_cost(*parsed);
+  if (command.name == "why") return run_why(*parsed);
+  if (command.name == "diff") return run_diff(*parsed);
+  if (command.name == "doctor") return run_doctor(*parsed);
   if (command.name == "completion") return run_completion(*parsed);
   if (command.name == "help") return run_help(*parsed);
   if (command.name == "reference") return print(reference_markdown());

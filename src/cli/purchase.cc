@@ -16,6 +16,7 @@
 #include "codec/policy.h"
 #include "codec/prices.h"
 #include "codec/yaml.h"
+#include "core/plan/live.h"
 
 namespace kerf::cli {
 namespace {
@@ -240,12 +241,25 @@ Result<void> check_zones(const std::vector<std::string>& zones, const Market& ma
   return {};
 }
 
-Result<Purchase> prepare_purchase(const PlanArguments& arguments) {
-  Purchase out;
-  KERF_TRY(out.market, load_market(arguments, out.notes));
-  KERF_CHECK_OK(apply_discounts(arguments.discounts, out.market));
+namespace {
+
+/// Nothing but what is owned, at its on-demand price, so that no more of it is used than needed.
+Result<void> leave_owned(const std::map<std::string, std::int64_t>& owned, Purchase& out) {
+  KERF_CHECK_OK(add_owned(owned, out.market));
+  out.market = plan::at_list_price(std::move(out.market));
+  std::erase_if(out.market.offerings, [](const market::Offering& one) { return !one.count; });
+  out.policy.capacity_types = {CapacityType::Reserved};
+  return {};
+}
+
+}  // namespace
+
+Result<void> apply_policy(const PlanArguments& arguments, const std::vector<CapacityType>& usual,
+                          const std::map<std::string, std::int64_t>& owned, Purchase& out) {
   if (arguments.policy) {
     KERF_TRY(out.policy, load_policy(*arguments.policy, out.market.gpus));
+  } else {
+    out.policy.capacity_types = usual;
   }
   if (!arguments.types.empty()) {
     KERF_CHECK_OK(check_types(arguments.types, out.market));
@@ -257,8 +271,23 @@ Result<Purchase> prepare_purchase(const PlanArguments& arguments) {
     out.policy.zones = arguments.zones;
   }
   if (!arguments.capacity_types.empty()) out.policy.capacity_types = arguments.capacity_types;
-  KERF_CHECK_OK(check_capacity_types(out.policy, out.market, !arguments.owned.empty(), out.notes));
-  KERF_CHECK_OK(add_owned(arguments.owned, out.market));
+  KERF_CHECK_OK(check_capacity_types(out.policy, out.market, !owned.empty(), out.notes));
+  if (arguments.owned_only) {
+    if (owned.empty()) {
+      return invalid(
+          "--owned-only: nothing is owned; say what is with --owned TYPE=N, or read a cluster that "
+          "has reserved nodes");
+    }
+    return leave_owned(owned, out);
+  }
+  return add_owned(owned, out.market);
+}
+
+Result<Purchase> prepare_purchase(const PlanArguments& arguments) {
+  Purchase out;
+  KERF_TRY(out.market, load_market(arguments, out.notes));
+  KERF_CHECK_OK(apply_discounts(arguments.discounts, out.market));
+  KERF_CHECK_OK(apply_policy(arguments, {CapacityType::OnDemand}, arguments.owned, out));
   return out;
 }
 

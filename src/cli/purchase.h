@@ -23,7 +23,14 @@ struct Purchase {
 /// a region without prices, a type, zone or capacity type that nothing offers.
 Result<Purchase> prepare_purchase(const PlanArguments& arguments);
 
-/// The parts of it, for tests.
+/// The second half of it, where the market is there: policy, options before it, what is owned.
+/// `usual`: capacity types where neither policy nor options say any. On an error `out` is of no
+/// use.
+Result<void> apply_policy(const PlanArguments& arguments,
+                          const std::vector<market::CapacityType>& usual,
+                          const std::map<std::string, std::int64_t>& owned, Purchase& out);
+
+/// The parts of it, for commands and tests.
 Result<market::Market> load_market(const PlanArguments& arguments, std::vector<std::string>& notes);
 Result<void> apply_discounts(const std::vector<Discount>& discounts, market::Market& market);
 /// Every item of --types must name or match a type that has a price.

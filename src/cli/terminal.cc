@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "shell/runtime/child.h"
+
 namespace kerf::cli {
 namespace {
 
@@ -31,6 +33,7 @@ void write_stderr(std::string_view text) {
 /// Only calls that are safe in a handler. SA_RESETHAND has restored the default action.
 extern "C" void end_by_signal(int signal) {
   if (line_is_shown != 0) write_stderr(kErase);
+  runtime::end_children();
   std::raise(signal);
 }
 

@@ -26,8 +26,8 @@ bool wants_colour(ColourWhen when, const Surroundings& around, bool to_file);
 /// True for "en_US.UTF-8", "C.utf8": the first of the three that is not empty decides.
 bool is_utf8_locale(const char* lc_all, const char* lc_ctype, const char* lang);
 
-/// SIGPIPE becomes an error of write; SIGINT and SIGTERM erase the progress line, then end the
-/// program as they would have.
+/// SIGPIPE becomes an error of write; SIGINT and SIGTERM erase the progress line, end what Kerf has
+/// started (kubectl), then the program as they would have.
 void install_signal_handlers();
 
 /// One line on standard error that is written over. Shows nothing before a second has passed.

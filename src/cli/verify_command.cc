@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cli/cluster_input.h"
 #include "cli/demand_input.h"
 #include "cli/files.h"
 #include "cli/plan_arguments.h"
@@ -14,6 +16,7 @@
 #include "codec/certificate_file.h"
 #include "codec/json.h"
 #include "core/check/certificate.h"
+#include "core/plan/live_demand.h"
 #include "report/text.h"
 
 namespace kerf::cli {
@@ -40,11 +43,14 @@ Result<VerifyArguments> read_arguments(ParsedOptions parsed) {
   out.file = parsed.arguments.front();
   parsed.arguments.erase(parsed.arguments.begin());
   KERF_TRY(out.input, read_plan_arguments(parsed));
-  if (out.input.paths.empty() && !out.input.trace) {
+  if (out.input.paths.empty() && !out.input.trace && !out.input.snapshot) {
     return invalid(fmt::format(
         "against what? Give the input that the plan was made from: kerf verify {} deploy/, or "
-        "--trace PODS.csv",
-        display_name(out.file)));
+        "--snapshot FILE, or --trace PODS.csv{}",
+        display_name(out.file),
+        out.input.context || out.input.kubeconfig || out.input.ns || out.input.selector
+            ? ". A live cluster may be another by now: kerf snapshot saves one to plan and verify"
+            : ""));
   }
   if (out.file == "-") {
     return invalid("the certificate must be a file: standard input is for the input of the plan");
@@ -167,14 +173,35 @@ std::string as_json(const Checked& checked, const cluster::Demand& demand) {
   return codec::write_json(root);
 }
 
+/// What the plan was made for, and what could be bought.
+struct Input {
+  cluster::Demand demand;
+  Purchase purchase;
+};
+
+Result<Input> read_verify_input(const PlanArguments& arguments, ProgressLine& progress) {
+  const auto tell = [&](std::string_view what) { progress.show(what); };
+  Input out;
+  if (!arguments.snapshot) {
+    KERF_TRY(out.purchase, prepare_purchase(arguments));
+    KERF_TRY(out.demand, read_demand(arguments, out.purchase.market.gpus, tell));
+    return out;
+  }
+  KERF_TRY(ClusterInput input, read_cluster_input(arguments, tell));
+  out.demand =
+      plan::live_demand(input.cluster, input.purchase.market, input.purchase.policy, arguments.gpu,
+                        arguments.owned_only ? plan::Keeps::Memory : plan::Keeps::Model)
+          .planned;
+  out.purchase = std::move(input.purchase);
+  return out;
+}
+
 Result<ExitCode> verify_and_print(const VerifyArguments& arguments) {
   const Surroundings around = Surroundings::look();
   const PlanArguments& input = arguments.input;
   ProgressLine progress(around.stderr_is_terminal && !around.dumb && !input.quiet);
-  KERF_TRY(const Purchase purchase, prepare_purchase(input));
-  KERF_TRY(const cluster::Demand demand,
-           read_demand(input, purchase.market.gpus,
-                       [&](std::string_view what) { progress.show(what); }));
+  KERF_TRY(const Input read, read_verify_input(input, progress));
+  const auto& [demand, purchase] = read;
   KERF_TRY(const std::string text, read_file(arguments.file, kFileBytesMax));
   Checked checked;
   KERF_TRY(checked.file,

@@ -38,12 +38,12 @@ std::string transition_time(const ConditionTimes& times, std::string_view type,
 }  // namespace
 
 Result<control::Instant> given_time(const std::optional<Field>& mapping, std::string_view key) {
-  KERF_TRY(const std::optional<Field> field, given(mapping, key));
-  if (!field) return 0;
   KERF_TRY(const std::string text, given_text(mapping, key));
   Result<std::int64_t> at = parse_timestamp(text);
-  if (!at) return field->wrong(at.error());
-  return at;
+  if (at) return at;
+  KERF_TRY(const std::optional<Field> field, given(mapping, key));
+  if (!field) return 0;
+  return field->wrong(at.error());
 }
 
 Result<control::Meta> read_metadata(const std::optional<Field>& metadata) {

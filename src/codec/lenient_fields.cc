@@ -18,7 +18,16 @@ Result<std::string> text_of(const Field& field, std::size_t bytes_max) {
 }
 
 std::string path_of(const Field& mapping, std::string_view key) {
-  return mapping.path().empty() ? std::string(key) : fmt::format("{}.{}", mapping.path(), key);
+  std::string path;
+  path.reserve(mapping.path().size() + 1 + key.size());
+  path += mapping.path();
+  if (!path.empty()) path += '.';
+  return path += key;
+}
+
+/// The member as it is; nullptr: it is not given. What is right needs no path.
+const Node* member(const std::optional<Field>& mapping, std::string_view key) {
+  return mapping ? mapping->node().find(key) : nullptr;
 }
 
 }  // namespace
@@ -40,6 +49,9 @@ Result<std::optional<Field>> given_mapping(const std::optional<Field>& mapping,
 
 Result<std::string> given_text(const std::optional<Field>& mapping, std::string_view key,
                                std::size_t bytes_max) {
+  const Node* const node = member(mapping, key);
+  if (node != nullptr && node->kind == Node::Kind::String && node->text.size() <= bytes_max)
+    return node->text;
   KERF_TRY(const std::optional<Field> field, given(mapping, key));
   return field ? text_of(*field, bytes_max) : std::string();
 }

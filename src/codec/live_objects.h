@@ -38,6 +38,9 @@ struct LivePod {
 /// of the Workload.
 Result<LivePod> read_live_pod(const Node& object, const Surroundings& around,
                               const gpu::Catalogue& gpus);
+/// Whether any container of a pod's spec names a resource that is a GPU's, whatever else cannot be
+/// read. nullptr: no spec.
+bool asks_for_gpu(const Node* spec);
 Result<control::Node> read_live_node(const Node& object);
 /// A NodeClaim of karpenter.sh/v1. An annotation kerf.dev/layout that cannot be read is an empty
 /// layout.

@@ -129,7 +129,8 @@ Result<void> read_shape(const LiveObject& live, const Surroundings& around,
   return {};
 }
 
-/// Whether any container names a resource that is a GPU's, whatever else cannot be read.
+}  // namespace
+
 bool asks_for_gpu(const Node* spec) {
   for (const char* list : {"containers", "initContainers"}) {
     const Node* containers = spec != nullptr ? spec->find(list) : nullptr;
@@ -146,8 +147,6 @@ bool asks_for_gpu(const Node* spec) {
   }
   return false;
 }
-
-}  // namespace
 
 Result<LivePod> read_live_pod(const Node& object, const Surroundings& around,
                               const gpu::Catalogue& gpus) {

@@ -159,8 +159,9 @@ Result<std::vector<Field>> Field::items(std::size_t most) const {
                        fmt::format("{} entries; at most {} are read", node_->items.size(), most)));
   }
   std::vector<Field> out;
+  out.reserve(node_->items.size());
   for (std::size_t i = 0; i < node_->items.size(); ++i) {
-    out.emplace_back(file_, node_->items[i], fmt::format("{}[{}]", path_, i));
+    out.emplace_back(file_, node_->items[i], path_ + '[' + std::to_string(i) + ']');
   }
   return out;
 }

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_set>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/quote.h"
@@ -116,11 +118,11 @@ bool TreeBuilder::alias(std::string_view anchor, Position at) {
                 fmt::format("with alias *{} lists and mappings are nested more than {} deep",
                             anchor, limits_.depth));
   }
-  return add(source.node, source.size, {});
+  return add(Node(source.node), source.size, {});
 }
 
 /// Puts a complete value where it belongs: its anchor, its parent, or the root.
-bool TreeBuilder::add(Node node, const Size& size, std::string anchor) {
+bool TreeBuilder::add(Node&& node, const Size& size, std::string anchor) {
   if (!anchor.empty()) {
     // The copy counts as an alias does: nested anchors must not cost more than their aliases could.
     if (!count_copy(size, node.at)) return false;
@@ -149,7 +151,9 @@ bool TreeBuilder::add(Node node, const Size& size, std::string anchor) {
     frame.has_merge = true;
     frame.merge_child = members_.size();
   }
-  members_.emplace_back(Node::Member(std::move(frame.key), std::move(node)), frame.key_at);
+  members_.emplace_back(std::piecewise_construct,
+                        std::forward_as_tuple(std::move(frame.key), std::move(node)),
+                        std::forward_as_tuple(frame.key_at));
   return true;
 }
 

@@ -32,7 +32,9 @@ class TreeBuilder {
   };
 
   explicit TreeBuilder(const Limits& limits, bool keep_key_positions)
-      : limits_(limits), keep_key_positions_(keep_key_positions) {}
+      : limits_(limits), keep_key_positions_(keep_key_positions) {
+    frames_.reserve(16);
+  }
 
   void begin_document();
   bool begin(Node::Kind kind, Position at, std::string anchor = {});
@@ -83,7 +85,7 @@ class TreeBuilder {
 
   bool count_value(Position at);
   bool count_copy(const Size& size, Position at);
-  bool add(Node node, const Size& size, std::string anchor);
+  bool add(Node&& node, const Size& size, std::string anchor);
   bool close_mapping(Frame& frame);
   bool keys_distinct(std::size_t first_child);
   bool merge(Node source, Node& target);

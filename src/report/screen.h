@@ -1,17 +1,14 @@
-// Screen: the lines of the table as they come about, and the sections that write them.
+// Screen: the plan that the sections of its table read, and the text that they add to.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "core/cluster/demand.h"
 #include "core/cluster/policy.h"
 #include "core/market/market.h"
 #include "core/plan/plan.h"
-#include "report/table.h"
-#include "report/text.h"
+#include "report/paper.h"
 
 namespace kerf::report {
 
@@ -19,73 +16,28 @@ namespace kerf::report {
 using market::Market;
 using plan::Plan;
 
-enum class Style : std::uint8_t { Plain, Bold, Dim, Alarm };
-
-/// What the sections read, and the text that they add to. Whatever is written, no line has more
-/// than kColumnsMax columns; text that goes through safe() or paragraph() holds nothing that a
-/// terminal would obey.
-class Screen {
+class Screen : public Paper {
  public:
-  Screen(const Plan& plan, const cluster::Demand& demand, const Market& market,
-         const cluster::Policy& policy, const TableOptions& options);
+  /// `month_micro_usd`: the largest sum of a month beside the plan's.
+  Screen(const Plan& plan_in, const cluster::Demand& demand_in, const Market& market_in,
+         const cluster::Policy& policy_in, const TableOptions& options_in,
+         std::int64_t month_micro_usd = 0)
+      : Paper(options_in, std::max(plan_in.month_micro_usd, month_micro_usd)),
+        plan(plan_in),
+        demand(demand_in),
+        market(market_in),
+        policy(policy_in) {}
 
   const Plan& plan;
   const cluster::Demand& demand;
   const Market& market;
   const cluster::Policy& policy;
-  const TableOptions& options;
-
-  /// A name from outside, made printable.
-  std::string safe(std::string_view name) const { return printable(name, options.unicode); }
-  std::string elide(std::string_view name, std::size_t width) const {
-    return elided(name, width, options.unicode);
-  }
-  std::string_view dots() const { return options.unicode ? "…" : "..."; }
-
-  void line(std::string_view text, Style style = Style::Plain);
-  void blank() { text_ += '\n'; }
-  /// Wrapped text (made printable here); further lines are indented by `hanging`.
-  void paragraph(std::string_view text, Style style = Style::Plain, std::size_t indent = 0,
-                 std::size_t hanging = 0);
-  /// "… and 12 more (--all shows them)", indented.
-  void more(std::string_view what);
-
-  /// Dollars of a month; whole dollars, or with cents where the whole bill is small.
-  std::string month(std::int64_t micro_usd) const;
-  std::string hour(MicroUsdPerHour rate) const;
-
-  std::string take() { return std::move(text_); }
-
- private:
-  int month_decimals_;
-  std::string text_;
-};
-
-/// Rows of cells in aligned columns. Cells are printable already.
-class Grid {
- public:
-  struct Column {
-    std::string head;
-    bool right = false;
-    std::size_t least = 0;  ///< may be elided down to this; 0: never
-  };
-  explicit Grid(std::vector<Column> columns) : columns_(std::move(columns)) {}
-
-  void row(std::vector<std::string> cells, Style style = Style::Plain);
-  /// Narrows the columns that may be elided, the widest first, until all fit.
-  void print(Screen& screen, std::size_t indent) const;
-
- private:
-  struct Row {
-    std::vector<std::string> cells;
-    Style style = Style::Plain;
-  };
-  std::vector<Column> columns_;
-  std::vector<Row> rows_;
 };
 
 // The sections, from top to bottom.
 void write_headline(Screen& screen);
+/// In its place where nothing is bought: how many pods fit, and what is left over.
+void write_owned_only(Screen& screen);
 void write_levers(Screen& screen);
 /// What is owned and used, and what it would cost; part of the headline.
 void write_owned(Screen& screen);

@@ -14,6 +14,8 @@ struct TableOptions {
   bool colour = false;
   bool unicode = true;  ///< slot bars with box characters; else ASCII
   bool all = false;     ///< every workload and node group instead of the first screen
+  /// The plan buys nothing: its nodes are owned and priced at what they would cost on demand.
+  bool owned_only = false;
 };
 
 /// First line: region and price date. Then what it costs as whole GPUs, what it would cost, how far

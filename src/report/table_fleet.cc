@@ -184,18 +184,24 @@ void write_fleet(Screen& screen) {
   std::vector<Group> groups = group(screen);
   const bool many = groups.size() > kGroupsFirst + 1;
   const std::size_t shown = screen.options.all || !many ? groups.size() : kGroupsOfMany;
-  std::int64_t gpus = 0, owned = 0;
+  std::int64_t gpus = 0, owned = 0, standing = 0;
   for (const plan::NodePlan& node : plan.nodes) {
     gpus += static_cast<std::int64_t>(node.gpus.size());
     owned += node.owned ? 1 : 0;
+    standing += node.name.empty() ? 0 : 1;
   }
   screen.blank();
   const auto all = static_cast<std::int64_t>(plan.nodes.size());
+  const bool bought = owned == 0 && standing == 0 && !screen.options.owned_only;
   const std::string count =
-      owned == 0 ? counted(all, "node", "nodes")
-                 : fmt::format("{} to buy and {} owned", counted(all - owned, "node", "nodes"),
-                               with_thousands(owned));
-  screen.line(fmt::format("{}: {}, {}, {}", owned == 0 ? "Fleet to buy" : "Fleet", count,
+      screen.options.owned_only ? counted(all, "owned node", "owned nodes")
+      : standing > 0
+          ? fmt::format("{} that {} already and {} to buy", counted(standing, "node", "nodes"),
+                        standing == 1 ? "stands" : "stand", with_thousands(all - standing))
+      : owned == 0 ? counted(all, "node", "nodes")
+                   : fmt::format("{} to buy and {} owned", counted(all - owned, "node", "nodes"),
+                                 with_thousands(owned));
+  screen.line(fmt::format("{}: {}, {}, {}", bought ? "Fleet to buy" : "Fleet", count,
                           counted(gpus, "GPU", "GPUs"), screen.hour(plan.bill)),
               Style::Bold);
   if (many) {

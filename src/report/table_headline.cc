@@ -8,6 +8,7 @@
 
 #include "codec/gpu_request.h"
 #include "report/figures.h"
+#include "report/headline.h"
 #include "report/screen.h"
 
 namespace kerf::report {
@@ -27,34 +28,6 @@ std::string capacity_types(const cluster::Policy& policy) {
     out += market::to_string(policy.capacity_types[i]);
   }
   return out.empty() ? "all" : out;
-}
-
-void write_inputs(Screen& screen) {
-  const Market& market = screen.market;
-  const std::string source =
-      market.price_source.empty() ? "" : fmt::format(" ({})", market.price_source);
-  // A source without a date says so in words.
-  const bool dated =
-      !market.price_date.empty() && market.price_date[0] >= '0' && market.price_date[0] <= '9';
-  screen.paragraph(fmt::format("{}, {} prices{}{}{}", market.region, capacity_types(screen.policy),
-                               dated ? " of " : ", ", market.price_date, source));
-  std::string owned;
-  for (const auto& [type, nodes] : owned_nodes(market))
-    owned +=
-        fmt::format("{}{} x {}", owned.empty() ? "owned: " : ", ", with_thousands(nodes), type);
-  if (!owned.empty()) screen.paragraph(owned);
-  const cluster::Demand& demand = screen.demand;
-  std::string read = demand.described.empty() ? "" : demand.described + ": ";
-  const auto pods = static_cast<std::int64_t>(demand.pods.size());
-  read += counted(pods, "pod asks for a GPU", "pods ask for GPUs");
-  if (demand.cpu_only_pods > 0)
-    read += fmt::format("; {} ({} CPU) {} not planned",
-                        counted(demand.cpu_only_pods, "CPU-only pod", "CPU-only pods"),
-                        with_thousands((demand.cpu_only_milli + 999) / 1000),
-                        demand.cpu_only_pods == 1 ? "is" : "are");
-  if (!screen.policy.name.empty()) read += "; policy " + screen.policy.name;
-  screen.paragraph(read);
-  screen.blank();
 }
 
 /// True if Jobs make up a part of the bill, here or in a baseline.
@@ -127,7 +100,9 @@ std::string how_much_more(const Amounts& both) {
 /// "whole GPUs", as a sentence names it.
 std::string noun_of(const plan::Baseline& baseline) {
   if (baseline.name == "whole-gpu") return "whole GPUs";
+  if (baseline.name == "whole-gpu-same-model") return "whole GPUs of today's models";
   if (baseline.name == "whole-gpu-best-types") return "whole GPUs of the best types";
+  if (baseline.name == "time-slicing") return "time-slicing and whole GPUs";
   return "fixed MIG node pools";
 }
 
@@ -191,69 +166,17 @@ std::string verdict(const Screen& screen, const plan::Baseline* whole) {
   return text + peak_words(screen, *whole);
 }
 
-std::string proof(const Screen& screen) {
-  const Plan& plan = screen.plan;
-  std::string what = plan.unplaced.empty() ? "these requests" : "the pods that are placed";
-  if (!plan.bound.given.empty()) what += " with " + plan.bound.given;
-  if (has_jobs(screen)) what += " while all Jobs run";
-  const auto gap = gap_tenths(plan);
-  if (!gap) return "How far it is from the cheapest possible is not known.";
-  if (*gap == 0) return fmt::format("It is the cheapest possible for {}.", what);
-  std::string text = fmt::format(
-      "It is at most {} above the cheapest possible for {}: nothing serves them for less than {}.",
-      percent(*gap), what, screen.hour(plan.bound.per_hour));
-  if (plan.bound.relaxed.empty()) return text;
-  text += " The proof leaves out ";
-  for (std::size_t i = 0; i < plan.bound.relaxed.size(); ++i)
-    text += (i == 0 ? "" : "; ") + plan.bound.relaxed[i];
-  return text + ", so the plan may well be closer.";
-}
-
 std::string label_of(const plan::Baseline& baseline) {
   if (baseline.name == "whole-gpu") return "as whole GPUs, packed by Karpenter";
+  if (baseline.name == "whole-gpu-same-model") return "as whole GPUs of today's models";
   if (baseline.name == "whole-gpu-best-types") return "as whole GPUs of the best types";
   if (baseline.name == "static-mig") return "as fixed MIG node pools";
+  if (baseline.name == "time-slicing") return "without MIG: time-slicing and whole GPUs";
   return "as " + baseline.name;
 }
 
 std::string not_served(std::int64_t pods) {
   return pods == 0 ? "" : counted(pods, "pod", "pods") + " not served";
-}
-
-void write_costs(Screen& screen) {
-  const Plan& plan = screen.plan;
-  const bool jobs = has_jobs(screen);
-  std::vector<Grid::Column> heads = {
-      {"", false, 20}, {"a month", true, 0}, {jobs ? "always on" : "an hour", true, 0}};
-  if (jobs) heads.push_back({"+ while Jobs run", true, 0});
-  heads.push_back({"nodes", true, 0});
-  heads.push_back({"", false, 6});
-  Grid grid(std::move(heads));
-  const auto row = [&](const std::string& name, std::int64_t month, MicroUsdPerHour always,
-                       MicroUsdPerHour transient, std::int64_t nodes, std::int64_t unplaced,
-                       Style style) {
-    std::vector<std::string> cells = {screen.safe(name), screen.month(month), screen.hour(always)};
-    if (jobs) cells.push_back(transient.micro == 0 ? "" : screen.hour(transient));
-    cells.push_back(with_thousands(nodes));
-    cells.push_back(not_served(unplaced));
-    grid.row(std::move(cells), style);
-  };
-  for (const plan::Baseline& baseline : plan.baselines)
-    row(label_of(baseline), baseline.month_micro_usd, baseline.per_hour - baseline.transient_part,
-        baseline.transient_part, baseline.nodes,
-        static_cast<std::int64_t>(baseline.unplaced.size()), Style::Plain);
-  row("this plan", plan.month_micro_usd, plan.bill - plan.transient_part, plan.transient_part,
-      static_cast<std::int64_t>(plan.nodes.size()), static_cast<std::int64_t>(plan.unplaced.size()),
-      Style::Bold);
-  grid.print(screen, 2);
-  write_owned(screen);
-  if (jobs)
-    screen.paragraph(
-        fmt::format("Jobs and CronJobs are planned at their peak; the month counts the nodes that "
-                    "only they hold for the hours given (--hours). With every node kept all month "
-                    "this plan costs {}.",
-                    screen.month(month_micro_usd(plan.bill, static_cast<double>(kHoursPerMonth)))),
-        Style::Dim, 2);
 }
 
 /// Says so where Jobs on nodes of their own would make the month cheaper, or could.
@@ -281,26 +204,115 @@ void advise_apart(Screen& screen) {
                   screen.month(always_on), screen.hour(apart->jobs), when));
 }
 
-void write_advice(Screen& screen, const plan::Baseline* whole) {
-  const Plan& plan = screen.plan;
-  advise_apart(screen);
-  if (whole != nullptr && comparable(plan, *whole)) {
-    const plan::Baseline& rival = cheapest_other(screen, *whole);
-    const Amounts both = amounts(screen, rival);
-    if (both.mine > both.theirs && rival.name != "static-mig" &&
-        asks(screen, cluster::GpuRequestKind::Slice)) {
-      screen.paragraph(
-          fmt::format("These pods name MIG profiles, so only GPUs that can be cut may serve them. "
-                      "Ask for memory instead{}, and whole GPUs serve them where that is cheaper.",
-                      by_memory(screen)));
-      return;
-    }
-  }
-  if (!plan.nodes.empty() && !cuts(plan) && asks(screen, cluster::GpuRequestKind::Portable))
-    screen.paragraph("No GPU is cut in this plan: other forms serve these requests for less.");
+/// True if it had something to say.
+bool advise_memory(Screen& screen) {
+  const plan::Baseline* whole = baseline_named(screen.plan, "whole-gpu");
+  if (whole == nullptr || !comparable(screen.plan, *whole)) return false;
+  const plan::Baseline& rival = cheapest_other(screen, *whole);
+  const Amounts both = amounts(screen, rival);
+  if (both.mine <= both.theirs || rival.name == "static-mig" ||
+      !asks(screen, cluster::GpuRequestKind::Slice))
+    return false;
+  screen.paragraph(
+      fmt::format("These pods name MIG profiles, so only GPUs that can be cut may serve them. "
+                  "Ask for memory instead{}, and whole GPUs serve them where that is cheaper.",
+                  by_memory(screen)));
+  return true;
 }
 
 }  // namespace
+
+void write_advice(Screen& screen) {
+  advise_apart(screen);
+  if (advise_memory(screen)) return;
+  if (!screen.plan.nodes.empty() && !cuts(screen.plan) &&
+      asks(screen, cluster::GpuRequestKind::Portable))
+    screen.paragraph("No GPU is cut in this plan: other forms serve these requests for less.");
+}
+
+void write_inputs(Screen& screen) {
+  const Market& market = screen.market;
+  const std::string source =
+      market.price_source.empty() ? "" : fmt::format(" ({})", market.price_source);
+  // A source without a date says so in words.
+  const bool dated =
+      !market.price_date.empty() && market.price_date[0] >= '0' && market.price_date[0] <= '9';
+  screen.paragraph(fmt::format("{}, {} prices{}{}{}", market.region, capacity_types(screen.policy),
+                               dated ? " of " : ", ", market.price_date, source));
+  std::string owned;
+  for (const auto& [type, nodes] : owned_nodes(market))
+    owned +=
+        fmt::format("{}{} x {}", owned.empty() ? "owned: " : ", ", with_thousands(nodes), type);
+  if (!owned.empty()) screen.paragraph(owned);
+  const cluster::Demand& demand = screen.demand;
+  std::string read = demand.described.empty() ? "" : demand.described + ": ";
+  const auto pods = static_cast<std::int64_t>(demand.pods.size());
+  read += counted(pods, "pod asks for a GPU", "pods ask for GPUs");
+  if (demand.cpu_only_pods > 0)
+    read += fmt::format("; {} ({} CPU) {} not planned",
+                        counted(demand.cpu_only_pods, "CPU-only pod", "CPU-only pods"),
+                        with_thousands((demand.cpu_only_milli + 999) / 1000),
+                        demand.cpu_only_pods == 1 ? "is" : "are");
+  if (!screen.policy.name.empty()) read += "; policy " + screen.policy.name;
+  screen.paragraph(read);
+  screen.blank();
+}
+
+std::string proof_words(const Screen& screen) {
+  const Plan& plan = screen.plan;
+  std::string what = plan.unplaced.empty() ? "these requests" : "the pods that are placed";
+  if (!plan.bound.given.empty()) what += " with " + plan.bound.given;
+  if (has_jobs(screen)) what += " while all Jobs run";
+  const auto gap = gap_tenths(plan);
+  if (!gap) return "How far it is from the cheapest possible is not known.";
+  if (*gap == 0) return fmt::format("It is the cheapest possible for {}.", what);
+  std::string text = fmt::format(
+      "It is at most {} above the cheapest possible for {}: nothing serves them for less than {}.",
+      percent(*gap), what, screen.hour(plan.bound.per_hour));
+  if (plan.bound.relaxed.empty()) return text;
+  text += " The proof leaves out ";
+  for (std::size_t i = 0; i < plan.bound.relaxed.size(); ++i)
+    text += (i == 0 ? "" : "; ") + plan.bound.relaxed[i];
+  return text + ", so the plan may well be closer.";
+}
+
+void write_costs(Screen& screen, const std::vector<CostRow>& first) {
+  const Plan& plan = screen.plan;
+  const bool jobs = has_jobs(screen);
+  std::vector<Grid::Column> heads = {
+      {"", false, 20}, {"a month", true, 0}, {jobs ? "always on" : "an hour", true, 0}};
+  if (jobs) heads.push_back({"+ while Jobs run", true, 0});
+  heads.push_back({"nodes", true, 0});
+  heads.push_back({"", false, 6});
+  Grid grid(std::move(heads));
+  const auto row = [&](const std::string& name, std::int64_t month, MicroUsdPerHour always,
+                       MicroUsdPerHour transient, std::int64_t nodes, std::int64_t unplaced,
+                       Style style) {
+    std::vector<std::string> cells = {screen.safe(name), screen.month(month), screen.hour(always)};
+    if (jobs) cells.push_back(transient.micro == 0 ? "" : screen.hour(transient));
+    cells.push_back(with_thousands(nodes));
+    cells.push_back(not_served(unplaced));
+    grid.row(std::move(cells), style);
+  };
+  for (const CostRow& one : first)
+    row(one.name, one.month, one.hour, {}, one.nodes, one.unplaced, Style::Bold);
+  for (const plan::Baseline& baseline : plan.baselines)
+    row(label_of(baseline), baseline.month_micro_usd, baseline.per_hour - baseline.transient_part,
+        baseline.transient_part, baseline.nodes,
+        static_cast<std::int64_t>(baseline.unplaced.size()), Style::Plain);
+  row("this plan", plan.month_micro_usd, plan.bill - plan.transient_part, plan.transient_part,
+      static_cast<std::int64_t>(plan.nodes.size()), static_cast<std::int64_t>(plan.unplaced.size()),
+      Style::Bold);
+  grid.print(screen, 2);
+  write_owned(screen);
+  if (jobs)
+    screen.paragraph(
+        fmt::format("Jobs and CronJobs are planned at their peak; the month counts the nodes that "
+                    "only they hold for the hours given (--hours). With every node kept all month "
+                    "this plan costs {}.",
+                    screen.month(month_micro_usd(plan.bill, static_cast<double>(kHoursPerMonth)))),
+        Style::Dim, 2);
+}
 
 void write_headline(Screen& screen) {
   write_inputs(screen);
@@ -317,15 +329,15 @@ void write_headline(Screen& screen) {
     if (plan.nodes.empty()) return;
   }
   screen.paragraph(verdict(screen, whole), Style::Bold);
-  screen.paragraph(proof(screen));
+  screen.paragraph(proof_words(screen));
   if (unplaced > 0 && !plan.placements.empty())
     screen.paragraph(
         fmt::format("{} of {} cannot be placed and cost nothing here; the reasons are below.",
                     with_thousands(unplaced), counted(pods, "pod", "pods")),
         Style::Alarm);
-  write_advice(screen, whole);
+  write_advice(screen);
   screen.blank();
-  write_costs(screen);
+  write_costs(screen, {});
 }
 
 }  // namespace kerf::report

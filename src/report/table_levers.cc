@@ -11,6 +11,9 @@ namespace kerf::report {
 namespace {
 
 std::string label_of(std::string_view lever) {
+  if (lever == "purchase") return "better purchase: the same GPUs, packed anew";
+  if (lever == "model") return "cheaper GPU models where requests allow";
+  if (lever == "waiting") return "serving the pods that wait";
   if (lever == "types") return "the right types of whole GPUs";
   if (lever == "slicing") return "slices where they cost less";
   if (lever == "spot") return "spot capacity";
@@ -19,11 +22,28 @@ std::string label_of(std::string_view lever) {
   return std::string(lever);
 }
 
-std::string verdict_on_slicing(const std::vector<plan::Lever>& levers) {
+/// Of a cluster, where slicing saves nothing: what of its pods' requests leaves nothing to slice.
+std::string why_nothing_to_slice(const cluster::Demand& demand) {
+  bool whole = false, parts = false;
+  for (const cluster::PodShape& shape : demand.shapes)
+    for (const cluster::GpuRequest& request : shape.gpu)
+      (request.kind == cluster::GpuRequestKind::Whole ? whole : parts) = true;
+  if (!parts) return "each asks for whole GPUs and gets them.";
+  if (!whole) return "what they ask for is cut already.";
+  return "slices are cut already, and who asks for a whole GPU gets one.";
+}
+
+std::string verdict_on_slicing(const Screen& screen) {
+  const std::vector<plan::Lever>& levers = screen.plan.levers;
+  const bool from_today = levers.front().name == "purchase";
   const auto slicing = std::find_if(levers.begin(), levers.end(),
                                     [](const auto& lever) { return lever.name == "slicing"; });
   if (slicing == levers.end() || !slicing->comparable || slicing->after < slicing->before)
     return "";
+  if (from_today)
+    return slicing->after == slicing->before
+               ? "Slicing saves nothing as these pods ask: " + why_nothing_to_slice(screen.demand)
+               : "";
   return slicing->after == slicing->before
              ? "Slicing alone saves nothing here: whole GPUs of the best types cost as little."
              : "Slicing alone saves nothing here: these requests cost more than whole GPUs of the "
@@ -40,7 +60,9 @@ void write_levers(Screen& screen) {
   const MicroUsdPerHour start = levers.front().before;
   Grid grid(
       {{"", false, 20}, {"saves", true, 0}, {"", true, 0}, {"leaves", true, 0}, {"", false, 6}});
-  grid.row({"as whole GPUs, packed by Karpenter, on demand", "", "", screen.hour(start), ""});
+  const bool from_today = levers.front().name == "purchase";
+  grid.row({from_today ? "today" : "as whole GPUs, packed by Karpenter, on demand", "", "",
+            screen.hour(start), ""});
   bool comparable = true;
   for (const plan::Lever& lever : levers) {
     comparable = comparable && lever.comparable;
@@ -62,7 +84,7 @@ void write_levers(Screen& screen) {
     screen.paragraph("Where other pods are served than in the line above, the saving says nothing.",
                      Style::Dim, 2);
   }
-  if (const std::string text = verdict_on_slicing(levers); !text.empty())
+  if (const std::string text = verdict_on_slicing(screen); !text.empty())
     screen.paragraph(text, Style::Plain, 2);
 }
 
@@ -79,7 +101,9 @@ void write_owned(Screen& screen) {
   if (use.unpriced > 0)
     text += fmt::format(" {} no price on demand{}.",
                         counted(use.unpriced, "of them has", "of them have"),
-                        use.unpriced < use.nodes ? " and is not counted" : "");
+                        use.unpriced == use.nodes ? ""
+                        : use.unpriced == 1       ? " and is not counted"
+                                                  : " and are not counted");
   screen.paragraph(text, Style::Plain, 2);
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/quote.h"
+#include "report/lines_testing.h"
 #include "report/report_testing.h"
 #include "report/text.h"
 
@@ -15,51 +15,16 @@ namespace kerf::report {
 namespace {
 
 using testing::Example;
+using testing::expect_tame;
 using ::testing::HasSubstr;
+using testing::joined;
+using testing::lines_of;
 using ::testing::Not;
 using testing::reprice;
 using testing::small;
 
 std::string table(const Example& e, TableOptions options = {}) {
   return plan_table(e.plan, e.demand, e.market, e.policy, options);
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
-}
-
-/// The text joined to one line, so that sentences can be looked for whatever the wrapping.
-std::string joined(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\n' || c == ' ') {
-      if (!out.empty() && out.back() != ' ') out += ' ';
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-void expect_tame(const std::string& text, bool ascii) {
-  for (const std::string& line : lines_of(text)) {
-    EXPECT_LE(columns(line), kColumnsMax) << line;
-    for (std::size_t at = 0; at < line.size();) {
-      const std::size_t length = utf8_length(line, at);
-      ASSERT_GT(length, 0U) << line;
-      const auto byte = static_cast<unsigned char>(line[at]);
-      EXPECT_GE(byte, 0x20) << line;
-      EXPECT_NE(byte, 0x7F) << line;
-      EXPECT_LT(byte, ascii ? 0x80 : 0x100) << line;
-      at += length;
-    }
-  }
 }
 
 TEST(Table, BeginsWithRegionAndPriceDate) {

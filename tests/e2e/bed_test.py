@@ -19,6 +19,7 @@ from agent_restart_tests import AgentReboots, AgentRestarts  # noqa: E402, F401
 from agent_tests import AgentBoot, AgentSlices  # noqa: E402, F401
 from agent_trouble_tests import AgentAlone, AgentTroubles  # noqa: E402, F401
 from api_tests import Api  # noqa: E402, F401
+from cluster_reading_tests import ClusterReading  # noqa: E402, F401
 from cluster_tests import Again, Nodes, Together, Walk  # noqa: E402, F401
 from controller_api_tests import ControllerApi  # noqa: E402, F401
 from controller_crash_tests import ControllerCrashes, ControllerFailover  # noqa: E402, F401

@@ -121,28 +121,56 @@ void check_nodes_and_bill(Audit& audit) {
   }
 }
 
+/// Was the plan put onto a cluster that is not empty?
+bool something_stands(const plan::Plan& plan) {
+  return std::any_of(plan.nodes.begin(), plan.nodes.end(),
+                     [](const plan::NodePlan& node) { return !node.name.empty(); }) ||
+         std::any_of(plan.actions.begin(), plan.actions.end(), [](const plan::Action& action) {
+           return action.kind == plan::ActionKind::Return;
+         });
+}
+
+/// What an action says of one of its nodes. A node that stands has a name: it is kept or cut, at no
+/// change of the bill. Any other is bought; one that is owned is kept as long as nothing is said of
+/// what stands.
+void check_action_on(Audit& audit, const plan::Action& action, std::uint32_t node) {
+  const plan::NodePlan& planned = audit.plan.nodes[node];
+  if (planned.type != action.type || planned.capacity_type != action.capacity_type) {
+    audit.complain("an action buys {} as something else", audit.node_name(node));
+  }
+  const bool keeps = action.kind != plan::ActionKind::Buy;
+  if (!planned.name.empty()) {
+    if (!keeps) audit.complain("an action buys {}, which stands", audit.node_name(node));
+  } else if (action.kind == plan::ActionKind::Cut) {
+    audit.complain("an action does not buy {}, and there is nothing yet to act on",
+                   audit.node_name(node));
+  } else if (planned.owned && !keeps && !something_stands(audit.plan)) {
+    audit.complain("an action buys {}, which is owned", audit.node_name(node));
+  } else if (!planned.owned && keeps) {
+    audit.complain("an action keeps {}, which is not there yet", audit.node_name(node));
+  }
+}
+
 void check_actions(Audit& audit) {
   const plan::Plan& plan = audit.plan;
   std::vector<int> bought(plan.nodes.size(), 0);
-  Int128 total = 0;
+  Int128 total = 0, to_pay = 0;
   for (const plan::Action& action : plan.actions) {
-    if (action.kind != plan::ActionKind::Buy && action.kind != plan::ActionKind::Keep) {
-      audit.complain("an action does not buy, and there is nothing yet to act on");
+    if (action.kind == plan::ActionKind::Return || action.kind == plan::ActionKind::Move) {
+      const bool moves = action.kind == plan::ActionKind::Move;
+      if (!action.nodes.empty() || action.count < 1 || action.per_hour.micro > 0 ||
+          (moves && action.per_hour.micro != 0)) {
+        audit.complain("an action that {} the bill",
+                       moves ? "moves names nodes of the plan, or changes"
+                             : "returns names nodes of the plan, or adds to");
+      }
+      continue;
     }
     Int128 sum = 0;
     for (const std::uint32_t node : action.nodes) {
       ++bought[node];
-      sum += plan.nodes[node].price.micro;
-      if (plan.nodes[node].type != action.type ||
-          plan.nodes[node].capacity_type != action.capacity_type) {
-        audit.complain("an action buys {} as something else", audit.node_name(node));
-      }
-      const bool keeps = action.kind == plan::ActionKind::Keep;
-      if (plan.nodes[node].owned && !keeps) {
-        audit.complain("an action buys {}, which is owned", audit.node_name(node));
-      } else if (!plan.nodes[node].owned && keeps) {
-        audit.complain("an action keeps {}, which is not there yet", audit.node_name(node));
-      }
+      if (plan.nodes[node].name.empty()) sum += plan.nodes[node].price.micro;
+      check_action_on(audit, action, node);
     }
     if (action.count != static_cast<std::int64_t>(action.nodes.size())) {
       audit.complain("an action buys {} nodes and names {}", action.count, action.nodes.size());
@@ -150,7 +178,10 @@ void check_actions(Audit& audit) {
     expect_sum(audit, "an action: the prices of its nodes", sum, action.per_hour);
     total += action.per_hour.micro;
   }
-  expect_sum(audit, "actions: their changes of the bill", total, plan.bill);
+  for (const plan::NodePlan& node : plan.nodes)
+    if (node.name.empty()) to_pay += node.price.micro;
+  expect_sum(audit, "actions: their changes of the bill", total,
+             {static_cast<std::int64_t>(to_pay)});
   for (std::size_t i = 0; i < bought.size(); ++i) {
     if (bought[i] != 1) audit.complain("{} is bought {} times", audit.node_name(i), bought[i]);
   }

@@ -42,6 +42,24 @@ TEST(CheckMoney, ReportsEverySumThatIsOff) {
        "an action keeps node 0 (p5.8xlarge), which is not there yet"},
       {"another kind", [](Fleet& f) { f.plan.actions[0].kind = plan::ActionKind::Cut; },
        "an action does not buy"},
+      {"bought and there", [](Fleet& f) { f.plan.nodes[0].name = "ip-10-0-0-1"; },
+       "an action buys node 0 (p5.8xlarge), which stands"},
+      {"kept at a price",
+       [](Fleet& f) {
+         f.plan.nodes[0].name = "ip-10-0-0-1";
+         f.plan.actions[0].kind = plan::ActionKind::Keep;
+       },
+       "an action: the prices of its nodes"},
+      {"returned at a price",
+       [](Fleet& f) {
+         f.plan.actions.push_back({plan::ActionKind::Return, 1, 0, {}, {}, {1}});
+       },
+       "an action that returns names nodes of the plan, or adds to the bill"},
+      {"moved for money",
+       [](Fleet& f) {
+         f.plan.actions.push_back({plan::ActionKind::Move, 1, 0, {}, {}, {-1}});
+       },
+       "an action that moves names nodes of the plan, or changes the bill"},
       {"said to be owned", [](Fleet& f) { f.plan.nodes[3].owned = true; },
        "node 3 (g4dn.xlarge) is not sold in the region with its capacity type"},
       {"owned at a price", [](Fleet& f) { f.plan.nodes[3].owned = true; },

@@ -73,7 +73,8 @@ inline plan::Plan as_plan(const Purchase& purchase, const cluster::Demand& deman
   std::sort(bought.begin(), bought.end());
   const plan::Problem problem =
       plan::compile(demand, bought, market, policy, plan::Coupled::AsPlanned);
-  plan::account(problem, demand, market, plan);
+  plan::Geometries tables;
+  plan::account(problem, demand, market, tables, plan);
   plan.bound.method = "none";
   return plan;
 }

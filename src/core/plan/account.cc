@@ -7,19 +7,12 @@
 #include <optional>
 #include <tuple>
 
-#include "core/gpu/geometry.h"
+#include "core/plan/free_room.h"
 #include "core/plan/month.h"
 
 namespace kerf::plan {
 
 namespace {
-
-/// Memory slots held, of the model's slots (whole GPUs and replicas: in the same measure).
-double slots_held(const gpu::Model& model, const gpu::Form& form) {
-  if (form.kind == gpu::FormKind::Slice)
-    return static_cast<double>(model.profiles[form.profile].slots) / model.slots;
-  return 1.0 / form.replicas;
-}
 
 /// One order of forms for every list that is named.
 void in_order(gpu::Devices& devices) {
@@ -32,8 +25,8 @@ void in_order(gpu::Devices& devices) {
 class Accountant {
  public:
   Accountant(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
-             Plan& plan)
-      : problem_(problem), demand_(demand), market_(market), plan_(plan), month_(demand) {}
+             Geometries& geometries, Plan& plan)
+      : problem_(problem), demand_(demand), market_(market), plan_(plan), geometries_(geometries) {}
 
   void run() {
     plan_.bill = {};
@@ -42,22 +35,11 @@ class Accountant {
     for (std::uint32_t c = 0; c < problem_.classes.size(); ++c)
       for (std::uint32_t pod : problem_.classes[c].pods)
         if (pod != kNoPod) class_of_[pod] = c;
-    plan_.workloads.assign(demand_.workloads.size(), {});
-    forms_.resize(demand_.workloads.size());
     for (std::uint32_t n = 0; n < plan_.nodes.size(); ++n) place(n);
     std::sort(plan_.placements.begin(), plan_.placements.end(),
               [](const Placement& a, const Placement& b) { return a.pod < b.pod; });
-    for (std::size_t w = 0; w < forms_.size(); ++w) {
-      auto& list = plan_.workloads[w].forms;
-      list.assign(forms_[w].begin(), forms_[w].end());
-      std::stable_sort(list.begin(), list.end(),
-                       [](const auto& a, const auto& b) { return a.second > b.second; });
-    }
+    tally(demand_, market_, plan_);
     actions();
-    plan_.transient_part = month_.transient();
-    plan_.month_micro_usd = month_.micro_usd();
-    for (std::size_t w = 0; w < plan_.workloads.size(); ++w)
-      plan_.workloads[w].month_micro_usd = month_.by_workload()[w];
     use();
   }
 
@@ -107,20 +89,13 @@ class Accountant {
     const bool shared = headroom || std::any_of(node.pods.begin(), node.pods.end(), [&](auto pod) {
                           return class_of_[pod] != class_of_[node.pods[0]];
                         });
-    std::vector<NodePart> parts;
     for (std::size_t i = 0; i < node.pods.size(); ++i) {
       const std::uint32_t pod = node.pods[i];
-      const std::uint32_t workload = demand_.pods[pod].workload;
       const gpu::Devices& devices = held.at(pod).devices;
       const std::string name = gpu::full_name(model(node), devices);
       plan_.placements.push_back({pod, n, devices[0].first, devices, costs[i],
                                   reason(class_of_[pod], name, costs[i], shared)});
-      plan_.workloads[workload].per_hour += costs[i];
-      ++plan_.workloads[workload].placed;
-      ++forms_[workload][name];
-      parts.push_back({workload, costs[i]});
     }
-    month_.add(node.price, parts, headroom);
   }
 
   Reason reason(std::uint32_t cls, const std::string& form, MicroUsdPerHour cost, bool shared) {
@@ -165,11 +140,12 @@ class Accountant {
   Cause cause(const NodePlan& node, const Machine& machine, const GpuPlan& gpu) {
     const GpuKind& kind = *problem_.kinds[machine.kind];
     const Resources left = node.allocatable - node.used;
+    const FreeRoom free = free_room(kind.model(), gpu);
     Cause found = Cause::Geometry;
     for (const Candidate& candidate : machine.candidates) {
       bool room = false;
       for (std::size_t u = 0; u < kind.units().size() && !room; ++u)
-        room = candidate.units.n[u] > 0 && fits(kind.model(), gpu, kind.units()[u]);
+        room = candidate.units.n[u] > 0 && free.most(kind.units()[u]) > 0;
       if (!room) continue;
       const Resources& need = problem_.classes[candidate.cls].need;
       if (need.fits(left)) return Cause::None;
@@ -179,19 +155,15 @@ class Accountant {
     return found;
   }
 
-  bool fits(const gpu::Model& model, const GpuPlan& gpu, const gpu::Form& form) {
-    if (gpu.slices.empty()) return true;
-    if (form.kind != gpu::FormKind::Slice) {
-      return gpu.slices[0].form == form &&
-             std::any_of(gpu.slices.begin(), gpu.slices.end(),
-                         [](const SlicePlan& s) { return s.pod == kNoPod && !s.headroom; });
-    }
-    if (gpu.slices[0].form.kind != gpu::FormKind::Slice) return false;
-    const gpu::Geometry& table = geometries_.try_emplace(model.key, model).first->second;
-    gpu::Layout layout;
-    for (const SlicePlan& slice : gpu.slices) layout.push_back({slice.form.profile, slice.start});
-    const auto state = table.state(layout);
-    return state.has_value() && table.starts(*state, form.profile) != 0;
+  FreeRoom free_room(const gpu::Model& model, const GpuPlan& gpu) {
+    std::vector<HeldDevice> held;
+    for (const SlicePlan& slice : gpu.slices)
+      if (slice.pod != kNoPod || slice.headroom) held.push_back({slice.form, slice.start});
+    // What a node's mode does not allow is among no machine's candidates.
+    if (!model.cuttable()) return {nullptr, GpuMode::Any, std::move(held)};
+    auto& table = tables_[model.key];
+    if (table == nullptr) table = geometries_.of(model);
+    return {table.get(), GpuMode::Any, std::move(held)};
   }
 
   void use() {
@@ -209,7 +181,9 @@ class Accountant {
       for (std::size_t g = 0; g < node.gpus.size(); ++g) {
         double here = 0;
         for (const SlicePlan& slice : node.gpus[g].slices)
-          if (slice.pod != kNoPod || slice.headroom) here += slots_held(model(node), slice.form);
+          if (slice.pod != kNoPod || slice.headroom)
+            here += static_cast<double>(parts_held(model(node), slice.form)) /
+                    static_cast<double>(parts_of_gpu(model(node), slice.form));
         held += here;
         const MicroUsdPerHour idle{
             std::llround(static_cast<double>(prices[g].micro) * std::max(0.0, 1 - here))};
@@ -253,11 +227,10 @@ class Accountant {
   const cluster::Demand& demand_;
   const market::Market& market_;
   Plan& plan_;
-  MonthBill month_;
-  std::vector<std::uint32_t> class_of_;                     ///< by pod
-  std::vector<std::map<std::string, std::int64_t>> forms_;  ///< by workload
+  std::vector<std::uint32_t> class_of_;  ///< by pod
   std::map<std::uint32_t, std::vector<FormPrice>> prices_;
-  std::map<std::string, gpu::Geometry> geometries_;
+  Geometries& geometries_;
+  std::map<std::string, std::shared_ptr<const gpu::Geometry>> tables_;
 };
 
 }  // namespace
@@ -265,7 +238,7 @@ class Accountant {
 std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
   const ItemClass& item = problem.classes[cls];
   const auto pods = item.demand * static_cast<std::int64_t>(item.bundle);
-  std::map<std::string, MicroUsdPerHour> best;
+  std::map<std::string, FormPrice> best;
   for (std::uint32_t m = 0; m < problem.machines.size(); ++m) {
     const Machine& machine = problem.machines[m];
     if (machine.missing) continue;
@@ -288,20 +261,63 @@ std::vector<FormPrice> form_prices(const Problem& problem, std::uint32_t cls) {
       if (item.bundle > 1)  // several pods: the names of all their forms, whoever gets which
         for (auto& [form, count] : devices) count = 1;
       in_order(devices);
-      auto [known, fresh] = best.try_emplace(gpu::full_name(kind.model(), devices), each);
-      if (!fresh) known->second = std::min(known->second, each);
+      const std::int64_t full = n * item.bundle;
+      const MicroUsdPerHour shared{
+          static_cast<std::int64_t>((Int128{machine.price.micro} + full - 1) / full)};
+      const std::string form = gpu::full_name(kind.model(), devices);
+      const auto [known, fresh] =
+          best.try_emplace(form, FormPrice{form, each, shared, machine.type});
+      FormPrice& price = known->second;
+      price.per_item = std::min(price.per_item, each);
+      if (shared < price.shared) {
+        price.shared = shared;
+        price.type = machine.type;
+      }
     }
   }
   std::vector<FormPrice> prices;
-  for (const auto& [form, price] : best) prices.push_back({form, price});
+  for (auto& [form, price] : best) prices.push_back(std::move(price));
   std::stable_sort(prices.begin(), prices.end(),
                    [](const FormPrice& a, const FormPrice& b) { return a.per_item < b.per_item; });
   return prices;
 }
 
+void tally(const cluster::Demand& demand, const market::Market& market, Plan& plan) {
+  plan.workloads.assign(demand.workloads.size(), {});
+  std::vector<std::map<std::string, std::int64_t>> forms(demand.workloads.size());
+  std::vector<MicroUsdPerHour> costs(demand.pods.size());
+  for (const Placement& placement : plan.placements) {
+    const std::uint32_t workload = demand.pods[placement.pod].workload;
+    const gpu::Model& model = market.model_of(market.types[plan.nodes[placement.node].type]);
+    plan.workloads[workload].per_hour += placement.cost;
+    ++plan.workloads[workload].placed;
+    ++forms[workload][gpu::full_name(model, devices_of(placement))];
+    costs[placement.pod] = placement.cost;
+  }
+  MonthBill month(demand);
+  for (const NodePlan& node : plan.nodes) {
+    std::vector<NodePart> parts;
+    for (const std::uint32_t pod : node.pods)
+      parts.push_back({demand.pods[pod].workload, costs[pod]});
+    bool headroom = false;
+    for (const GpuPlan& gpu : node.gpus)
+      for (const SlicePlan& slice : gpu.slices) headroom = headroom || slice.headroom;
+    month.add(node.price, parts, headroom);
+  }
+  plan.transient_part = month.transient();
+  plan.month_micro_usd = month.micro_usd();
+  for (std::size_t w = 0; w < plan.workloads.size(); ++w) {
+    WorkloadCost& workload = plan.workloads[w];
+    workload.month_micro_usd = month.by_workload()[w];
+    workload.forms.assign(forms[w].begin(), forms[w].end());
+    std::stable_sort(workload.forms.begin(), workload.forms.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
+  }
+}
+
 void account(const Problem& problem, const cluster::Demand& demand, const market::Market& market,
-             Plan& plan) {
-  Accountant(problem, demand, market, plan).run();
+             Geometries& geometries, Plan& plan) {
+  Accountant(problem, demand, market, geometries, plan).run();
 }
 
 }  // namespace kerf::plan

@@ -30,6 +30,14 @@ Baseline static_mig_baseline(const cluster::Demand& demand, const market::Market
 /// one.
 cluster::Demand as_whole_gpus(cluster::Demand demand, const gpu::Catalogue& gpus);
 
+/// True if some request may be served by a time-sliced replica.
+bool allows_time_slicing(const cluster::Demand& demand, const cluster::Policy& policy);
+/// The demand with a whole GPU in the place of every device that may not be a time-sliced replica,
+/// and a market whose GPUs cannot be cut: together what a cluster without MIG can do.
+cluster::Demand time_slicing_demand(const cluster::Demand& demand, const cluster::Policy& policy,
+                                    const gpu::Catalogue& gpus);
+market::Market without_mig(market::Market market);
+
 /// A plan as a baseline of this name: what it costs, buys and leaves out.
 Baseline baseline_of(const Plan& plan, const market::Market& market, std::string name);
 

@@ -46,6 +46,8 @@ struct NodePlan {
   std::vector<std::pair<std::string, std::string>> labels;
   /// A node that is owned (market::Offering::count, price 0): used, not bought.
   bool owned = false;
+  /// The node that stands and is this one; empty = none does, or none was looked for.
+  std::string name = {};
 };
 
 /// Why a pod is where it is.
@@ -90,7 +92,9 @@ struct Bound {
 
 /// The same demand served another way, by the same rules.
 struct Baseline {
-  std::string name;  ///< "whole-gpu", "whole-gpu-best-types", "static-mig"
+  /// "whole-gpu", "whole-gpu-best-types", "static-mig"; "time-slicing" where some request may be a
+  /// time-sliced replica; "whole-gpu-same-model" in the plan of a cluster.
+  std::string name;
   MicroUsdPerHour per_hour;
   std::int64_t nodes = 0;
   std::vector<std::uint32_t> unplaced;        ///< pods that this way cannot serve, ascending

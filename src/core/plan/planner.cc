@@ -71,6 +71,7 @@ class Planner {
         policy_(policy),
         solver_(solver),
         options_(options),
+        tables_(options.tables != nullptr ? *options.tables : own_tables_),
         effort_(effort_of(options.effort)) {}
 
   Plan run() {
@@ -99,7 +100,7 @@ class Planner {
     plan.notes.insert(plan.notes.end(), solved.problem.notes.begin(), solved.problem.notes.end());
     plan.bound = solved.bound;
     if (options_.certificate) certify_plan(solved, plan);
-    account(solved.problem, demand_, market_, plan);
+    account(solved.problem, demand_, market_, tables_, plan);
     return plan;
   }
 
@@ -109,6 +110,7 @@ class Planner {
     plan.baselines.push_back(whole_gpu_baseline(demand_, market_, policy_));
     plan.baselines.push_back(best_whole_gpus());
     plan.baselines.push_back(static_mig_baseline(demand_, market_, policy_));
+    if (allows_time_slicing(demand_, policy_)) plan.baselines.push_back(time_slicing());
   }
 
   /// The two fleets' prices, where the plan's nodes mix Jobs with what is always on.
@@ -202,20 +204,30 @@ class Planner {
   }
 
   /// The planner's own fleet for whole GPUs in the place of every device asked for: what choosing
-  /// the types well saves without any slicing. Searched with the same effort as the plan, so that
-  /// the two can be compared.
+  /// the types well saves without any slicing.
   Baseline best_whole_gpus() {
-    const cluster::Demand whole = as_whole_gpus(demand_, market_.gpus);
+    return planned_baseline(as_whole_gpus(demand_, market_.gpus), market_, "whole-gpu-best-types");
+  }
+
+  /// The planner's own fleet without MIG, with time-slicing where requests allow it.
+  Baseline time_slicing() {
+    return planned_baseline(time_slicing_demand(demand_, policy_, market_.gpus),
+                            without_mig(market_), "time-slicing");
+  }
+
+  /// Searched with the same effort as the plan, so that the two can be compared.
+  Baseline planned_baseline(const cluster::Demand& demand, const market::Market& market,
+                            const char* name) {
     cluster::Policy policy = policy_;
     policy.limit_per_hour.reset();
     policy.limit_gpus.reset();
     for (cluster::Headroom& headroom : policy.headroom)
-      headroom.request = as_whole_gpu(headroom.request, market_.gpus);
+      headroom.request = as_whole_gpu(headroom.request, market.gpus);
     PlanOptions options = options_;
     options.certificate = false;
+    options.tables = &tables_;
     options.progress = {};  // its figures are those of another problem
-    const Plan plan = Planner(whole, market_, policy, solver_, options).run();
-    return baseline_of(plan, market_, "whole-gpu-best-types");
+    return baseline_of(Planner(demand, market, policy, solver_, options).run(), market, name);
   }
 
   Solved solve_together(const std::vector<std::uint32_t>& pods, const Effort& effort) {
@@ -444,9 +456,10 @@ class Planner {
   cluster::Policy policy_;  ///< its headroom goes first where a limit is too low for all
   LpSolver& solver_;
   const PlanOptions& options_;
+  Geometries own_tables_;
+  Geometries& tables_;  ///< kept from one compile to the next
   const Effort effort_;
   std::vector<std::int64_t> taken_;  ///< by stock: owned nodes that are not to be used; or empty
-  Geometries tables_;                ///< kept from one compile to the next
 };
 
 /// True if the month of two fleets, with the hours given for every Job, is less than the plan's.

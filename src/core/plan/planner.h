@@ -29,6 +29,8 @@ enum class JobsOn : std::uint8_t {
   Auto,    ///< Shared, or Apart where the hours given make that cheaper by the month
 };
 
+class Geometries;
+
 struct PlanOptions {
   /// 1: at once, with the bound of the aggregated LP. 2, 3 (default): column generation and its
   /// bound, integer node counts. 4, 5: more of everything. Counted in steps, never in time.
@@ -41,6 +43,8 @@ struct PlanOptions {
   bool levers = false;
   JobsOn jobs = JobsOn::Auto;
   std::function<void(const Progress&)> progress;  ///< may be empty; called between rounds
+  /// Kept from one plan to the next where several are made, all with one catalogue; nullptr: none.
+  Geometries* tables = nullptr;
 };
 
 /// Never fails: pods that cannot be served are in `unplaced` with a reason. Deterministic for one

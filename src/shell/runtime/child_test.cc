@@ -114,6 +114,73 @@ TEST(Child, StopsOneThatWritesWithoutEnd) {
   EXPECT_TRUE(outcome->timed_out);
 }
 
+TEST(Child, HandsOutputOnAsItComesWithoutABound) {
+  auto command = shell("head -c 3000000 /dev/zero; echo err >&2; exit 4");
+  std::size_t bytes = 0;
+  command.output_max = 1000;
+  command.on_out = [&](std::string_view piece) {
+    EXPECT_FALSE(piece.empty());
+    bytes += piece.size();
+    return true;
+  };
+  const auto outcome = run_child(command);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(bytes, 3'000'000u);
+  EXPECT_EQ(outcome->exit_code, 4);
+  EXPECT_EQ(outcome->out, "");
+  EXPECT_EQ(outcome->err, "err\n");
+  EXPECT_FALSE(outcome->truncated);
+}
+
+TEST(Child, KillsOneWhoseOutputIsNotWantedAnyMore) {
+  auto command = shell("yes");
+  int pieces = 0;
+  command.on_out = [&](std::string_view) { return ++pieces < 3; };
+  const auto outcome = run_child(command);
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(outcome->stopped);
+  EXPECT_FALSE(outcome->timed_out);
+  EXPECT_FALSE(outcome->ok());
+  EXPECT_EQ(outcome->signal, SIGKILL);
+  EXPECT_EQ(pieces, 3);
+}
+
+/// Runs in a process of its own: end_children() is for one that ends.
+TEST(ChildDeathTest, EndsAllOfThemFromAHandlerOfSignals) {
+  testing::FLAGS_gtest_death_test_style = "fast";  // a fork: the same fifo
+  const TemporaryFolder folder;
+  const std::string fifo = folder.at("fifo");
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  const auto run_and_end = [&] {
+    ::signal(SIGINT, [](int) {
+      end_children();
+      ::_exit(7);
+    });
+    auto command = shell("exec 5>" + fifo + "; (sleep 1000 & echo begun; sleep 1000)");
+    command.on_out = [](std::string_view) {
+      ::raise(SIGINT);  // as the terminal does, while the child runs
+      return true;
+    };
+    (void)run_child(command);
+  };
+  EXPECT_EXIT(run_and_end(), testing::ExitedWithCode(7), "");
+  // The end of file says that neither of the sleeps has it open.
+  ::fcntl(reader, F_SETFL, 0);
+  char c = 0;
+  EXPECT_EQ(::read(reader, &c, 1), 0);
+  ::close(reader);
+}
+
+TEST(ChildDeathTest, StartsNoneOnceTheyWereEnded) {
+  const auto start_after = [] {
+    end_children();
+    ::_exit(run_child(shell("exit 0")) ? 1 : 8);
+  };
+  EXPECT_EXIT(start_after(), testing::ExitedWithCode(8), "");
+}
+
 TEST(Child, InheritsNoFilesAndNoInput) {
   const int leaked = ::dup(2);  // without O_CLOEXEC
   const auto outcome = run_child(shell("cat; ls /proc/self/fd"));

@@ -1,5 +1,5 @@
-// Lines, paragraphs and columns of the table.
-#include "report/screen.h"
+// Lines, paragraphs and columns of a text for people.
+#include "report/paper.h"
 
 #include <fmt/format.h>
 
@@ -24,16 +24,10 @@ std::string_view escape(Style style) {
 
 }  // namespace
 
-Screen::Screen(const Plan& plan_in, const cluster::Demand& demand_in, const Market& market_in,
-               const cluster::Policy& policy_in, const TableOptions& options_in)
-    : plan(plan_in),
-      demand(demand_in),
-      market(market_in),
-      policy(policy_in),
-      options(options_in),
-      month_decimals_(plan_in.month_micro_usd < kWholeDollarsFrom ? 2 : 0) {}
+Paper::Paper(const TableOptions& options_in, std::int64_t month_micro_usd)
+    : options(options_in), month_decimals_(month_micro_usd < kWholeDollarsFrom ? 2 : 0) {}
 
-void Screen::line(std::string_view text, Style style) {
+void Paper::line(std::string_view text, Style style) {
   while (text.ends_with(' ')) text.remove_suffix(1);
   const std::string fitting = elide(text, kColumnsMax);
   if (!options.colour || style == Style::Plain || fitting.empty()) {
@@ -46,25 +40,24 @@ void Screen::line(std::string_view text, Style style) {
   text_ += '\n';
 }
 
-void Screen::paragraph(std::string_view text, Style style, std::size_t indent,
-                       std::size_t hanging) {
+void Paper::paragraph(std::string_view text, Style style, std::size_t indent, std::size_t hanging) {
   const std::string clean = safe(text);
   const std::vector<std::string> lines = wrapped(clean, kColumnsMax - indent - hanging);
   for (std::size_t i = 0; i < lines.size(); ++i)
     line(std::string(i == 0 ? indent : indent + hanging, ' ') + lines[i], style);
 }
 
-void Screen::more(std::string_view what) {
+void Paper::more(std::string_view what) {
   line(fmt::format("  {} and {} (--all shows them)", dots(), what), Style::Dim);
 }
 
-std::string Screen::month(std::int64_t micro_usd) const {
+std::string Paper::month(std::int64_t micro_usd) const {
   const std::int64_t least = month_decimals_ == 0 ? kMicro / 2 : kMicro / 200;
   if (micro_usd > 0 && micro_usd < least) return month_decimals_ == 0 ? "<$1" : "<$0.01";
   return format_usd({micro_usd}, month_decimals_);
 }
 
-std::string Screen::hour(MicroUsdPerHour rate) const {
+std::string Paper::hour(MicroUsdPerHour rate) const {
   if (rate.micro > 0 && rate.micro < kMicro / 200) return "<$0.01/h";
   return format_usd(rate) + "/h";
 }
@@ -74,7 +67,7 @@ void Grid::row(std::vector<std::string> cells, Style style) {
   rows_.push_back({std::move(cells), style});
 }
 
-void Grid::print(Screen& screen, std::size_t indent) const {
+void Grid::print(Paper& paper, std::size_t indent) const {
   std::vector<std::size_t> widths;
   std::size_t total = indent + kGap * (columns_.size() - 1);
   for (std::size_t c = 0; c < columns_.size(); ++c) {
@@ -97,10 +90,10 @@ void Grid::print(Screen& screen, std::size_t indent) const {
     std::string text(indent, ' ');
     for (std::size_t c = 0; c < columns_.size(); ++c) {
       if (c > 0) text.append(kGap, ' ');
-      const std::string cell = screen.elide(cells[c], widths[c]);
+      const std::string cell = paper.elide(cells[c], widths[c]);
       text += columns_[c].right ? padded_left(cell, widths[c]) : padded(cell, widths[c]);
     }
-    screen.line(text, style);
+    paper.line(text, style);
   };
   std::vector<std::string> heads;
   for (const Column& column : columns_) heads.push_back(column.head);
