@@ -45,7 +45,7 @@ build: setup
 	$(call configure,release)
 	$(call say,build: release (minutes if it is the first time))
 	@cmake --build --preset release -j $(JOBS) $(quiet) </dev/null
-	@if [ -x build/release/kerf ]; then cp -f build/release/kerf build/kerf.new && mv -f build/kerf.new build/kerf; fi
+	@if [ -x build/release/kerf ]; then cp -f build/release/kerf build/kerf.new && mv -f build/kerf.new build/kerf && ln -sf kerf build/kubectl-kerf; fi
 
 test: build
 	$(call say,parts of a real Kubernetes for tests/e2e (about 8 minutes if it is the first time))

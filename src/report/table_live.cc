@@ -72,6 +72,14 @@ std::string cost_of_today(const Screen& screen, const LiveView& view) {
                                                counted(shared, "node that is", "nodes that are")));
 }
 
+bool serves_waiting(const LiveView& view) {
+  return std::any_of(view.live.plan.placements.begin(), view.live.plan.placements.end(),
+                     [&](const plan::Placement& one) {
+                       const cluster::PodFacts& pod = view.cluster.pods[one.pod];
+                       return pod.node == cluster::kNone && pod.elsewhere.empty();
+                     });
+}
+
 /// The line that people read first.
 std::string verdict(const Screen& screen, const LiveView& view) {
   const MicroUsdPerHour today = view.live.today.bill;
@@ -88,7 +96,7 @@ std::string verdict(const Screen& screen, const LiveView& view) {
     return fmt::format("{} The plan for the {} costs {} a month ({}).", now,
                        counted(view.live.today.waiting, "pod that waits", "pods that wait"),
                        a_month(screen, then), screen.hour(then));
-  const std::string waiting = view.live.today.waiting > 0 ? ", those that wait included," : "";
+  const std::string waiting = serves_waiting(view) ? ", those that wait included," : "";
   if (then == today)
     return fmt::format("{} Bought and cut well, the same pods{} cost the same.", now, waiting);
   if (then < today)
