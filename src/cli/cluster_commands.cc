@@ -1,11 +1,12 @@
 // The text of the commands that read a cluster. Help is a phrase; details are for the reference.
 #include "cli/cluster_commands.h"
 
+#include "cli/output_options.h"
+
 namespace kerf::cli {
 namespace {
 
 constexpr std::string_view kCluster = "Cluster";
-constexpr std::string_view kOutput = "Output";
 
 OptionSpec snapshot_file() {
   return {.name = "--snapshot",
@@ -81,16 +82,8 @@ CommandSpec snapshot_command() {
                .help = "read this namespace where you may not list all of them",
                .details = "Where you may, all namespaces are read: pods of others hold room on "
                           "the same nodes."},
-              {.name = "--output-file",
-               .value = "FILE",
-               .group = kOutput,
-               .help = "write to FILE instead of standard output",
-               .details = "The file is replaced as a whole at the end, or left as it was.",
-               .completes = Completes::Files},
-              {.name = "--quiet",
-               .short_name = "-q",
-               .group = kOutput,
-               .help = "no progress and no remarks on standard error; errors only"},
+              output_file(),
+              quiet(),
           },
       .examples = {{"kerf snapshot --output-file eks.json", "the current context"},
                    {"kerf snapshot --context prod > prod.json", "another one"},

@@ -6,6 +6,7 @@
 #include "cli/cluster_commands.h"
 #include "cli/doctor_spec.h"
 #include "cli/insight_commands.h"
+#include "cli/output_options.h"
 
 namespace kerf::cli {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 constexpr std::string_view kInput = "Input";
 constexpr std::string_view kMarket = "Prices and what may be bought";
 constexpr std::string_view kNodes = "Nodes";
-constexpr std::string_view kOutput = "Output";
+constexpr std::string_view kOutput = kOutputGroup;
 constexpr std::string_view kEffort = "Effort";
 constexpr std::string_view kRun = "Run";
 
@@ -167,35 +168,10 @@ std::vector<OptionSpec> node_options() {
   };
 }
 
-// Options that every command has.
-
-OptionSpec output_format() {
-  return {.name = "--output",
-          .short_name = "-o",
-          .value = "FORMAT",
-          .group = kOutput,
-          .help = "what to print",
-          .choices = "table|json",
-          .unless_given = "table",
-          .completes = Completes::Choices};
-}
-
-OptionSpec quiet() {
-  return {.name = "--quiet",
-          .short_name = "-q",
-          .group = kOutput,
-          .help = "no progress and no remarks on standard error; errors only"};
-}
-
 std::vector<OptionSpec> output_options() {
   return {
       output_format(),
-      {.name = "--output-file",
-       .value = "FILE",
-       .group = kOutput,
-       .help = "write to FILE instead of standard output",
-       .details = "The file is replaced as a whole when the plan is done, or left as it was.",
-       .completes = Completes::Files},
+      output_file("The file is replaced as a whole when the plan is done, or left as it was."),
       {.name = "--check",
        .group = kOutput,
        .help = "verify the plan with code that shares nothing with the planner",
@@ -218,17 +194,8 @@ std::vector<OptionSpec> output_options() {
       {.name = "--all",
        .group = kOutput,
        .help = "list every workload and node, not only the first screen"},
-      {.name = "--color",
-       .value = "WHEN",
-       .group = kOutput,
-       .help = "colour the table",
-       .details = "auto: if standard output is a terminal and NO_COLOR is not set.",
-       .choices = "auto|always|never",
-       .unless_given = "auto",
-       .completes = Completes::Choices},
-      {.name = "--ascii",
-       .group = kOutput,
-       .help = "draw with ASCII; implied where the locale is not UTF-8"},
+      colour(),
+      ascii(),
       quiet(),
   };
 }
@@ -345,15 +312,8 @@ std::vector<OptionSpec> simulate_options() {
        .details = "Each is watched for broken promises. A cluster with one is named with the "
                   "command that runs it again."},
       output_format(),
-      {.name = "--output-file",
-       .value = "FILE",
-       .group = kOutput,
-       .help = "write to FILE instead of standard output",
-       .details = "The file is replaced as a whole at the end, or left as it was.",
-       .completes = Completes::Files},
-      {.name = "--ascii",
-       .group = kOutput,
-       .help = "print ASCII only; implied where the locale is not UTF-8"},
+      output_file(),
+      ascii("print ASCII only; implied where the locale is not UTF-8"),
       quiet(),
   };
 }

@@ -2,51 +2,9 @@
 #include "cli/doctor_spec.h"
 
 #include "cli/cluster_commands.h"
+#include "cli/output_options.h"
 
 namespace kerf::cli {
-namespace {
-
-constexpr std::string_view kOutput = "Output";
-
-std::vector<OptionSpec> output_options() {
-  return {
-      {.name = "--output",
-       .short_name = "-o",
-       .value = "FORMAT",
-       .group = kOutput,
-       .help = "what to print",
-       .choices = "table|json",
-       .unless_given = "table",
-       .completes = Completes::Choices},
-      {.name = "--output-file",
-       .value = "FILE",
-       .group = kOutput,
-       .help = "write to FILE instead of standard output",
-       .details = "The file is replaced as a whole at the end, or left as it was.",
-       .completes = Completes::Files},
-      {.name = "--all",
-       .group = kOutput,
-       .help = "name every object that a finding is about, not only the first few"},
-      {.name = "--color",
-       .value = "WHEN",
-       .group = kOutput,
-       .help = "colour the severity of findings",
-       .details = "auto: if standard output is a terminal and NO_COLOR is not set.",
-       .choices = "auto|always|never",
-       .unless_given = "auto",
-       .completes = Completes::Choices},
-      {.name = "--ascii",
-       .group = kOutput,
-       .help = "print ASCII only; implied where the locale is not UTF-8"},
-      {.name = "--quiet",
-       .short_name = "-q",
-       .group = kOutput,
-       .help = "no progress and no remarks on standard error; errors only"},
-  };
-}
-
-}  // namespace
-
 CommandSpec doctor_command() {
   CommandSpec doctor{
       .name = "doctor",
@@ -69,7 +27,13 @@ CommandSpec doctor_command() {
     }
     doctor.options.push_back(option);
   }
-  for (const OptionSpec& option : output_options()) doctor.options.push_back(option);
+  const OptionSpec all{.name = "--all",
+                       .group = kOutputGroup,
+                       .help = "name every object that a finding is about, not only the first few"};
+  for (const OptionSpec& option :
+       {output_format(), output_file(), all, colour("colour the severity of findings"),
+        ascii("print ASCII only; implied where the locale is not UTF-8"), quiet()})
+    doctor.options.push_back(option);
   return doctor;
 }
 

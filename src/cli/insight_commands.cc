@@ -2,47 +2,12 @@
 #include "cli/insight_commands.h"
 
 #include "cli/cluster_commands.h"
+#include "cli/output_options.h"
 
 namespace kerf::cli {
 namespace {
 
 constexpr std::string_view kView = "View";
-constexpr std::string_view kOutput = "Output";
-
-std::vector<OptionSpec> output_options(std::string_view all) {
-  return {
-      {.name = "--output",
-       .short_name = "-o",
-       .value = "FORMAT",
-       .group = kOutput,
-       .help = "what to print",
-       .choices = "table|json",
-       .unless_given = "table",
-       .completes = Completes::Choices},
-      {.name = "--output-file",
-       .value = "FILE",
-       .group = kOutput,
-       .help = "write to FILE instead of standard output",
-       .details = "The file is replaced as a whole at the end, or left as it was.",
-       .completes = Completes::Files},
-      {.name = "--all", .group = kOutput, .help = all},
-      {.name = "--color",
-       .value = "WHEN",
-       .group = kOutput,
-       .help = "colour the table",
-       .details = "auto: if standard output is a terminal and NO_COLOR is not set.",
-       .choices = "auto|always|never",
-       .unless_given = "auto",
-       .completes = Completes::Choices},
-      {.name = "--ascii",
-       .group = kOutput,
-       .help = "draw with ASCII; implied where the locale is not UTF-8"},
-      {.name = "--quiet",
-       .short_name = "-q",
-       .group = kOutput,
-       .help = "no progress and no remarks on standard error; errors only"},
-  };
-}
 
 void append(CommandSpec& command, const std::vector<OptionSpec>& options) {
   command.options.insert(command.options.end(), options.begin(), options.end());
@@ -127,7 +92,7 @@ CommandSpec diff_command() {
       .examples = {{"kerf diff monday.json friday.json", "what changed"},
                    {"kerf plan deploy/ -o json | kerf diff monday.json -", "against what is now"}},
   };
-  append(diff, output_options("list every change, not only the first ones"));
+  append(diff, report_options("list every change, not only the first ones"));
   return diff;
 }
 
@@ -138,7 +103,7 @@ std::vector<CommandSpec> insight_commands(const std::vector<OptionSpec>& market)
   for (CommandSpec& command : out) {
     append(command, cluster_options());
     append(command, market);
-    append(command, output_options("list everything, not only the first screen"));
+    append(command, report_options("list everything, not only the first screen"));
   }
   out.push_back(diff_command());
   return out;

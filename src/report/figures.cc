@@ -8,6 +8,8 @@
 #include <limits>
 #include <map>
 
+#include "core/market/owned.h"
+
 namespace kerf::report {
 namespace {
 
@@ -76,7 +78,7 @@ OwnedUse owned_use(const plan::Plan& plan, const market::Market& market) {
 std::vector<std::pair<std::string, std::int64_t>> owned_nodes(const market::Market& market) {
   std::vector<std::pair<std::string, std::int64_t>> owned;
   for (const market::Offering& offering : market.offerings) {
-    if (!offering.count || offering.price.micro != 0) continue;
+    if (!market::is_owned(offering)) continue;
     const std::string& type = market.types[offering.type].name;
     if (owned.empty() || owned.back().first != type) owned.emplace_back(type, 0);
     owned.back().second += *offering.count;

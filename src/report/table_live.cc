@@ -257,6 +257,13 @@ void write_actions(Screen& screen, const LiveView& view) {
         Style::Plain, 2);
 }
 
+/// "-37.1 %", "+2.2 %"; "" where nothing is paid today.
+std::string change(MicroUsdPerHour today, MicroUsdPerHour then) {
+  if (today.micro <= 0) return "";
+  const std::int64_t saved = saving_tenths(today.micro, then.micro);
+  return then > today ? "+" + percent(-saved) : "-" + percent(saved);
+}
+
 void write_sizes(Screen& screen, const LiveView& view) {
   const plan::LivePlan& live = view.live;
   if (live.sizes.empty()) return;
@@ -272,14 +279,8 @@ void write_sizes(Screen& screen, const LiveView& view) {
              {"against today", true, 0},
              {"", false, 10}});
   for (const plan::LivePlan::Size& size : live.sizes) {
-    const std::int64_t change = size.cost.bill.micro - today.micro;
     grid.row({fmt::format("kerf.dev/gpu-{}gi", size.gib), a_month(screen, size.cost.bill),
-              screen.hour(size.cost.bill),
-              today.micro == 0
-                  ? ""
-                  : (change <= 0 ? "-" : "+") +
-                        percent(change <= 0 ? saving_tenths(today.micro, size.cost.bill.micro)
-                                            : -saving_tenths(today.micro, size.cost.bill.micro)),
+              screen.hour(size.cost.bill), change(today, size.cost.bill),
               size.cost.unplaced == 0
                   ? ""
                   : counted(size.cost.unplaced, "pod not served", "pods not served")});
@@ -297,18 +298,11 @@ void write_sizes(Screen& screen, const LiveView& view) {
       Style::Dim, 2);
 }
 
-/// " (-37.1 % against today)".
-std::string against(MicroUsdPerHour today, MicroUsdPerHour then) {
-  if (today.micro <= 0) return "";
-  const std::int64_t saved = saving_tenths(today.micro, then.micro);
-  return fmt::format(" ({}{} against today)", saved >= 0 ? "-" : "+",
-                     percent(saved >= 0 ? saved : -saved));
-}
-
 void write_by_memory(Screen& screen, const LiveView& view) {
   const plan::LivePlan& live = view.live;
   if (!live.by_memory) return;
   const MicroUsdPerHour today = live.today.owned > 0 ? live.today.list : live.today.bill;
+  const std::string difference = change(today, live.by_memory->bill);
   screen.blank();
   screen.line(fmt::format("If the {} a MIG profile asked for its memory instead",
                           counted(live.by_name, "pod that names", "pods that name")),
@@ -316,7 +310,8 @@ void write_by_memory(Screen& screen, const LiveView& view) {
   screen.paragraph(
       fmt::format("All pods would cost {} a month{}: kerf.dev/gpu-<M>gi may be served by any form "
                   "with as much memory, the slice among them.",
-                  a_month(screen, live.by_memory->bill), against(today, live.by_memory->bill)),
+                  a_month(screen, live.by_memory->bill),
+                  difference.empty() ? "" : fmt::format(" ({} against today)", difference)),
       Style::Plain, 2);
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/market/owned.h"
+
 namespace kerf::cluster {
 
 namespace {
@@ -40,7 +42,7 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
 bool allows(const Policy& policy, const market::InstanceType& type,
             const market::Offering& offering) {
   const bool in_zone = offering.zone.empty() || lists(policy.zones, offering.zone);
-  if (offering.count && offering.price.micro == 0) return in_zone;
+  if (market::is_owned(offering)) return in_zone;
   const bool named =
       policy.instance_types.empty() ||
       std::any_of(policy.instance_types.begin(), policy.instance_types.end(),

@@ -3,40 +3,51 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kerf::cluster {
 
-Cluster with_replicas(const Cluster& cluster, const std::map<std::uint32_t, std::int64_t>& pods) {
-  Cluster out = cluster;
+Scaled scaled(const Demand& demand, const std::map<std::uint32_t, std::int64_t>& pods) {
+  std::vector<std::vector<std::uint32_t>> members(demand.workloads.size());
+  for (std::uint32_t p = 0; p < demand.pods.size(); ++p)
+    members[demand.pods[p].workload].push_back(p);
+  Scaled out{demand, std::vector<std::uint32_t>(demand.pods.size(), kNone), {}};
   out.demand.pods.clear();
-  out.pods.clear();
-  std::vector<std::vector<std::uint32_t>> members(cluster.demand.workloads.size());
-  for (std::uint32_t p = 0; p < cluster.demand.pods.size(); ++p)
-    members[cluster.demand.pods[p].workload].push_back(p);
-  std::vector<std::uint32_t> now(cluster.demand.pods.size(), kNone);
   for (std::uint32_t w = 0; w < members.size(); ++w) {
+    const std::vector<std::uint32_t>& old = members[w];
     const auto wanted = pods.find(w);
     const std::size_t count =
-        members[w].empty() ? 0
-        : wanted == pods.end()
-            ? members[w].size()
+        old.empty() || wanted == pods.end()
+            ? old.size()
             : static_cast<std::size_t>(std::max<std::int64_t>(wanted->second, 0));
     out.demand.workloads[w].pods = static_cast<std::int64_t>(count);
     for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t like = members[w][std::min(i, members[w].size() - 1)];
-      Pod pod = cluster.demand.pods[like];
-      PodFacts facts;
-      if (i < members[w].size()) {
-        now[like] = static_cast<std::uint32_t>(out.demand.pods.size());
-        facts = cluster.pods[like];
-      } else {
-        pod.name += "-more-" + std::to_string(i - members[w].size());
-        facts.waits = "it does not exist: asked for by --replicas";
-      }
+      const std::uint32_t like = old[std::min(i, old.size() - 1)];
+      Pod pod = demand.pods[like];
+      if (i < old.size()) out.now[like] = static_cast<std::uint32_t>(out.demand.pods.size());
+      else pod.name += "-more-" + std::to_string(i - old.size());
       out.demand.pods.push_back(std::move(pod));
-      out.pods.push_back(std::move(facts));
+      out.like.push_back(like);
     }
+  }
+  return out;
+}
+
+Cluster with_replicas(const Cluster& cluster, const std::map<std::uint32_t, std::int64_t>& pods) {
+  Cluster out = cluster;
+  Scaled to = scaled(cluster.demand, pods);
+  const std::vector<std::uint32_t>& now = to.now;
+  out.demand = std::move(to.demand);
+  out.pods.clear();
+  for (std::uint32_t p = 0; p < to.like.size(); ++p) {
+    if (now[to.like[p]] == p) {
+      out.pods.push_back(cluster.pods[to.like[p]]);
+      continue;
+    }
+    PodFacts facts;
+    facts.waits = "it does not exist: asked for by --replicas";
+    out.pods.push_back(std::move(facts));
   }
   for (StandingNode& node : out.nodes) {
     std::vector<std::uint32_t> stay;

@@ -29,6 +29,22 @@ std::int64_t held(const Cluster& cluster) {
   return count;
 }
 
+TEST(Scaled, DropsTheLastPodsAndAddsLikeOnes) {
+  Town t(*codec::builtin_market("us-east-1"));
+  const auto w = t.workload("web", slice("1g.5gb"));
+  const auto v = t.workload("api", slice("2g.10gb"));
+  for (int i = 0; i < 3; ++i) t.pod(w);
+  t.pod(v);
+  const cluster::Demand less = scaled(t.cluster.demand, {{w, 1}}).demand;
+  ASSERT_EQ(less.pods.size(), 2u);
+  EXPECT_EQ(less.pods[0].name, "web-0");
+  EXPECT_EQ(less.workloads[w].pods, 1);
+  const cluster::Demand more = scaled(t.cluster.demand, {{v, 4}}).demand;
+  EXPECT_EQ(more.pods.size(), 7u);
+  EXPECT_EQ(more.workloads[v].pods, 4);
+  EXPECT_EQ(more.pods.back().shape, more.pods[3].shape);
+}
+
 TEST(WithReplicas, FewerPodsFreeTheirDevices) {
   const Town t = two_workloads();
   const Cluster less = with_replicas(t.cluster, {{0, 1}});

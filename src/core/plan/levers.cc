@@ -4,15 +4,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "core/market/owned.h"
+
 namespace kerf::plan {
 
 namespace {
 
 using market::CapacityType;
-
-bool is_owned(const market::Offering& offering) {
-  return offering.count && offering.price.micro == 0;
-}
 
 /// One way to serve the demand: its bill and whom it leaves out.
 struct Way {
@@ -43,7 +41,7 @@ class Splitter {
         policy_(policy),
         solver_(solver),
         options_(options) {
-    owned_ = std::erase_if(for_sale_.offerings, is_owned) > 0;
+    owned_ = std::erase_if(for_sale_.offerings, market::is_owned) > 0;
     for (const CapacityType type :
          {CapacityType::OnDemand, CapacityType::Spot, CapacityType::Reserved})
       if (sold(type) && (policy.capacity_types.empty() ||

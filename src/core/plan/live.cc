@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "core/cluster/replicas.h"
+#include "core/market/owned.h"
 #include "core/plan/baseline.h"
 #include "core/plan/geometries.h"
 
@@ -70,7 +72,7 @@ market::Market at_list_price(market::Market market) {
     if (!fresh) at->second = std::min(at->second, one.price);
   }
   for (market::Offering& one : market.offerings)
-    if (const auto at = list.find(one.type); one.count && one.price.micro == 0 && at != list.end())
+    if (const auto at = list.find(one.type); market::is_owned(one) && at != list.end())
       one.price = at->second;
   return market;
 }
@@ -134,8 +136,8 @@ LivePlan make_live_plan(const cluster::Cluster& cluster, const market::Market& m
     if (live.by_name > 0) live.by_memory = worth(asking);
   }
   if (options.autoscalers && !cluster.autoscalers.empty()) {
-    live.least = cost(scaled(live.demand.planned, scales(cluster, false)));
-    live.most = cost(scaled(live.demand.planned, scales(cluster, true)));
+    live.least = cost(cluster::scaled(live.demand.planned, scales(cluster, false)).demand);
+    live.most = cost(cluster::scaled(live.demand.planned, scales(cluster, true)).demand);
   }
   return live;
 }

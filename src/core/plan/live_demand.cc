@@ -286,29 +286,6 @@ cluster::Demand only(const cluster::Demand& demand, const std::vector<std::uint3
   return out;
 }
 
-cluster::Demand scaled(const cluster::Demand& demand,
-                       const std::map<std::uint32_t, std::int64_t>& pods_of) {
-  std::vector<std::vector<std::uint32_t>> members(demand.workloads.size());
-  for (std::uint32_t p = 0; p < demand.pods.size(); ++p)
-    members[demand.pods[p].workload].push_back(p);
-  cluster::Demand out = only(demand, {});
-  for (std::uint32_t w = 0; w < members.size(); ++w) {
-    if (members[w].empty()) continue;
-    const auto wanted = pods_of.find(w);
-    const std::size_t count =
-        wanted == pods_of.end()
-            ? members[w].size()
-            : static_cast<std::size_t>(std::max<std::int64_t>(wanted->second, 0));
-    for (std::size_t i = 0; i < count; ++i) {
-      cluster::Pod pod = demand.pods[members[w][std::min(i, members[w].size() - 1)]];
-      if (i >= members[w].size()) pod.name += fmt::format("-more-{}", i - members[w].size());
-      out.pods.push_back(std::move(pod));
-      ++out.workloads[w].pods;
-    }
-  }
-  return out;
-}
-
 cluster::Demand asking_for(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,
                            std::int32_t gib) {
   cluster::Demand out = demand;

@@ -49,10 +49,6 @@ LiveDemand live_demand(const cluster::Cluster& cluster, const market::Market& ma
 
 /// The demand with these pods only (ascending indices); workloads stay, with fewer pods.
 cluster::Demand only(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods);
-/// The demand with so many pods of each workload named: the last ones dropped, or more like the
-/// last one. Workloads without a pod cannot grow.
-cluster::Demand scaled(const cluster::Demand& demand,
-                       const std::map<std::uint32_t, std::int64_t>& pods_of);
 /// The demand in which these pods ask for `gib` of memory (kerf.dev/gpu-<gib>gi) for each whole
 /// GPU, of any model.
 cluster::Demand asking_for(const cluster::Demand& demand, const std::vector<std::uint32_t>& pods,

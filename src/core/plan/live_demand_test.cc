@@ -143,22 +143,6 @@ TEST(LiveDemand, PodsKeepTheirNumbers) {
   }
 }
 
-TEST(Scaled, DropsTheLastPodsAndAddsLikeOnes) {
-  Town t = town();
-  const auto w = t.workload("web", slice("1g.5gb"));
-  const auto v = t.workload("api", slice("2g.10gb"));
-  for (int i = 0; i < 3; ++i) t.pod(w);
-  t.pod(v);
-  const cluster::Demand less = scaled(t.cluster.demand, {{w, 1}});
-  ASSERT_EQ(less.pods.size(), 2u);
-  EXPECT_EQ(less.pods[0].name, "web-0");
-  EXPECT_EQ(less.workloads[w].pods, 1);
-  const cluster::Demand more = scaled(t.cluster.demand, {{v, 4}});
-  EXPECT_EQ(more.pods.size(), 7u);
-  EXPECT_EQ(more.workloads[v].pods, 4);
-  EXPECT_EQ(more.pods.back().shape, more.pods[3].shape);
-}
-
 TEST(ByMemory, TurnsProfilesIntoTheirMemoryAndLeavesTheRest) {
   Town t = town();
   const auto named = t.pod(t.workload("web", slice("2g.10gb")));

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/market/owned.h"
 #include "core/plan/live.h"
 
 namespace kerf::plan {
@@ -19,10 +20,6 @@ namespace kerf::plan {
 namespace {
 
 using market::CapacityType;
-
-bool is_owned(const market::Offering& offering) {
-  return offering.count && offering.price.micro == 0;
-}
 
 class Ladder {
  public:
@@ -34,7 +31,7 @@ class Ladder {
     options_.certificate = false;
     options_.progress = {};
     for_sale_ = market;
-    owns_ = std::erase_if(for_sale_.offerings, is_owned) > 0;
+    owns_ = std::erase_if(for_sale_.offerings, market::is_owned) > 0;
     on_demand_ = policy;
     on_demand_.capacity_types = {CapacityType::OnDemand};
     for (std::uint32_t p = 0; p < cluster.pods.size(); ++p) {
